@@ -1,0 +1,236 @@
+package ca
+
+import (
+	"context"
+	"time"
+
+	"github.com/certhall/certhall"
+	"github.com/certhall/certhall/authority"
+)
+
+// Store is what the certificate authority needs of its database. The ◆ rules
+// are unique indexes and compare-and-swaps in it:
+//
+//   - one current pair a lineage; one intended or issued pair a lineage;
+//   - one open attempt a case; one pair an attempt (given-up intents aside);
+//   - one non-void pair an entitlement; serials unique for ever.
+//
+// A member function of Write touches only the store and may be run again.
+type Store interface {
+	Read(ctx context.Context, f func(Reader) error) error
+	// Write runs f in one transaction; success means committed and durable.
+	Write(ctx context.Context, f func(Writer) error) error
+	// SaveIntent stores one intent (SaveIntents gathers those that wait at the
+	// same time into multi-row statements). After the case's and then the
+	// lineage's row are locked, admit judges what is stored; its error is
+	// returned and nothing is stored for this intent.
+	SaveIntent(ctx context.Context, i Intent, admit func(Standing) error) error
+	// SaveIssued turns an intent into an issued pair: a compare-and-swap on
+	// (pair id, intended). won is false if the swap found another state.
+	SaveIssued(ctx context.Context, s Signatures) (won bool, err error)
+}
+
+// Reader reads one consistent state. A row that is not there is nil, not an error.
+type Reader interface {
+	Case(certhall.CaseID) (*Case, error)
+	Attempt(c certhall.CaseID, n int) (*Attempt, error)
+	OpenAttempt(certhall.CaseID) (*Attempt, error)
+	LastAttempt(certhall.CaseID) (*Attempt, error)
+	Pair(certhall.PairID) (*Pair, error)
+	// PairBySerial finds a pair by either of its serials.
+	PairBySerial(certhall.Serial) (*Pair, error)
+	// PairOfAttempt finds the attempt's pair, void ones too, given-up intents not.
+	PairOfAttempt(c certhall.CaseID, n int) (*Pair, error)
+	// SuccessorOf finds the pair (not void) whose OldPair is this one.
+	SuccessorOf(certhall.PairID) (*Pair, error)
+	// LineagePairs are all pairs of a lineage, oldest first.
+	LineagePairs(certhall.LineageID) ([]*Pair, error)
+	// LineageCases are the open cases of a lineage.
+	LineageCases(certhall.LineageID) ([]*Case, error)
+	// OpenIntents are pairs in state intended, oldest first.
+	OpenIntents(limit int) ([]*Pair, error)
+	// LapsedCases are open cases all of whose attempts were opened, and pairs issued, before t.
+	LapsedCases(before time.Time, limit int) ([]certhall.CaseID, error)
+	// GraceEnded are superseded pairs whose grace ended at or before now.
+	GraceEnded(now time.Time, limit int) ([]*Pair, error)
+	// Escrowed tells whether the escrow holds the pair's encryption key.
+	Escrowed(certhall.PairID) (bool, error)
+	// Staff finds an officer or reviewer by the certificate's serial, retired ones too.
+	Staff(certhall.Serial) (*Staff, error)
+	// StaffByRole lists the active ones of a role.
+	StaffByRole(role string) ([]*Staff, error)
+	// SuspensionsSince counts the suspensions recorded at or after t.
+	SuspensionsSince(t time.Time) (int, error)
+	// Events are sequenced records behind a number, in order.
+	Events(after int64, limit int) ([]Record, error)
+}
+
+// Writer writes within one transaction. Every writing transaction first locks
+// its cases' rows, then its lineages' (both in order of id), and checks states
+// only after that (protocol ◆ Locks).
+type Writer interface {
+	Reader
+	LockCases(...certhall.CaseID) error // absent ones are skipped
+	LockLineages(...certhall.LineageID) error
+	AddLineage(certhall.LineageID, time.Time) error // no error if it stands already
+	AddCase(Case) error
+	// CloseCase moves a case from open to closed (or acknowledged) and stores the closing.
+	EndCase(c certhall.CaseID, to string, at time.Time) (bool, error)
+	AddAttempt(Attempt) error
+	// SetTicket stores a new ticket and nonce for an open attempt.
+	SetTicket(a Attempt) error
+	// EndAttempt moves an attempt from open to void or acknowledged; notice is stored with void.
+	EndAttempt(c certhall.CaseID, n int, to string, notice []byte) (bool, error)
+	// MovePair moves a pair's state by compare-and-swap and sets what the change sets.
+	MovePair(id certhall.PairID, from, to authority.State, ch Change) (bool, error)
+	SetSuspended(certhall.LineageID, bool) (int, error) // issued, current and superseded pairs; how many changed
+	AddStaff(Staff) error
+	// ActivateStaff stores the signed certificate: intended → active.
+	ActivateStaff(certhall.Serial, []byte) (bool, error)
+	RetireStaff(certhall.Serial, time.Time) (bool, error)
+	// UseNonce spends a nonce; false if it was spent before.
+	UseNonce(nonce []byte, at time.Time) (bool, error)
+	AddRecord(Record) error
+}
+
+// States of a case.
+const (
+	CaseOpen         = "open"
+	CaseAcknowledged = "acknowledged"
+	CaseClosed       = "closed"
+)
+
+// Case is the authority's row of a case.
+type Case struct {
+	ID       certhall.CaseID
+	Service  certhall.Service
+	State    string
+	Lineage  certhall.LineageID // "" for apply until its first intent
+	OldPair  certhall.PairID    // "" for apply
+	OpenedAt time.Time          // the window was judged here, for the case's life ◆
+	EndedAt  time.Time          // zero while open
+}
+
+// Attempt is one attempt of a case, numbered by the authority ◆ from 1.
+type Attempt struct {
+	Case     certhall.CaseID
+	Number   int
+	Standing string // authority.AttemptOpen, …
+	OpenedAt time.Time
+	Nonce    []byte    // of the live ticket
+	Expiry   time.Time // of the live ticket
+	Ticket   []byte    // proof.Signed, DER
+	Notice   []byte    // void notice, proof.Signed, DER; nil unless void
+}
+
+// Pair is the row of a pair.
+type Pair struct {
+	authority.PairInfo
+	GivenUp       bool            // an intent that could not be completed; its serials are revoked
+	OldPair       certhall.PairID // "" for apply
+	OldSerial     certhall.Serial // signing certificate of the old pair
+	SubjectDER    []byte          // Name
+	IdentityDER   []byte          // SEQUENCE OF Extension
+	Request       []byte          // P10
+	RequestDigest []byte
+	KeyDigest     []byte
+	Evidence      []byte // proof.Signed, DER; kept for good
+	EvidenceKind  string // old-key, decision, ceremony
+	Disposal      certhall.Disposal
+	SignTBS       []byte
+	EncTBS        []byte
+	SignCert      []byte // nil until issued
+	EncCert       []byte
+	Envelope      []byte
+	Nonce         []byte
+	SealedNonce   []byte
+	Receipt       []byte // proof.Signed, DER; nil until acknowledged
+
+	IntendedAt     time.Time
+	IssuedAt       time.Time
+	AcknowledgedAt time.Time
+	SupersededAt   time.Time
+	GraceEnds      time.Time // of a superseded pair
+	RetiredAt      time.Time // of a superseded pair whose container was dealt with
+	RevokedAt      time.Time
+	Reason         int // CRLReason (RFC 5280, 5.3.1) once revoked or void
+}
+
+// Intent is a pair about to be signed, with its escrow row and record.
+type Intent struct {
+	Pair       Pair
+	NewLineage bool   // add the lineage's row
+	Escrow     []byte // the encryption key, sealed to the escrow
+	Record     Record
+}
+
+// Standing is what SaveIntent found under the locks.
+type Standing struct {
+	Case    *Case
+	Attempt *Attempt
+	Pair    *Pair // of the same attempt, not given up; intended, issued, …
+	Old     *Pair // the intent's OldPair; nil for apply
+}
+
+// Signatures complete an intent.
+type Signatures struct {
+	ID                certhall.PairID
+	SignCert, EncCert []byte
+	At                time.Time
+	Record            Record
+}
+
+// Change is what MovePair sets beside the state. Zero fields stay as they are.
+type Change struct {
+	AcknowledgedAt time.Time
+	Receipt        []byte
+	SupersededAt   time.Time
+	GraceEnds      time.Time
+	RetiredAt      time.Time
+	RevokedAt      time.Time
+	Reason         int
+	GivenUp        bool
+}
+
+// Staff is an officer or a reviewer.
+type Staff struct {
+	Serial      certhall.Serial
+	Role        string // proof.Officer, proof.Reviewer
+	Name        string
+	KeyDigest   []byte
+	TBS         []byte
+	Certificate []byte // nil until signed
+	Evidence    []byte // proof.Signed of the Enrolment, DER; nil for the first officers
+	State       string // intended, active, retired
+	At          time.Time
+}
+
+// Record is an entry of the authority's record: audit entry and, where Event
+// is true, event for the hall. The sequencer numbers and chains it after
+// commit (package audit).
+type Record struct {
+	Seq     int64 // 0 until sequenced
+	At      time.Time
+	Kind    authority.EventKind
+	Case    certhall.CaseID
+	Attempt int
+	Lineage certhall.LineageID
+	Pair    certhall.PairID
+	Salt    []byte
+	Data    []byte // JSON; erasable: the chain holds only the salted digest
+	Digest  []byte
+	Hash    []byte // of the chain up to here; nil until sequenced
+}
+
+// Conflicts that unique indexes of the store answer.
+type conflictError string
+
+func (e conflictError) Error() string { return string(e) }
+
+// What AddX and SaveIntent answer when a unique index stands against them.
+const (
+	ErrLineageTaken     conflictError = "ca: another pair of the lineage is intended or issued"
+	ErrEntitlementTaken conflictError = "ca: the entitlement has a pair already"
+	ErrAttemptTaken     conflictError = "ca: the attempt has a pair already"
+	ErrExists           conflictError = "ca: the row stands already"
+)

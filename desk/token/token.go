@@ -1,0 +1,95 @@
+// Package token is what a USB key is to the house, and the safe renewal on it.
+// Drivers (softkey; later SKF and PKCS#11) answer the interfaces Key and
+// Container; the files identify, prepare, install, acknowledge, retire, claim
+// and selftest are the steps of the protocol as far as they happen on the key.
+// It knows nothing of the hall or the authority beyond their messages.
+package token
+
+import (
+	"context"
+	"crypto/ecdsa"
+
+	"github.com/certhall/certhall"
+)
+
+// Usage tells the two halves of a container apart.
+type Usage int
+
+// The usages of GM/T 0016: one signing and one encryption pair a container.
+const (
+	Signing Usage = iota
+	Encryption
+)
+
+// Info names a key.
+type Info struct {
+	Serial       string // of the device
+	Label        string // what its owner calls it, or the maker
+	Manufacturer string
+	Driver       string // softkey, skf, pkcs11
+}
+
+// PINState tells the PIN's state without spending a try. Tries is -1 where
+// the driver cannot tell (PKCS#11: Low and Final only).
+type PINState struct {
+	Tries  int
+	Low    bool // at least one try was spent
+	Final  bool // one try left
+	Locked bool
+}
+
+// Key is one plugged-in USB key. A Key is used by one goroutine at a time (one
+// lock a key). Any call can answer ErrRemoved.
+type Key interface {
+	Info() Info
+	PINState(ctx context.Context) (PINState, error)
+	// Login presents the user's PIN: ErrPINWrong (with parameter tries) or ErrPINLocked.
+	Login(ctx context.Context, pin string) error
+	LoggedIn() bool
+	Logout(ctx context.Context) error
+	// Containers lists the containers by name, in no order that means anything.
+	Containers(ctx context.Context) ([]string, error)
+	// Container opens one: ErrNoContainer.
+	Container(ctx context.Context, name string) (Container, error)
+	// Create makes an empty one: ErrContainerExists, ErrKeyFull.
+	Create(ctx context.Context, name string) (Container, error)
+	Delete(ctx context.Context, name string) error
+	Close() error
+}
+
+// Container holds a signing pair, an encryption pair and their certificates.
+type Container interface {
+	Name() string
+	// GenerateSigningKey makes a new signing pair. On real keys this destroys
+	// one that lies there: the renewal calls it on empty containers only.
+	GenerateSigningKey(ctx context.Context) (*ecdsa.PublicKey, error)
+	// PublicKey answers ErrNoKey where there is none.
+	PublicKey(ctx context.Context, u Usage) (*ecdsa.PublicKey, error)
+	// Certificate answers ErrNoCertificate where there is none.
+	Certificate(ctx context.Context, u Usage) ([]byte, error)
+	ImportCertificate(ctx context.Context, u Usage, der []byte) error
+	// ImportEncryptionKey unwraps an SM2EnvelopedKey with the signing key and
+	// replaces the encryption pair: never called where one lies already.
+	ImportEncryptionKey(ctx context.Context, envelope []byte) error
+	// Sign signs a message (SM2 with SM3, default id); needs a login.
+	Sign(ctx context.Context, message []byte) ([]byte, error)
+	// Decrypt decrypts an SM2Cipher with the encryption key; needs a login;
+	// ErrUntestable where the driver cannot.
+	Decrypt(ctx context.Context, ciphertext []byte) ([]byte, error)
+}
+
+// What keys answer beside success.
+var (
+	ErrRemoved         = certhall.NewError("key-removed", certhall.Unavailable)
+	ErrKeyBusy         = certhall.NewError("key-busy", certhall.Unavailable)
+	ErrKeyFull         = certhall.NewError("key-full", certhall.Conflict)
+	ErrKeyDamaged      = certhall.NewError("key-damaged", certhall.Internal)
+	ErrPINWrong        = certhall.NewError("pin-wrong", certhall.Denied)
+	ErrPINLocked       = certhall.NewError("pin-locked", certhall.Denied)
+	ErrPINNeeded       = certhall.NewError("pin-needed", certhall.Denied)
+	ErrNoContainer     = certhall.NewError("container-missing", certhall.NotFound)
+	ErrContainerExists = certhall.NewError("container-exists", certhall.Conflict)
+	ErrNoKey           = certhall.NewError("key-pair-missing", certhall.NotFound)
+	ErrNoCertificate   = certhall.NewError("certificate-missing", certhall.NotFound)
+	ErrUntestable      = certhall.NewError("decrypt-unsupported", certhall.Unavailable)
+)

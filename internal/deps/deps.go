@@ -1,0 +1,25 @@
+package deps
+
+import (
+	_ "github.com/alecthomas/kong"
+	_ "github.com/danielgtaylor/huma/v2"
+	_ "github.com/danielgtaylor/huma/v2/adapters/humago"
+	_ "github.com/emmansun/gmsm/cipher"
+	_ "github.com/emmansun/gmsm/pkcs"
+	_ "github.com/emmansun/gmsm/pkcs8"
+	_ "github.com/emmansun/gmsm/smx509"
+	_ "github.com/emmansun/gmsm/sm4"
+	_ "github.com/gofrs/flock"
+	_ "github.com/jackc/pgx/v5/stdlib"
+	_ "github.com/pressly/goose/v3"
+	_ "github.com/riverqueue/river"
+	_ "github.com/riverqueue/river/rivermigrate"
+	_ "github.com/riverqueue/river/riverdriver/riverdatabasesql"
+	_ "github.com/riverqueue/river/riverdriver/riversqlite"
+	_ "github.com/rogpeppe/go-internal/testscript"
+	_ "golang.org/x/crypto/argon2"
+	_ "golang.org/x/term"
+	_ "golang.org/x/sync/errgroup"
+	_ "golang.org/x/text/language"
+	_ "modernc.org/sqlite"
+)
