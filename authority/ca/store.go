@@ -74,13 +74,15 @@ type Writer interface {
 	LockLineages(...certhall.LineageID) error
 	AddLineage(certhall.LineageID, time.Time) error // no error if it stands already
 	AddCase(Case) error
-	// CloseCase moves a case from open to closed (or acknowledged) and stores the closing.
+	// EndCase moves a case from open to closed or acknowledged: a compare-and-swap.
 	EndCase(c certhall.CaseID, to string, at time.Time) (bool, error)
 	AddAttempt(Attempt) error
 	// SetTicket stores a new ticket and nonce for an open attempt.
 	SetTicket(a Attempt) error
-	// EndAttempt moves an attempt from open to void or acknowledged; notice is stored with void.
-	EndAttempt(c certhall.CaseID, n int, to string, notice []byte) (bool, error)
+	// EndAttempt moves an attempt from open to void or acknowledged: a
+	// compare-and-swap. A void notice is not stored: void is final, so the
+	// notary can sign it whenever it is asked for.
+	EndAttempt(c certhall.CaseID, n int, to string) (bool, error)
 	// MovePair moves a pair's state by compare-and-swap and sets what the change sets.
 	MovePair(id certhall.PairID, from, to authority.State, ch Change) (bool, error)
 	SetSuspended(certhall.LineageID, bool) (int, error) // issued, current and superseded pairs; how many changed
@@ -120,7 +122,6 @@ type Attempt struct {
 	Nonce    []byte    // of the live ticket
 	Expiry   time.Time // of the live ticket
 	Ticket   []byte    // proof.Signed, DER
-	Notice   []byte    // void notice, proof.Signed, DER; nil unless void
 }
 
 // Pair is the row of a pair.
