@@ -1,0 +1,196 @@
+package locale
+
+import (
+	"bytes"
+	"encoding/json"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/certhall/certhall"
+)
+
+var placeholder = regexp.MustCompile(`\{[a-z_]+\}`)
+
+func placeholders(s string) []string {
+	found := placeholder.FindAllString(s, -1)
+	slices.Sort(found)
+	return slices.Compact(found)
+}
+
+func TestLanguagesAgree(t *testing.T) {
+	zh, en := texts[Chinese], texts[English]
+	for key, text := range zh {
+		other, ok := en[key]
+		if !ok {
+			t.Errorf("%s: not in en.json", key)
+			continue
+		}
+		if a, b := placeholders(text), placeholders(other); !slices.Equal(a, b) {
+			t.Errorf("%s: placeholders %v in Chinese, %v in English", key, a, b)
+		}
+	}
+	for key := range en {
+		if _, ok := zh[key]; !ok {
+			t.Errorf("%s: not in zh-CN.json", key)
+		}
+	}
+	for lang, m := range texts {
+		for key, text := range m {
+			if strings.TrimSpace(text) == "" {
+				t.Errorf("%s: %s is empty", lang, key)
+			}
+			if strings.ContainsAny(text, "!！") {
+				t.Errorf("%s: %s shouts", lang, key)
+			}
+		}
+	}
+}
+
+// TestFilesSorted keeps the files mergeable: sorted keys, none twice, the form
+// that json.MarshalIndent gives.
+func TestFilesSorted(t *testing.T) {
+	for lang := range texts {
+		data, err := files.ReadFile(lang + ".json")
+		if err != nil {
+			t.Fatal(err)
+		}
+		var want bytes.Buffer
+		e := json.NewEncoder(&want)
+		e.SetEscapeHTML(false)
+		e.SetIndent("", "  ")
+		if err := e.Encode(texts[lang]); err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Equal(data, want.Bytes()) {
+			t.Errorf("%s.json is not sorted, has a key twice, or is indented otherwise", lang)
+		}
+	}
+}
+
+// TestEveryErrorHasWords finds every certhall.NewError("code", …) of the tree.
+func TestEveryErrorHasWords(t *testing.T) {
+	codes := declaredCodes(t, "..")
+	if len(codes) < 30 {
+		t.Fatalf("found only %d error codes: the search is broken", len(codes))
+	}
+	for _, code := range slices.Sorted(maps.Keys(codes)) {
+		for lang, m := range texts {
+			for _, key := range []string{"error." + code, "error." + code + ".hint"} {
+				if m[key] == "" {
+					t.Errorf("%s: %s is missing in %s.json", codes[code], key, lang)
+				}
+			}
+		}
+	}
+}
+
+func declaredCodes(t *testing.T, root string) map[string]token.Position {
+	t.Helper()
+	codes := map[string]token.Position{}
+	set := token.NewFileSet()
+	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() && (d.Name() == "node_modules" || d.Name() == "testdata" || strings.HasPrefix(d.Name(), ".") && path != root) {
+			return filepath.SkipDir
+		}
+		if !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+			return nil
+		}
+		src, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		file, err := parser.ParseFile(set, path, src, parser.SkipObjectResolution)
+		if err != nil {
+			return err
+		}
+		ast.Inspect(file, func(n ast.Node) bool {
+			call, ok := n.(*ast.CallExpr)
+			if !ok || !namesNewError(file.Name.Name, call.Fun) || len(call.Args) == 0 {
+				return true
+			}
+			lit, ok := call.Args[0].(*ast.BasicLit)
+			if !ok || lit.Kind != token.STRING {
+				t.Errorf("%s: an error's code is written as a string, so that it can be found", set.Position(call.Pos()))
+				return true
+			}
+			code, err := strconv.Unquote(lit.Value)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if at, twice := codes[code]; twice {
+				t.Errorf("%s: error code %s is declared at %s already", set.Position(call.Pos()), code, at)
+			}
+			codes[code] = set.Position(call.Pos())
+			return true
+		})
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return codes
+}
+
+func namesNewError(pkg string, fun ast.Expr) bool {
+	switch f := fun.(type) {
+	case *ast.SelectorExpr:
+		x, ok := f.X.(*ast.Ident)
+		return ok && x.Name == "certhall" && f.Sel.Name == "NewError"
+	case *ast.Ident:
+		return pkg == "certhall" && f.Name == "NewError"
+	}
+	return false
+}
+
+func TestText(t *testing.T) {
+	e := certhall.NewError("pin-wrong", certhall.Denied).With("tries", "4")
+	if m, hint := Error(English, e); m != "The PIN is wrong; 4 tries are left" || hint == "" {
+		t.Errorf("English: %q, %q", m, hint)
+	}
+	if m, _ := Error(Chinese, e); m != "PIN 不正确，还可以试 4 次" {
+		t.Errorf("Chinese: %q", m)
+	}
+	if got := Text("fr", "error.internal", nil); got != texts[Chinese]["error.internal"] {
+		t.Errorf("unknown language: %q", got)
+	}
+	if got := Text(English, "no.such.key", nil); got != "no.such.key" {
+		t.Errorf("unknown key: %q", got)
+	}
+}
+
+func TestPick(t *testing.T) {
+	for asked, want := range map[string]string{
+		"":                         Chinese,
+		"C":                        Chinese,
+		"C.UTF-8":                  Chinese,
+		"POSIX":                    Chinese,
+		"zh_CN.UTF-8":              Chinese,
+		"zh_TW.UTF-8":              Chinese,
+		"en_US.UTF-8":              English,
+		"fr_FR.UTF-8":              English,
+		"zh-CN,zh;q=0.9,en;q=0.8":  Chinese,
+		"en-US,en;q=0.9,zh;q=0.8":  English,
+		"fr;q=0.9, en;q=0.8":       English,
+		"de":                       English,
+		"*":                        Chinese,
+		";;;q=bad":                 Chinese,
+		strings.Repeat("x-", 5000): Chinese,
+	} {
+		if got := Pick(asked); got != want {
+			t.Errorf("Pick(%.30q) = %s, want %s", asked, got, want)
+		}
+	}
+}
