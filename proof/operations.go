@@ -36,7 +36,8 @@ type Prepare struct {
 	Project     string `asn1:"utf8"`
 	Profile     string `asn1:"utf8"`
 	TermYears   int
-	Disposal    string `asn1:"utf8"`
+	Disposal    string   `asn1:"utf8"`
+	Chain       [][]byte // issuing certificates of the old pair, as in its Bundle; the root is not in it
 }
 
 // Prepared answers Prepare. Where the service needs a decision instead of
@@ -77,6 +78,7 @@ type Retire struct {
 	Receipts  []Signed // Receipt
 	Voids     []Signed // VoidNotice
 	MakeRoom  bool     // the key is full: with the person's consent, kept old containers whose receipt says Escrowed may go too
+	Chain     [][]byte // issuing certificates of the pairs concerned, as in their Bundles
 }
 
 // RetireReport answers Retire.
@@ -95,16 +97,19 @@ type DeletedName struct {
 // MakeClaim asks for a Claim; answered by Signed (Claim) or, if the container
 // turns out to be fine, by Trouble with reason Usable.
 type MakeClaim struct {
-	Authority string `asn1:"utf8"`
-	Ticket    Signed // of the attempt: the agent claims nothing it holds no ticket for
-	KeyDigest []byte // in the authority's record, or empty
+	Authority string   `asn1:"utf8"`
+	Ticket    Signed   // of the attempt: the agent claims nothing it holds no ticket for
+	KeyDigest []byte   // in the authority's record, or empty
+	EncDigest []byte   // key digest of the bundle's encryption certificate, or empty while there is none
+	Chain     [][]byte // issuing certificates of the old pair, as in its Bundle
 }
 
 // Reasons of a Trouble beside those of a claim.
 const (
-	KeyFull = "key-full" // no room for another container
-	Usable  = "usable"   // a claim was asked for, but the container works
-	Stale   = "stale"    // the order names an attempt or parts this key has left behind: ask what next
+	KeyFull    = "key-full"   // no room for another container
+	Usable     = "usable"     // a claim was asked for, but the container works
+	Stale      = "stale"      // the order names an attempt or parts this key has left behind: ask what next
+	Incomplete = "incomplete" // the acknowledgement was asked for, but parts are missing or differ: install again
 )
 
 // Trouble answers an order that could not be carried out for a reason the
@@ -114,7 +119,7 @@ type Trouble struct {
 	Authority string `asn1:"utf8"`
 	Case      string `asn1:"utf8"`
 	Attempt   int
-	Reason    string `asn1:"utf8"` // absent, another-key, failing-self-test, key-full, usable, stale
+	Reason    string `asn1:"utf8"` // absent, another-key, failing-self-test, key-full, usable, stale, incomplete
 }
 
 func (Identify) tag() string     { return "certhall/identify/1" }
