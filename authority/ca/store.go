@@ -202,9 +202,16 @@ type Staff struct {
 	TBS         []byte
 	Certificate []byte // nil until signed
 	Evidence    []byte // proof.Signed of the Enrolment, DER; nil for the first officers
-	State       string // intended, active, retired
+	State       string // StaffIntended, StaffActive, StaffRetired
 	At          time.Time
 }
+
+// States of staff.
+const (
+	StaffIntended = "intended"
+	StaffActive   = "active"
+	StaffRetired  = "retired"
+)
 
 // Record is an entry of the authority's record: audit entry and, where Event
 // is true, event for the hall. The sequencer numbers and chains it after

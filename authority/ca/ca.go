@@ -1,0 +1,184 @@
+// Package ca issues certificates and keeps what becomes of them. It believes
+// nobody: every pair rests on evidence it checks itself (evidence.go), its
+// to-be-signed bytes are linted and stored before the real key signs them
+// (issue.go), and every step is a compare-and-swap in the store (store.go). It
+// knows pairs, lineages and keys; not people, phones or prices.
+package ca
+
+import (
+	"context"
+	"encoding/asn1"
+	"encoding/json"
+	"io"
+	"sync/atomic"
+	"time"
+
+	"github.com/certhall/certhall"
+	"github.com/certhall/certhall/authority"
+	"github.com/certhall/certhall/authority/kmc"
+	"github.com/certhall/certhall/gm"
+	"github.com/certhall/certhall/proof"
+	"github.com/emmansun/gmsm/smx509"
+)
+
+// Options are what a CA is made of.
+type Options struct {
+	ID        string // of the authority: in container names and every message
+	Store     Store
+	KMC       *kmc.KMC
+	Policy    Policy
+	Chain     [][]byte // DER of the issuing CA and what lies between it and the root
+	Profiles  map[string]Profile
+	Addresses Addresses
+	Clock     certhall.Clock
+	Random    io.Reader // crypto/rand.Reader, but in simulations
+}
+
+// Addresses are what certificates carry (fixed: /ocsp, /crl/NAME.crl, /ca/NAME.cer).
+type Addresses struct{ OCSP, CRL, Issuer string }
+
+// AddressesAt are the fixed addresses under a public base such as https://hall.example.
+func AddressesAt(base string) Addresses {
+	return Addresses{OCSP: base + "/ocsp", CRL: base + "/crl/issuing.crl", Issuer: base + "/ca/issuing.cer"}
+}
+
+// Policy holds the windows and limits. The hall can only narrow them.
+type Policy struct {
+	RenewBefore   time.Duration // renew opens this long before the end
+	RepairAfter   time.Duration // repair closes this long after the end
+	TicketLife    time.Duration
+	Grace         time.Duration // of a superseded pair that nobody reports retired
+	Lapse         time.Duration // a case with no progress is closed after this
+	Backdate      time.Duration // notBefore lies this long before issuing
+	SuspendPerDay int           // suspensions on the hall's word
+}
+
+// DefaultPolicy is the protocol's.
+func DefaultPolicy() Policy {
+	const day = 24 * time.Hour
+	return Policy{
+		RenewBefore: 90 * day, RepairAfter: 365 * day, TicketLife: time.Hour,
+		Grace: 30 * day, Lapse: 30 * day, Backdate: 5 * time.Minute, SuspendPerDay: 100,
+	}
+}
+
+// Signer is one of the authority's own keys with its certificate.
+type Signer struct {
+	Certificate *smx509.Certificate
+	Sign        func(message []byte) ([]byte, error) // SM2 with SM3 over the whole message
+}
+
+// Keys are what unsealing brings.
+type Keys struct {
+	Issuer Signer // signs certificates
+	Notary Signer // signs tickets, receipts, void notices, closings
+}
+
+// CA answers the calls of authority.Authority.
+type CA struct {
+	opt  Options
+	keys atomic.Pointer[Keys] // nil while sealed
+}
+
+var _ authority.Authority = (*CA)(nil)
+
+// New makes a sealed CA.
+func New(o Options) *CA { return &CA{opt: o} }
+
+// Unseal hands over the keys and records it. Issuing works from here on.
+func (ca *CA) Unseal(ctx context.Context, k Keys) error {
+	err := ca.opt.Store.Write(ctx, func(w Writer) error {
+		return w.AddRecord(ca.record(authority.Unsealed, Record{}, map[string]string{
+			"issuer": string(certhall.SerialOf(k.Issuer.Certificate.SerialNumber)),
+			"notary": string(certhall.SerialOf(k.Notary.Certificate.SerialNumber)),
+		}))
+	})
+	if err == nil {
+		ca.keys.Store(&k)
+	}
+	return err
+}
+
+// Seal forgets the keys: calls that must sign answer ErrSealed.
+func (ca *CA) Seal() { ca.keys.Store(nil) }
+
+// Sealed tells whether the keys are away.
+func (ca *CA) Sealed() bool { return ca.keys.Load() == nil }
+
+func (ca *CA) unsealed() (*Keys, error) {
+	k := ca.keys.Load()
+	if k == nil {
+		return nil, authority.ErrSealed
+	}
+	return k, nil
+}
+
+// now is the server's clock to the millisecond, as the store keeps it.
+func (ca *CA) now() time.Time { return ca.opt.Clock.Now().UTC().Truncate(time.Millisecond) }
+
+func (ca *CA) newID() string { return certhall.NewID(ca.now(), ca.opt.Random) }
+
+// notarize signs a message of the authority's with the notary's key.
+func (ca *CA) notarize(k *Keys, m proof.Message) (proof.Signed, error) {
+	return proof.Sign(m, k.Notary.Certificate.Raw, k.Notary.Sign)
+}
+
+// record makes an entry of the record about r's case, attempt, lineage and pair.
+func (ca *CA) record(kind authority.EventKind, r Record, data any) Record {
+	salt := make([]byte, 16)
+	if _, err := io.ReadFull(ca.opt.Random, salt); err != nil {
+		panic("ca: no randomness: " + err.Error())
+	}
+	body, err := json.Marshal(data)
+	if err != nil {
+		panic("ca: " + err.Error())
+	}
+	r.At, r.Kind, r.Salt, r.Data = ca.now(), kind, salt, body
+	r.Digest = gm.SM3(salt, body)
+	return r
+}
+
+// pairRecord is an entry about a pair as it is after the event.
+func (ca *CA) pairRecord(kind authority.EventKind, p *Pair, after authority.State) Record {
+	info := p.PairInfo
+	info.State = after
+	return ca.record(kind, Record{Case: p.Case, Attempt: p.Attempt, Lineage: p.Lineage, Pair: p.ID}, info)
+}
+
+func encodeSigned(s proof.Signed) []byte {
+	if s.IsZero() {
+		return nil
+	}
+	return proof.Encode(s)
+}
+
+func decodeSigned(der []byte) (proof.Signed, error) {
+	if len(der) == 0 {
+		return proof.Signed{}, nil
+	}
+	return proof.Decode[proof.Signed](der)
+}
+
+// commonName reads the CN from a DER Name, for people to recognise the pair by.
+func commonName(name []byte) string {
+	var rdns []asn1.RawValue
+	if _, err := asn1.Unmarshal(name, &rdns); err != nil {
+		return ""
+	}
+	cn := ""
+	for _, rdn := range rdns {
+		var attrs []struct {
+			ID    asn1.ObjectIdentifier
+			Value asn1.RawValue
+		}
+		if _, err := asn1.UnmarshalWithParams(rdn.FullBytes, &attrs, "set"); err != nil {
+			return ""
+		}
+		for _, a := range attrs {
+			if a.ID.Equal(asn1.ObjectIdentifier{2, 5, 4, 3}) {
+				cn = string(a.Value.Bytes)
+			}
+		}
+	}
+	return cn
+}

@@ -1,0 +1,106 @@
+package ca
+
+import (
+	"context"
+	"time"
+
+	"github.com/certhall/certhall"
+	"github.com/certhall/certhall/authority"
+)
+
+// Eligible tells whether renew or repair is open to the pair with this signing
+// certificate, and the terms.
+func (ca *CA) Eligible(ctx context.Context, service certhall.Service, serial certhall.Serial) (authority.Eligibility, error) {
+	var e authority.Eligibility
+	err := ca.opt.Store.Read(ctx, func(r Reader) error {
+		p, err := r.PairBySerial(serial)
+		if err != nil {
+			return err
+		}
+		if p == nil || p.SignCert == nil {
+			return authority.ErrUnknownCert
+		}
+		now := ca.now()
+		e.Pair = p.PairInfo
+		if e.Escrowed, err = r.Escrowed(p.ID); err != nil {
+			return err
+		}
+		if refusal := ca.judge(p, service, now); refusal != nil {
+			e.Refusal = certhall.AsError(refusal)
+			return nil
+		}
+		e.MaxYears = ca.longestTerm(service, p, now)
+		if e.MaxYears < 1 {
+			e.Refusal = authority.ErrTerm
+		}
+		e.NotAfter = ca.end(service, p, 1, now)
+		return nil
+	})
+	return e, err
+}
+
+// judge says why a service is not open to a pair, nil if it is. Its answer at
+// the case's first ticket holds until the case is closed ◆.
+func (ca *CA) judge(p *Pair, service certhall.Service, now time.Time) error {
+	if err := inForce(p); err != nil {
+		return err
+	}
+	opens, closes := p.NotAfter.Add(-ca.opt.Policy.RenewBefore), p.NotAfter.Add(ca.opt.Policy.RepairAfter)
+	switch service {
+	case certhall.Renew:
+		if now.After(p.NotAfter) {
+			return authority.ErrExpired.With("date", date(p.NotAfter))
+		}
+		if now.Before(opens) {
+			return authority.ErrTooEarly.With("date", date(opens))
+		}
+	case certhall.Repair:
+		if !now.After(p.NotAfter) {
+			return authority.ErrNotExpired.With("date", date(p.NotAfter))
+		}
+		if now.After(closes) {
+			return authority.ErrTooLate.With("date", date(closes))
+		}
+	default:
+		return authority.ErrService
+	}
+	return nil
+}
+
+// inForce says why a pair cannot be succeeded on its own key's word.
+func inForce(p *Pair) error {
+	switch {
+	case p.State == authority.Revoked || p.State == authority.Void:
+		return authority.ErrRevoked
+	case p.State == authority.Superseded:
+		return authority.ErrSuperseded
+	case p.State != authority.Current:
+		return authority.ErrNotCurrent
+	case p.Suspended:
+		return authority.ErrSuspended
+	}
+	return nil
+}
+
+// end is the new pair's notAfter: renewals add to the old end, everything
+// else counts from now.
+func (ca *CA) end(service certhall.Service, old *Pair, years int, now time.Time) time.Time {
+	from := now
+	if service == certhall.Renew {
+		from = old.NotAfter
+	}
+	return certhall.AddYears(from, years).Truncate(time.Second)
+}
+
+// longestTerm is the longest whole term that fits the profile and the
+// issuer's end; while sealed the issuer's end is judged at issuing.
+func (ca *CA) longestTerm(service certhall.Service, old *Pair, now time.Time) int {
+	years := ca.opt.Profiles[old.Profile].MaxYears
+	k := ca.keys.Load()
+	for k != nil && years > 0 && ca.end(service, old, years, now).After(k.Issuer.Certificate.NotAfter) {
+		years--
+	}
+	return years
+}
+
+func date(t time.Time) string { return t.In(certhall.Beijing).Format("2006-01-02") }

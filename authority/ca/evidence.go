@@ -1,0 +1,242 @@
+package ca
+
+import (
+	"bytes"
+	"context"
+	"crypto/ecdsa"
+	"time"
+
+	"github.com/certhall/certhall"
+	"github.com/certhall/certhall/authority"
+	"github.com/certhall/certhall/gm"
+	"github.com/certhall/certhall/proof"
+)
+
+// Kinds of evidence.
+const (
+	KindOldKey   = "old-key"
+	KindDecision = "decision"
+	KindCeremony = "ceremony"
+)
+
+// grounds are what checked evidence gives: everything the pair is made of but
+// the key and what the issuer adds.
+type grounds struct {
+	kind        string
+	service     certhall.Service
+	entitlement certhall.EntitlementID
+	old         *Pair // nil by decision for apply
+	nonce       []byte
+	pair        Pair // lineage, project, organisation, key number, profile, term, subject, identity, disposal
+}
+
+// request is a P10 whose signature has been checked.
+type request struct {
+	key       *ecdsa.PublicKey
+	keyDigest []byte
+	digest    []byte
+}
+
+// weigh checks the evidence for issuing a pair to this request: the heart of
+// "a broken-into portal cannot obtain a certificate".
+func (ca *CA) weigh(ctx context.Context, r authority.IssueRequest, req request, now time.Time) (grounds, error) {
+	switch proof.Tag(r.Evidence.Message) {
+	case proof.TagOf[proof.OldKey]():
+		return ca.weighOldKey(ctx, r, req, now)
+	case proof.TagOf[proof.Decision]():
+		return ca.weighDecision(ctx, r, req, now)
+	}
+	return grounds{}, authority.ErrEvidence.Becausef("tag %.40q", proof.Tag(r.Evidence.Message))
+}
+
+func (ca *CA) weighOldKey(ctx context.Context, r authority.IssueRequest, req request, now time.Time) (grounds, error) {
+	var c *Case
+	var a *Attempt
+	var old *Pair
+	escrowed := false
+	err := ca.opt.Store.Read(ctx, func(rd Reader) (err error) {
+		if c, err = rd.Case(r.Case); err != nil || c == nil || c.OldPair == "" {
+			return err
+		}
+		if a, err = rd.Attempt(r.Case, r.Attempt); err != nil {
+			return err
+		}
+		if old, err = rd.Pair(c.OldPair); err != nil {
+			return err
+		}
+		escrowed, err = rd.Escrowed(c.OldPair)
+		return err
+	})
+	if err != nil {
+		return grounds{}, err
+	}
+	if err := caseIsOpen(c, a); err != nil {
+		return grounds{}, err
+	}
+	if old == nil {
+		return grounds{}, authority.ErrEvidence.Becausef("the case has no old pair")
+	}
+	e, err := verifyByPair[proof.OldKey](r.Evidence, old)
+	if err != nil {
+		return grounds{}, err
+	}
+	disposal := certhall.Disposal(e.Disposal)
+	fits := e.Authority == ca.opt.ID && e.Case == string(r.Case) && e.Attempt == r.Attempt &&
+		e.Service == string(c.Service) && e.OldSerial == string(old.SignSerial) &&
+		e.Project == old.Project && e.Profile == old.Profile && bytes.Equal(e.RequestDigest, req.digest) &&
+		(disposal == certhall.Keep || disposal == certhall.Delete) && validID(e.Entitlement) &&
+		len(e.KeySerial) > 0 && len(e.KeySerial) <= 64
+	if !fits {
+		return grounds{}, authority.ErrEvidence.Becausef("fields do not fit the case")
+	}
+	if bytes.Equal(req.keyDigest, old.KeyDigest) {
+		return grounds{}, authority.ErrRequest.Becausef("the key is the old one")
+	}
+	if !bytes.Equal(e.Nonce, a.Nonce) {
+		return grounds{}, authority.ErrNonce
+	}
+	if !now.Before(e.Expiry) || !now.Before(a.Expiry) {
+		return grounds{}, authority.ErrEvidenceExpired
+	}
+	if err := inForce(old); err != nil {
+		return grounds{}, err
+	}
+	if disposal == certhall.Delete && !escrowed {
+		disposal = certhall.Keep // only the escrow could give the old encryption key back
+	}
+	p := Pair{
+		OldPair: old.ID, OldSerial: old.SignSerial, SubjectDER: old.SubjectDER, IdentityDER: old.IdentityDER,
+		Disposal: disposal, EvidenceKind: KindOldKey,
+	}
+	p.Lineage, p.Project, p.Organisation = old.Lineage, old.Project, old.Organisation
+	p.KeyNumber, p.KeySerial, p.Profile, p.TermYears = old.KeyNumber, e.KeySerial, old.Profile, e.TermYears
+	return grounds{KindOldKey, c.Service, certhall.EntitlementID(e.Entitlement), old, e.Nonce, p}, nil
+}
+
+func (ca *CA) weighDecision(ctx context.Context, r authority.IssueRequest, req request, now time.Time) (grounds, error) {
+	var c *Case
+	var a *Attempt
+	var others []*Pair
+	d, err := verifyByStaff[proof.Decision](ca, ctx, r.Evidence, proof.Reviewer, now)
+	if err != nil {
+		return grounds{}, err
+	}
+	err = ca.opt.Store.Read(ctx, func(rd Reader) (err error) {
+		if c, err = rd.Case(r.Case); err != nil {
+			return err
+		}
+		if a, err = rd.Attempt(r.Case, r.Attempt); err != nil {
+			return err
+		}
+		others, err = rd.LineagePairs(certhall.LineageID(d.Lineage))
+		return err
+	})
+	if err != nil {
+		return grounds{}, err
+	}
+	if err := caseIsOpen(c, a); err != nil {
+		return grounds{}, err
+	}
+	fits := d.Authority == ca.opt.ID && d.Case == string(r.Case) && d.Attempt == r.Attempt &&
+		d.Service == string(c.Service) && c.Service == certhall.Apply && d.Verdict == proof.Approve &&
+		bytes.Equal(d.RequestDigest, req.digest) && validID(d.Lineage) && validID(d.Entitlement) &&
+		named(d.Organisation) && named(d.Project) && named(d.KeySerial) && len(d.KeyNumber) <= 64
+	if !fits {
+		return grounds{}, authority.ErrEvidence.Becausef("fields do not fit the case")
+	}
+	if !now.Before(d.Expiry) {
+		return grounds{}, authority.ErrEvidenceExpired
+	}
+	if err := lintName(d.Subject); err != nil {
+		return grounds{}, authority.ErrEvidence.Because(err)
+	}
+	for _, o := range others {
+		if o.State != authority.Void {
+			return grounds{}, authority.ErrLineageBusy
+		}
+	}
+	p := Pair{SubjectDER: d.Subject, IdentityDER: d.Identity, Disposal: certhall.Keep, EvidenceKind: KindDecision}
+	p.Lineage, p.Project, p.Organisation = certhall.LineageID(d.Lineage), d.Project, d.Organisation
+	p.KeyNumber, p.KeySerial, p.Profile, p.TermYears = d.KeyNumber, d.KeySerial, d.Profile, d.TermYears
+	return grounds{KindDecision, c.Service, certhall.EntitlementID(d.Entitlement), nil, a.Nonce, p}, nil
+}
+
+func named(s string) bool { return len(s) > 0 && len(s) <= 64 }
+
+// caseIsOpen says why nothing can be issued in an attempt.
+func caseIsOpen(c *Case, a *Attempt) error {
+	switch {
+	case c == nil || (a == nil && c.State == CaseOpen):
+		return authority.ErrUnknownCase
+	case c.State == CaseClosed:
+		return authority.ErrCaseClosed
+	case a == nil || a.Standing == authority.AttemptVoid:
+		return authority.ErrAttemptVoid
+	case a.Standing != authority.AttemptOpen:
+		return authority.ErrAttemptNotOpen
+	}
+	return nil
+}
+
+// verifyByPair decodes a message that must carry one signature by a pair's
+// signing key, as the store knows it: certificates in the message count nothing.
+func verifyByPair[M proof.Message](s proof.Signed, p *Pair) (M, error) {
+	var none M
+	pub, err := pairKey(p)
+	if err != nil {
+		return none, err
+	}
+	m, err := proof.VerifyKey[M](s, pub)
+	if err != nil {
+		return none, authority.ErrEvidence.Because(err)
+	}
+	return m, nil
+}
+
+// pairKey is the signing key of an issued pair.
+func pairKey(p *Pair) (*ecdsa.PublicKey, error) {
+	c, err := gm.ParseCertificate(p.SignCert)
+	if err != nil {
+		return nil, authority.ErrNotIssued.Because(err)
+	}
+	return gm.CertificateKey(c)
+}
+
+// verifyByStaff decodes a message signed by one active member of staff of a role.
+func verifyByStaff[M proof.Message](ca *CA, ctx context.Context, s proof.Signed, role string, now time.Time) (M, error) {
+	var none M
+	if len(s.Signatures) != 1 {
+		return none, authority.ErrEvidence.Becausef("%d signatures", len(s.Signatures))
+	}
+	signer, err := ca.activeStaff(ctx, s.Signatures[0].Certificate, role, now)
+	if err != nil {
+		return none, err
+	}
+	m, err := proof.VerifyKey[M](s, signer)
+	if err != nil {
+		return none, authority.ErrEvidence.Because(err)
+	}
+	return m, nil
+}
+
+// activeStaff is the key of the active officer or reviewer whose certificate,
+// as the store has it, is the one shown.
+func (ca *CA) activeStaff(ctx context.Context, der []byte, role string, now time.Time) (*ecdsa.PublicKey, error) {
+	shown, err := gm.ParseCertificate(der)
+	if err != nil {
+		return nil, authority.ErrEvidence.Because(err)
+	}
+	var m *Staff
+	err = ca.opt.Store.Read(ctx, func(rd Reader) (err error) {
+		m, err = rd.Staff(certhall.SerialOf(shown.SerialNumber))
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	if m == nil || m.State != StaffActive || m.Role != role || !bytes.Equal(m.Certificate, der) ||
+		now.Before(shown.NotBefore) || now.After(shown.NotAfter) {
+		return nil, authority.ErrEvidence.Becausef("signer is not an active %s", role)
+	}
+	return gm.CertificateKey(shown)
+}

@@ -1,0 +1,301 @@
+package ca
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"time"
+
+	"github.com/certhall/certhall"
+	"github.com/certhall/certhall/authority"
+	"github.com/certhall/certhall/gm"
+	"github.com/certhall/certhall/proof"
+)
+
+// Issue gives an attempt its pair, in three moves of which each can be the
+// last before a crash: the intent is stored, the real key signs outside any
+// transaction, the signatures are stored by compare-and-swap.
+func (ca *CA) Issue(ctx context.Context, r authority.IssueRequest) (proof.Bundle, error) {
+	key, digest, err := gm.ParseRequest(r.Request)
+	if err != nil {
+		return proof.Bundle{}, authority.ErrRequest.Because(err)
+	}
+	keyDigest, err := gm.KeyDigest(key)
+	if err != nil {
+		return proof.Bundle{}, authority.ErrRequest.Because(err)
+	}
+	req := request{key, keyDigest, digest}
+	var bundle proof.Bundle
+	err = again(func() error {
+		stored, err := ca.answered(ctx, r, req)
+		if err != nil || stored != nil {
+			if stored != nil {
+				bundle = *stored
+			}
+			return err
+		}
+		p, err := ca.intend(ctx, r, req)
+		if err != nil {
+			return err
+		}
+		done, err := ca.complete(ctx, p)
+		if err != nil {
+			return err
+		}
+		bundle, err = ca.bundle(done)
+		return err
+	})
+	return bundle, err
+}
+
+// answered gives the stored answer for the same attempt and the same key,
+// before any other check ◆; nil if nothing is stored for the attempt.
+func (ca *CA) answered(ctx context.Context, r authority.IssueRequest, req request) (*proof.Bundle, error) {
+	p, err := ca.pairOfAttempt(ctx, r.Case, r.Attempt)
+	if err != nil || p == nil {
+		return nil, err
+	}
+	if p.State == authority.Void {
+		return nil, authority.ErrAttemptVoid
+	}
+	if !bytes.Equal(p.KeyDigest, req.keyDigest) {
+		return nil, authority.ErrOtherKey
+	}
+	if p.State == authority.Intended {
+		if p, err = ca.complete(ctx, p); err != nil {
+			return nil, err
+		}
+	}
+	b, err := ca.bundle(p)
+	return &b, err
+}
+
+func (ca *CA) pairOfAttempt(ctx context.Context, c certhall.CaseID, n int) (p *Pair, err error) {
+	err = ca.opt.Store.Read(ctx, func(rd Reader) (err error) {
+		p, err = rd.PairOfAttempt(c, n)
+		return err
+	})
+	return p, err
+}
+
+// intend checks the evidence, makes everything but the signatures and stores it.
+func (ca *CA) intend(ctx context.Context, r authority.IssueRequest, req request) (*Pair, error) {
+	k, err := ca.unsealed()
+	if err != nil {
+		return nil, err
+	}
+	now := ca.now()
+	g, err := ca.weigh(ctx, r, req, now)
+	if err != nil {
+		return nil, err
+	}
+	p := &g.pair
+	p.ID = certhall.PairID(ca.newID())
+	p.Case, p.Attempt, p.State = r.Case, r.Attempt, authority.Intended
+	p.Entitlement, p.Subject = g.entitlement, commonName(p.SubjectDER)
+	p.Request, p.RequestDigest, p.KeyDigest = r.Request, req.digest, req.keyDigest
+	p.Evidence, p.IntendedAt = encodeSigned(r.Evidence), now
+	escrow, err := ca.make(k, p, g, req, now)
+	if err != nil {
+		return nil, err
+	}
+	intent := Intent{Pair: *p, NewLineage: g.old == nil, Escrow: escrow,
+		Record: ca.pairRecord(authority.PairIntended, p, authority.Intended)}
+	err = ca.opt.Store.SaveIntent(ctx, intent, func(s Standing) error { return admit(s, g) })
+	switch {
+	case errors.Is(err, ErrLineageTaken):
+		return nil, authority.ErrLineageBusy.Because(err)
+	case errors.Is(err, ErrEntitlementTaken):
+		return nil, authority.ErrEntitlementUsed.Because(err)
+	case errors.Is(err, ErrAttemptTaken):
+		return nil, errRaced // answer what the other call stored
+	}
+	return p, err
+}
+
+// admit judges an intent by what stands once its rows are locked.
+func admit(s Standing, g grounds) error {
+	if err := caseIsOpen(s.Case, s.Attempt); err != nil {
+		return err
+	}
+	if s.Pair != nil {
+		return ErrAttemptTaken
+	}
+	if !bytes.Equal(s.Attempt.Nonce, g.nonce) {
+		return authority.ErrNonce
+	}
+	if g.old != nil {
+		if s.Old == nil {
+			return authority.ErrNotCurrent
+		}
+		return inForce(s.Old)
+	}
+	return nil
+}
+
+// make fills in serials, the encryption key, both to-be-signed certificates
+// (linted as they are) and the nonce.
+func (ca *CA) make(k *Keys, p *Pair, g grounds, req request, now time.Time) (escrow []byte, err error) {
+	profile, ok := ca.opt.Profiles[p.Profile]
+	if !ok || len(profile.Enc.KeyUsage) == 0 {
+		return nil, authority.ErrProfile
+	}
+	if p.TermYears < 1 || p.TermYears > profile.MaxYears {
+		return nil, authority.ErrTerm
+	}
+	p.NotBefore, p.NotAfter = whole(now.Add(-ca.opt.Policy.Backdate)), ca.end(g.service, g.old, p.TermYears, now)
+	if p.NotAfter.After(k.Issuer.Certificate.NotAfter) {
+		return nil, authority.ErrTerm
+	}
+	if p.SignSerial, err = certhall.NewSerial(ca.opt.Random); err != nil {
+		return nil, err
+	}
+	// The encryption certificate's serial exists before the key is asked for.
+	if p.EncSerial, err = certhall.NewSerial(ca.opt.Random); err != nil {
+		return nil, err
+	}
+	d, err := ca.opt.KMC.Make(req.key)
+	if err != nil {
+		return nil, err
+	}
+	p.Envelope = d.Envelope
+	sign := content{p.SignSerial, p.SubjectDER, p.IdentityDER, req.key, p.NotBefore, p.NotAfter, profile, profile.Sign}
+	enc := content{p.EncSerial, p.SubjectDER, p.IdentityDER, d.PublicKey, p.NotBefore, p.NotAfter, profile, profile.Enc}
+	if p.SignTBS, err = ca.draft(k, sign); err != nil {
+		return nil, err
+	}
+	if p.EncTBS, err = ca.draft(k, enc); err != nil {
+		return nil, err
+	}
+	if p.Nonce, err = proof.NewNonce(ca.opt.Random); err != nil {
+		return nil, err
+	}
+	p.SealedNonce, err = gm.Seal(ca.opt.Random, d.PublicKey, p.Nonce)
+	return d.Escrow, err
+}
+
+// draft builds to-be-signed bytes and lints them.
+func (ca *CA) draft(k *Keys, c content) ([]byte, error) {
+	tbs, err := ca.buildTBS(k.Issuer.Certificate, c)
+	if err != nil {
+		return nil, authority.ErrRequest.Because(err)
+	}
+	if err := ca.lint(tbs, k.Issuer.Certificate, c); err != nil {
+		return nil, authority.ErrRequest.Because(err)
+	}
+	return tbs, nil
+}
+
+// complete signs an intent's stored bytes and stores the signatures. Whoever
+// loses the swap drops its signatures and takes what is stored ◆.
+func (ca *CA) complete(ctx context.Context, p *Pair) (*Pair, error) {
+	k, err := ca.unsealed()
+	if err != nil {
+		return nil, err
+	}
+	if err := ca.fitsIssuer(k, p); err != nil {
+		return nil, ca.giveUp(ctx, p)
+	}
+	s := Signatures{ID: p.ID, At: ca.now(), Record: ca.pairRecord(authority.PairIssued, p, authority.Issued)}
+	if s.SignCert, err = sealTBS(k.Issuer, p.SignTBS); err != nil {
+		return nil, err
+	}
+	if s.EncCert, err = sealTBS(k.Issuer, p.EncTBS); err != nil {
+		return nil, err
+	}
+	won, err := ca.opt.Store.SaveIssued(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	if won {
+		done := *p
+		done.State, done.SignCert, done.EncCert, done.IssuedAt = authority.Issued, s.SignCert, s.EncCert, s.At
+		return &done, nil
+	}
+	var stored *Pair
+	err = ca.opt.Store.Read(ctx, func(rd Reader) (err error) {
+		stored, err = rd.Pair(p.ID)
+		return err
+	})
+	if err == nil && stored.GivenUp {
+		return nil, errRaced
+	}
+	if err == nil && stored.State == authority.Void {
+		return nil, authority.ErrAttemptVoid
+	}
+	return stored, err
+}
+
+func sealTBS(issuer Signer, tbs []byte) ([]byte, error) {
+	signature, err := issuer.Sign(tbs)
+	if err != nil {
+		return nil, err
+	}
+	return assemble(tbs, signature)
+}
+
+// fitsIssuer tells whether an intent's bytes name the issuer that would sign
+// them now: after a change of the issuing key they would not verify.
+func (ca *CA) fitsIssuer(k *Keys, p *Pair) error {
+	for _, tbs := range [][]byte{p.SignTBS, p.EncTBS} {
+		if !bytes.Contains(tbs, k.Issuer.Certificate.RawSubject) || !bytes.Contains(tbs, k.Issuer.Certificate.SubjectKeyId) {
+			return errors.New("ca: the intent names another issuer")
+		}
+	}
+	if p.NotAfter.After(k.Issuer.Certificate.NotAfter) {
+		return errors.New("ca: the intent outlives the issuer")
+	}
+	return nil
+}
+
+// giveUp ends an intent that cannot be completed: its serials are revoked, the
+// attempt and its key stay, and the next Issue makes a new intent.
+func (ca *CA) giveUp(ctx context.Context, p *Pair) error {
+	err := ca.opt.Store.Write(ctx, func(w Writer) error {
+		if err := ca.lock(w, p.Case, p.Lineage); err != nil {
+			return err
+		}
+		moved, err := w.MovePair(p.ID, authority.Intended, authority.Void,
+			Change{GivenUp: true, RevokedAt: ca.now(), Reason: reasonCessation})
+		if err != nil || !moved {
+			return err
+		}
+		return w.AddRecord(ca.pairRecord(authority.PairRevoked, p, authority.Void))
+	})
+	if err != nil {
+		return err
+	}
+	return errRaced
+}
+
+// CompleteIntents signs what a crash left intended, from the stored bytes ◆.
+// It answers how many intents it brought to an end.
+func (ca *CA) CompleteIntents(ctx context.Context) (int, error) {
+	var open []*Pair
+	err := ca.opt.Store.Read(ctx, func(rd Reader) (err error) {
+		open, err = rd.OpenIntents(256)
+		return err
+	})
+	if err != nil {
+		return 0, err
+	}
+	for n, p := range open {
+		_, err := ca.complete(ctx, p)
+		if err != nil && !errors.Is(err, errRaced) && !errors.Is(err, authority.ErrAttemptVoid) {
+			return n, err
+		}
+	}
+	return len(open), nil
+}
+
+// bundle is the answer for an issued pair, made of stored parts only.
+func (ca *CA) bundle(p *Pair) (proof.Bundle, error) {
+	if p.SignCert == nil {
+		return proof.Bundle{}, authority.ErrNotIssued
+	}
+	return proof.Bundle{
+		Authority: ca.opt.ID, Case: string(p.Case), Attempt: p.Attempt, OldSerial: string(p.OldSerial),
+		Subject: p.SubjectDER, Sign: p.SignCert, Enc: p.EncCert, Chain: ca.opt.Chain,
+		Envelope: p.Envelope, SealedNonce: p.SealedNonce,
+	}, nil
+}
