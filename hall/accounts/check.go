@@ -1,0 +1,106 @@
+package accounts
+
+import (
+	"context"
+	"crypto/subtle"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// CodeState is what the page shows beside the field for the code.
+type CodeState struct {
+	Sent        bool          // this session has a live code
+	ResendAfter time.Duration // until the next send is allowed
+	TriesLeft   int
+}
+
+// CodeState tells how things stand with a phone's codes for this session.
+func (d *Desk) CodeState(ctx context.Context, s Session, phone string) (st CodeState, err error) {
+	now := d.Clock.Now()
+	err = d.Store.Read(ctx, func(r Reader) error {
+		codes, err := r.LiveCodes(phone, now.Add(-CodeLife))
+		if err != nil {
+			return err
+		}
+		st = CodeState{TriesLeft: triesLeft(codes)}
+		for _, c := range codes {
+			st.Sent = st.Sent || c.Session == s
+		}
+		n, last, err := r.SendsTo(phone, now.Add(-ResendAfter))
+		if wait := last.Add(ResendAfter).Sub(now); n > 0 && wait > 0 {
+			st.ResendAfter = wait
+		}
+		return err
+	})
+	return st, err
+}
+
+// CheckCode proves a phone to a session, for ProofLife. A wrong try is counted
+// and durable before it is answered.
+func (d *Desk) CheckCode(ctx context.Context, s Session, phone, typed string) error {
+	now := d.Clock.Now()
+	code := strings.Join(strings.FieldsFunc(typed, func(r rune) bool { return r == ' ' || r == '-' }), "")
+	var verdict error // the transaction commits on a wrong code too
+	err := d.Store.Write(ctx, func(w Writer) error {
+		if err := w.LockPhone(phone); err != nil {
+			return err
+		}
+		codes, err := w.LiveCodes(phone, now.Add(-CodeLife))
+		if err != nil {
+			return err
+		}
+		left := triesLeft(codes)
+		switch {
+		case len(codes) == 0:
+			verdict = ErrCodeExpired
+			return nil
+		case left == 0:
+			verdict = ErrCodeTries.With("minutes", strconv.Itoa(int(CodeLife/time.Minute)))
+			return nil
+		case !d.matches(codes, s, phone, code):
+			verdict = ErrCodeWrong.With("tries_left", strconv.Itoa(left-1))
+			return w.CountWrongTry(phone, now.Add(-CodeLife))
+		}
+		verdict = nil
+		if err := w.UseCodes(phone, s); err != nil {
+			return err
+		}
+		return w.AddProof(s, phone, now.Add(ProofLife))
+	})
+	if err != nil {
+		return err
+	}
+	return verdict
+}
+
+// Proved tells whether the session's proof of the phone still counts.
+func (d *Desk) Proved(ctx context.Context, s Session, phone string) (proved bool, err error) {
+	err = d.Store.Read(ctx, func(r Reader) error {
+		until, err := r.Proof(s, phone)
+		proved = until.After(d.Clock.Now())
+		return err
+	})
+	return proved, err
+}
+
+// matches compares with every live code of the session: an older code stays
+// valid after a resend.
+func (d *Desk) matches(codes []Code, s Session, phone, code string) bool {
+	found := 0
+	for _, c := range codes {
+		if c.Session == s {
+			found |= subtle.ConstantTimeCompare(c.Digest, d.digest(c.ID, phone, code))
+		}
+	}
+	return found == 1
+}
+
+// triesLeft counts over all live codes of a phone: the oldest has seen every try.
+func triesLeft(codes []Code) int {
+	most := 0
+	for _, c := range codes {
+		most = max(most, c.Tries)
+	}
+	return max(0, CodeTries-most)
+}

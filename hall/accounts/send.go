@@ -1,0 +1,98 @@
+package accounts
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strconv"
+	"time"
+
+	"github.com/certhall/certhall"
+	"github.com/certhall/certhall/gm"
+	"github.com/certhall/certhall/hall/notify"
+)
+
+// SendCode sends a new code to a phone. The send is counted and durable
+// before the provider is called; older codes stay valid.
+func (d *Desk) SendCode(ctx context.Context, s Session, phone, address string) error {
+	now := d.Clock.Now()
+	code, err := d.draw()
+	if err != nil {
+		return err
+	}
+	id := certhall.NewID(now, d.Random)
+	var refused error
+	err = d.Store.Write(ctx, func(w Writer) error {
+		if refused = d.mayWeSend(w, phone, address, now); refused != nil {
+			return refused
+		}
+		if err := w.ForgetCodes(now.Add(-rememberSendOf)); err != nil {
+			return err
+		}
+		return w.AddCode(Code{ID: id, Session: s, Phone: phone, Address: address, Digest: d.digest(id, phone, code), SentAt: now})
+	})
+	if err != nil {
+		return err
+	}
+	vars := map[string]string{"code": code, "minutes": strconv.Itoa(int(CodeLife / time.Minute))}
+	if _, err := d.SMS.Send(ctx, phone, notify.TemplateCode, vars, id); err != nil {
+		return ErrSendFailed.Because(err)
+	}
+	return nil
+}
+
+// mayWeSend judges the limits under locks, so that two requests at once
+// cannot both be the last one allowed.
+func (d *Desk) mayWeSend(w Writer, phone, address string, now time.Time) error {
+	if err := w.LockAddress(address); err != nil {
+		return err
+	}
+	if err := w.LockPhone(phone); err != nil {
+		return err
+	}
+	inHour, last, err := w.SendsTo(phone, now.Add(-time.Hour))
+	if err != nil {
+		return err
+	}
+	if wait := last.Add(ResendAfter).Sub(now); inHour > 0 && wait > 0 {
+		return ErrResend.With("seconds", strconv.Itoa(seconds(wait)))
+	}
+	inDay, _, err := w.SendsTo(phone, now.Add(-24*time.Hour))
+	if err != nil {
+		return err
+	}
+	fromHour, err := w.SendsFrom(address, now.Add(-time.Hour))
+	if err != nil {
+		return err
+	}
+	fromDay, err := w.SendsFrom(address, now.Add(-24*time.Hour))
+	if err != nil {
+		return err
+	}
+	if inHour >= SendsAnHour || inDay >= SendsADay || fromHour >= AddressAnHour || fromDay >= AddressADay {
+		return ErrSendLimit
+	}
+	return nil
+}
+
+// draw makes six digits, each value as likely as any other.
+func (d *Desk) draw() (string, error) {
+	for {
+		var b [3]byte
+		if _, err := io.ReadFull(d.Random, b[:]); err != nil {
+			return "", err
+		}
+		n := int(b[0])<<16 | int(b[1])<<8 | int(b[2])
+		if n < 16*codeModulus { // the rest would favour small numbers
+			return fmt.Sprintf("%0*d", codeDigits, n%codeModulus), nil
+		}
+	}
+}
+
+// digest is what is kept of a code. The secret lies outside the database: six
+// digits under a salt alone could be guessed from a stolen row.
+func (d *Desk) digest(id, phone, code string) []byte {
+	return gm.SM3([]byte("certhall/sms-code/1\x00"), gm.SM3(d.Secret), []byte(id+"\x00"+phone+"\x00"+code))
+}
+
+func seconds(d time.Duration) int { return int((d + time.Second - 1) / time.Second) }
