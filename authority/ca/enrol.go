@@ -1,0 +1,207 @@
+package ca
+
+import (
+	"bytes"
+	"context"
+	"crypto/ecdsa"
+	"encoding/asn1"
+
+	"github.com/certhall/certhall"
+	"github.com/certhall/certhall/authority"
+	"github.com/certhall/certhall/gm"
+	"github.com/certhall/certhall/proof"
+)
+
+// Enrol gives or takes a role on the word of two officers (evidence of the
+// kind ceremony). Enrolling answers the certificate; retiring answers nil.
+func (ca *CA) Enrol(ctx context.Context, p10 []byte, evidence proof.Signed) ([]byte, error) {
+	e, err := ca.weighEnrolment(ctx, evidence)
+	if err != nil {
+		return nil, err
+	}
+	if e.Retire != "" {
+		return nil, ca.retireStaff(ctx, e)
+	}
+	key, digest, err := gm.ParseRequest(p10)
+	if err != nil {
+		return nil, authority.ErrRequest.Because(err)
+	}
+	if !bytes.Equal(digest, e.RequestDigest) {
+		return nil, authority.ErrEvidence.Becausef("another request")
+	}
+	return ca.enrol(ctx, e.Role, e.Name, key, e.Nonce, encodeSigned(evidence))
+}
+
+// weighEnrolment wants exactly two signatures, by different active officers.
+func (ca *CA) weighEnrolment(ctx context.Context, s proof.Signed) (proof.Enrolment, error) {
+	e, err := proof.Decode[proof.Enrolment](s.Message)
+	if err != nil {
+		return e, err
+	}
+	now := ca.now()
+	if e.Authority != ca.opt.ID || (e.Role != proof.Officer && e.Role != proof.Reviewer) ||
+		(e.Retire == "" && !named(e.Name)) || len(e.Nonce) != proof.NonceLength {
+		return e, authority.ErrEvidence.Becausef("fields do not fit")
+	}
+	if !now.Before(e.Expiry) {
+		return e, authority.ErrEvidenceExpired
+	}
+	if len(s.Signatures) != 2 || bytes.Equal(s.Signatures[0].Certificate, s.Signatures[1].Certificate) {
+		return e, authority.ErrEvidence.Becausef("not two officers")
+	}
+	var first *ecdsa.PublicKey
+	for _, sig := range s.Signatures {
+		key, err := ca.activeStaff(ctx, sig.Certificate, proof.Officer, now)
+		if err != nil {
+			return e, err
+		}
+		if first != nil && gm.SameKey(first, key) {
+			return e, authority.ErrEvidence.Becausef("one key for two officers")
+		}
+		if err := gm.Verify(key, s.Message, sig.Value); err != nil {
+			return e, authority.ErrEvidence.Because(err)
+		}
+		first = key
+	}
+	return e, nil
+}
+
+// EnrolFounder enrols an officer at the ceremony itself, before there is
+// anybody who could sign: allowed only while there are fewer than two.
+func (ca *CA) EnrolFounder(ctx context.Context, name string, p10 []byte) ([]byte, error) {
+	key, _, err := gm.ParseRequest(p10)
+	if err != nil {
+		return nil, authority.ErrRequest.Because(err)
+	}
+	var officers []*Staff
+	err = ca.opt.Store.Read(ctx, func(rd Reader) (err error) {
+		officers, err = rd.StaffByRole(proof.Officer)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	if len(officers) >= 2 || !named(name) {
+		return nil, authority.ErrEvidence.Becausef("founders are two")
+	}
+	nonce, err := proof.NewNonce(ca.opt.Random)
+	if err != nil {
+		return nil, err
+	}
+	return ca.enrol(ctx, proof.Officer, name, key, nonce, nil)
+}
+
+// enrol stores the intent, signs outside the transaction, and activates.
+func (ca *CA) enrol(ctx context.Context, role, name string, key *ecdsa.PublicKey, nonce, evidence []byte) ([]byte, error) {
+	k, err := ca.unsealed()
+	if err != nil {
+		return nil, err
+	}
+	now := ca.now()
+	m := Staff{Role: role, Name: name, Evidence: evidence, State: StaffIntended, At: now}
+	if m.Serial, err = certhall.NewSerial(ca.opt.Random); err != nil {
+		return nil, err
+	}
+	if m.KeyDigest, err = gm.KeyDigest(key); err != nil {
+		return nil, authority.ErrRequest.Because(err)
+	}
+	profile := ca.opt.Profiles[StaffProfile]
+	end := whole(certhall.AddYears(now, profile.MaxYears))
+	if end.After(k.Issuer.Certificate.NotAfter) {
+		end = k.Issuer.Certificate.NotAfter
+	}
+	subject, err := staffName(role, name)
+	if err != nil {
+		return nil, err
+	}
+	m.TBS, err = ca.draft(k, content{m.Serial, subject, nil, key, whole(now.Add(-ca.opt.Policy.Backdate)), end, profile, profile.Sign})
+	if err != nil {
+		return nil, err
+	}
+	err = ca.opt.Store.Write(ctx, func(w Writer) error {
+		if fresh, err := w.UseNonce(nonce, now); err != nil {
+			return err
+		} else if !fresh {
+			return authority.ErrNonce
+		}
+		if err := w.AddStaff(m); err != nil {
+			return err
+		}
+		return w.AddRecord(ca.record(authority.StaffEnrolled, Record{},
+			map[string]string{"serial": string(m.Serial), "role": role, "name": name}))
+	})
+	if err != nil {
+		return nil, err
+	}
+	certificate, err := sealTBS(k.Issuer, m.TBS)
+	if err != nil {
+		return nil, err
+	}
+	return certificate, ca.opt.Store.Write(ctx, func(w Writer) error {
+		_, err := w.ActivateStaff(m.Serial, certificate)
+		return err
+	})
+}
+
+func (ca *CA) retireStaff(ctx context.Context, e proof.Enrolment) error {
+	now := ca.now()
+	return ca.opt.Store.Write(ctx, func(w Writer) error {
+		if fresh, err := w.UseNonce(e.Nonce, now); err != nil {
+			return err
+		} else if !fresh {
+			return authority.ErrNonce
+		}
+		officers, err := w.StaffByRole(proof.Officer)
+		if err != nil {
+			return err
+		}
+		m, err := w.Staff(certhall.Serial(e.Retire))
+		if err != nil {
+			return err
+		}
+		if m == nil || m.Role != e.Role {
+			return authority.ErrUnknownCert
+		}
+		if m.Role == proof.Officer && len(officers) <= 2 {
+			return authority.ErrEvidence.Becausef("two officers must remain")
+		}
+		if retired, err := w.RetireStaff(m.Serial, now); err != nil || !retired {
+			return err
+		}
+		return w.AddRecord(ca.record(authority.StaffRetired, Record{}, map[string]string{"serial": e.Retire}))
+	})
+}
+
+// staffName is the subject of an officer's or reviewer's certificate.
+func staffName(role, name string) ([]byte, error) {
+	unit := map[string]string{proof.Officer: "安全管理员", proof.Reviewer: "审核员"}[role]
+	return MarshalName(Attribute{asn1.ObjectIdentifier{2, 5, 4, 11}, unit}, Attribute{asn1.ObjectIdentifier{2, 5, 4, 3}, name})
+}
+
+// Attribute is one attribute of a Name.
+type Attribute struct {
+	ID    asn1.ObjectIdentifier
+	Value string
+}
+
+// MarshalName writes a Name with one attribute an RDN: C as PrintableString,
+// the rest as UTF8String (GB/T 20518).
+func MarshalName(attributes ...Attribute) ([]byte, error) {
+	type value struct {
+		ID    asn1.ObjectIdentifier
+		Value asn1.RawValue
+	}
+	var rdns []asn1.RawValue
+	for _, a := range attributes {
+		tag := asn1.TagUTF8String
+		if a.ID.Equal(asn1.ObjectIdentifier{2, 5, 4, 6}) {
+			tag = asn1.TagPrintableString
+		}
+		der, err := asn1.MarshalWithParams([]value{{a.ID, asn1.RawValue{Tag: tag, Bytes: []byte(a.Value)}}}, "set")
+		if err != nil {
+			return nil, err
+		}
+		rdns = append(rdns, asn1.RawValue{FullBytes: der})
+	}
+	return asn1.Marshal(rdns)
+}

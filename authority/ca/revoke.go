@@ -1,0 +1,229 @@
+package ca
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/certhall/certhall"
+	"github.com/certhall/certhall/authority"
+	"github.com/certhall/certhall/proof"
+)
+
+// order is what checked evidence for revoking or resuming says.
+type order struct {
+	lineage certhall.LineageID
+	except  certhall.CaseID // the case whose decision ordered it: it goes on
+	nonce   []byte          // spent by the order
+	expiry  time.Time
+	reason  int
+}
+
+// Revoke ends a whole lineage in one transaction ◆: superseded pairs in grace
+// too; intended and issued pairs become void; every case is closed but the one
+// whose decision ordered it. It works while the authority is sealed.
+func (ca *CA) Revoke(ctx context.Context, evidence proof.Signed) error {
+	o, err := ca.weighOrder(ctx, evidence, string(certhall.Revoke))
+	if err != nil {
+		return err
+	}
+	return again(func() error { return ca.revoke(ctx, o) })
+}
+
+// weighOrder checks evidence for revoking (a reviewer's decision, or the
+// pair's own key) or resuming (a reviewer's decision).
+func (ca *CA) weighOrder(ctx context.Context, s proof.Signed, service string) (order, error) {
+	now := ca.now()
+	var o order
+	switch proof.Tag(s.Message) {
+	case proof.TagOf[proof.Decision]():
+		d, err := verifyByStaff[proof.Decision](ca, ctx, s, proof.Reviewer, now)
+		if err != nil {
+			return o, err
+		}
+		if d.Authority != ca.opt.ID || d.Service != service || d.Verdict != proof.Approve {
+			return o, authority.ErrEvidence.Becausef("not a decision to %s", service)
+		}
+		o = order{certhall.LineageID(d.Lineage), certhall.CaseID(d.Case), d.Nonce, d.Expiry, reasonOf(d)}
+	case proof.TagOf[proof.OldKey]():
+		m, err := proof.Decode[proof.OldKey](s.Message)
+		if err != nil {
+			return o, err
+		}
+		p, err := ca.pairBySerial(ctx, certhall.Serial(m.OldSerial))
+		if err != nil {
+			return o, err
+		}
+		if _, err := verifyByPair[proof.OldKey](s, p); err != nil {
+			return o, err
+		}
+		if m.Authority != ca.opt.ID || m.Service != service || service != string(certhall.Revoke) {
+			return o, authority.ErrEvidence.Becausef("not a request to %s", service)
+		}
+		if p.State != authority.Current {
+			return o, authority.ErrNotCurrent
+		}
+		o = order{p.Lineage, "", m.Nonce, m.Expiry, reasonCessation}
+	default:
+		return o, authority.ErrEvidence.Becausef("tag %.40q", proof.Tag(s.Message))
+	}
+	if !now.Before(o.expiry) {
+		return o, authority.ErrEvidenceExpired
+	}
+	if len(o.nonce) != proof.NonceLength {
+		return o, authority.ErrNonce
+	}
+	return o, nil
+}
+
+// pairBySerial finds an issued pair by its signing certificate's serial.
+func (ca *CA) pairBySerial(ctx context.Context, serial certhall.Serial) (p *Pair, err error) {
+	err = ca.opt.Store.Read(ctx, func(rd Reader) (err error) {
+		p, err = rd.PairBySerial(serial)
+		return err
+	})
+	if err == nil && (p == nil || p.SignCert == nil || p.SignSerial != serial) {
+		return nil, authority.ErrUnknownCert
+	}
+	return p, err
+}
+
+func (ca *CA) revoke(ctx context.Context, o order) error {
+	ids, err := ca.openCases(ctx, o.lineage)
+	if err != nil {
+		return err
+	}
+	now := ca.now()
+	return ca.opt.Store.Write(ctx, func(w Writer) error {
+		if err := w.LockCases(ids...); err != nil {
+			return err
+		}
+		if err := w.LockLineages(o.lineage); err != nil {
+			return err
+		}
+		cases, err := w.LineageCases(o.lineage)
+		if err != nil {
+			return err
+		}
+		pairs, err := w.LineagePairs(o.lineage)
+		if err != nil {
+			return err
+		}
+		if len(pairs) == 0 {
+			return authority.ErrUnknownLineage
+		}
+		if fresh, err := w.UseNonce(o.nonce, now); err != nil {
+			return err
+		} else if !fresh {
+			return authority.ErrNonce
+		}
+		for _, c := range cases {
+			if !slices.Contains(ids, c.ID) {
+				return errRaced
+			}
+			if c.ID == o.except {
+				continue
+			}
+			if err := ca.shut(w, c); err != nil {
+				return err
+			}
+		}
+		return ca.revokePairs(w, pairs, o, now)
+	})
+}
+
+func (ca *CA) openCases(ctx context.Context, l certhall.LineageID) ([]certhall.CaseID, error) {
+	var ids []certhall.CaseID
+	err := ca.opt.Store.Read(ctx, func(rd Reader) error {
+		cases, err := rd.LineageCases(l)
+		for _, c := range cases {
+			ids = append(ids, c.ID)
+		}
+		return err
+	})
+	return ids, err
+}
+
+func (ca *CA) revokePairs(w Writer, pairs []*Pair, o order, now time.Time) error {
+	for _, p := range pairs {
+		if p.State != authority.Current && p.State != authority.Superseded {
+			continue // void by its case's closing, or final already
+		}
+		moved, err := w.MovePair(p.ID, p.State, authority.Revoked, Change{RevokedAt: now, Reason: o.reason})
+		if err != nil || !moved {
+			return raced(err)
+		}
+		if err := w.AddRecord(ca.pairRecord(authority.PairRevoked, p, authority.Revoked)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Suspend holds a whole lineage (certificateHold) on the hall's word: the only
+// act without evidence, therefore limited a day and audited.
+func (ca *CA) Suspend(ctx context.Context, lineage certhall.LineageID, reason string) error {
+	now := ca.now()
+	return ca.opt.Store.Write(ctx, func(w Writer) error {
+		if err := w.LockLineages(lineage); err != nil {
+			return err
+		}
+		used, err := w.SuspensionsSince(now.Add(-24 * time.Hour))
+		if err != nil {
+			return err
+		}
+		if used >= ca.opt.Policy.SuspendPerDay {
+			return authority.ErrLimited
+		}
+		return ca.setSuspended(w, lineage, true, authority.PairSuspended, reason)
+	})
+}
+
+// Resume lifts a suspension on a reviewer's decision.
+func (ca *CA) Resume(ctx context.Context, evidence proof.Signed) error {
+	o, err := ca.weighOrder(ctx, evidence, proof.ResumeService)
+	if err != nil {
+		return err
+	}
+	return ca.opt.Store.Write(ctx, func(w Writer) error {
+		if err := w.LockLineages(o.lineage); err != nil {
+			return err
+		}
+		if fresh, err := w.UseNonce(o.nonce, ca.now()); err != nil {
+			return err
+		} else if !fresh {
+			return authority.ErrNonce
+		}
+		return ca.setSuspended(w, o.lineage, false, authority.PairResumed, "")
+	})
+}
+
+// setSuspended sets or lifts the flag on the lineage's living pairs. A record
+// is kept for every pair, so that the hall's projection follows.
+func (ca *CA) setSuspended(w Writer, l certhall.LineageID, on bool, kind authority.EventKind, reason string) error {
+	pairs, err := w.LineagePairs(l)
+	if err != nil {
+		return err
+	}
+	if len(pairs) == 0 {
+		return authority.ErrUnknownLineage
+	}
+	if _, err := w.SetSuspended(l, on); err != nil {
+		return err
+	}
+	for _, p := range pairs {
+		living := p.State == authority.Issued || p.State == authority.Current || p.State == authority.Superseded
+		if !living || p.Suspended == on {
+			continue
+		}
+		p.Suspended = on
+		r := ca.record(kind, Record{Case: p.Case, Attempt: p.Attempt, Lineage: l, Pair: p.ID}, struct {
+			authority.PairInfo
+			Reason string `json:"reason,omitempty"`
+		}{p.PairInfo, reason})
+		if err := w.AddRecord(r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
