@@ -26,7 +26,8 @@ type Info struct {
 	Serial       string // of the device
 	Label        string // what its owner calls it, or the maker
 	Manufacturer string
-	Driver       string // softkey, skf, pkcs11
+	Driver       string          // softkey, skf, pkcs11
+	Trouble      *certhall.Error // why it cannot be used; nil if it can
 }
 
 // PINState tells the PIN's state without spending a try. Tries is -1 where
@@ -74,7 +75,8 @@ type Container interface {
 	// Sign signs a message (SM2 with SM3, default id); needs a login.
 	Sign(ctx context.Context, message []byte) ([]byte, error)
 	// Decrypt decrypts an SM2Cipher with the encryption key; needs a login;
-	// ErrUntestable where the driver cannot.
+	// ErrUntestable where the driver cannot. Both answer ErrNoKey, or
+	// ErrKeyPairBroken where the private half does not work.
 	Decrypt(ctx context.Context, ciphertext []byte) ([]byte, error)
 }
 
@@ -91,5 +93,8 @@ var (
 	ErrContainerExists = certhall.NewError("container-exists", certhall.Conflict)
 	ErrNoKey           = certhall.NewError("key-pair-missing", certhall.NotFound)
 	ErrNoCertificate   = certhall.NewError("certificate-missing", certhall.NotFound)
+	ErrKeyPairBroken   = certhall.NewError("key-pair-broken", certhall.Internal)
+	ErrEnvelope        = certhall.NewError("envelope-wrong", certhall.Invalid)
+	ErrCiphertext      = certhall.NewError("ciphertext-wrong", certhall.Invalid)
 	ErrUntestable      = certhall.NewError("decrypt-unsupported", certhall.Unavailable)
 )

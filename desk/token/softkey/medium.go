@@ -1,0 +1,140 @@
+package softkey
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"sync"
+
+	"github.com/gofrs/flock"
+)
+
+// Medium is what a key is stored on.
+type Medium interface {
+	// Load returns what was saved last: an error that is fs.ErrNotExist if
+	// there is nothing. The caller does not write into it.
+	Load() ([]byte, error)
+	// Save replaces all of it: when it returns nil the data is durable, after
+	// any error or power cut the old or the new data is whole.
+	Save(data []byte) error
+	// Lock keeps other users of the medium from writing until unlock is called.
+	Lock() (unlock func(), err error)
+}
+
+// File is a medium in a file, with a lock file beside it that other processes heed.
+func File(path string) Medium { return file(path) }
+
+type file string
+
+func (f file) Load() ([]byte, error) {
+	in, err := os.Open(string(f))
+	if err != nil {
+		return nil, err
+	}
+	defer in.Close()
+	data, err := io.ReadAll(io.LimitReader(in, maxImage+1))
+	if err != nil {
+		return nil, fmt.Errorf("softkey: %w", err)
+	}
+	return data, nil
+}
+
+func (f file) Save(data []byte) (err error) {
+	dir, name := filepath.Split(string(f))
+	if dir == "" {
+		dir = "."
+	}
+	temp, err := os.CreateTemp(dir, "."+name+".*") // mode 0600
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, temp.Close(), os.Remove(temp.Name()))
+		}
+	}()
+	if _, err := temp.Write(data); err != nil {
+		return err
+	}
+	if err := temp.Sync(); err != nil {
+		return err
+	}
+	if err := temp.Close(); err != nil {
+		return err
+	}
+	if err := os.Rename(temp.Name(), string(f)); err != nil {
+		return err
+	}
+	return syncDir(dir)
+}
+
+// syncDir makes a rename durable. Windows does that by itself and knows no
+// such call.
+func syncDir(dir string) error {
+	if runtime.GOOS == "windows" {
+		return nil
+	}
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
+
+func (f file) Lock() (func(), error) {
+	dir, name := filepath.Split(string(f))
+	l := flock.New(filepath.Join(dir, "."+name+".lock"), flock.SetPermissions(0o600))
+	if err := l.Lock(); err != nil {
+		return nil, err
+	}
+	return func() { _ = l.Unlock() }, nil // closing the file unlocks it in any case
+}
+
+// Memory is a medium in memory: for tests and the simulation.
+type Memory struct {
+	writing sync.Mutex
+	mu      sync.Mutex
+	data    []byte
+}
+
+// NewMemory is an empty medium.
+func NewMemory() *Memory { return new(Memory) }
+
+// Clone is another medium with the same content.
+func (m *Memory) Clone() *Memory {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return &Memory{data: m.data} // saved slices are never written into
+}
+
+// Load returns what was saved last.
+func (m *Memory) Load() ([]byte, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.data == nil {
+		return nil, fs.ErrNotExist
+	}
+	return m.data, nil
+}
+
+// Save replaces the content; empty data takes the key away.
+func (m *Memory) Save(data []byte) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.data = nil
+	if len(data) > 0 {
+		m.data = slices.Clone(data)
+	}
+	return nil
+}
+
+// Lock keeps other users of this Memory from writing.
+func (m *Memory) Lock() (func(), error) {
+	m.writing.Lock()
+	return m.writing.Unlock, nil
+}
