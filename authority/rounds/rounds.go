@@ -1,0 +1,69 @@
+// Package rounds is the authority's clockwork: what happens without anybody
+// asking. It numbers records, completes intents that a crash left open, closes
+// cases that lapsed and revokes pairs whose grace ended. Every round is safe
+// to run on several nodes at once: each step is a compare-and-swap.
+package rounds
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/certhall/certhall"
+	"github.com/certhall/certhall/authority"
+	"github.com/certhall/certhall/authority/audit"
+	"github.com/certhall/certhall/authority/ca"
+)
+
+// Rounds are the authority's loops.
+type Rounds struct {
+	CA        *ca.CA
+	Sequencer audit.Sequencer
+	Log       *slog.Logger
+}
+
+// How often each round is made. Numbering is quick, because the hall moves
+// only on numbered events.
+const (
+	numberEvery = 50 * time.Millisecond
+	tidyEvery   = 30 * time.Second
+)
+
+// Run makes rounds until ctx ends.
+func (r Rounds) Run(ctx context.Context) {
+	var wait sync.WaitGroup
+	wait.Go(func() { r.every(ctx, numberEvery, "number records", r.Sequencer.Run) })
+	wait.Go(func() { r.every(ctx, tidyEvery, "tidy", r.Tidy) })
+	wait.Wait()
+}
+
+// Tidy makes one round of everything but numbering, and answers how much there was to do.
+func (r Rounds) Tidy(ctx context.Context) (int, error) {
+	total := 0
+	var failed error
+	for _, round := range []func(context.Context) (int, error){r.CA.CompleteIntents, r.CA.Lapse, r.CA.EndGrace} {
+		n, err := round(ctx)
+		total += n
+		if err != nil && !errors.Is(err, authority.ErrSealed) {
+			failed = errors.Join(failed, err)
+		}
+	}
+	return total, failed
+}
+
+func (r Rounds) every(ctx context.Context, d time.Duration, what string, round func(context.Context) (int, error)) {
+	tick := time.NewTicker(d)
+	defer tick.Stop()
+	for {
+		if _, err := round(ctx); err != nil && ctx.Err() == nil {
+			r.Log.Error("round failed", "round", what, "cause", certhall.CauseText(err))
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
