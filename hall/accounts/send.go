@@ -12,26 +12,26 @@ import (
 	"github.com/certhall/certhall/hall/notify"
 )
 
-// SendCode sends a new code to a phone. The send is counted and durable
-// before the provider is called; older codes stay valid.
-func (d *Desk) SendCode(ctx context.Context, s Session, phone, address string) error {
+// SendCode sends a new code to a phone. The send is counted and durable before
+// the provider is called; older codes stay valid. A decoy counts and answers
+// the same, but nothing is sent and nobody ever learns its code.
+func (d *Desk) SendCode(ctx context.Context, s Session, phone, address string, decoy bool) error {
 	now := d.Clock.Now()
 	code, err := d.draw()
 	if err != nil {
 		return err
 	}
 	id := certhall.NewID(now, d.Random)
-	var refused error
 	err = d.Store.Write(ctx, func(w Writer) error {
-		if refused = d.mayWeSend(w, phone, address, now); refused != nil {
-			return refused
+		if err := d.mayWeSend(w, phone, address, now); err != nil {
+			return err
 		}
 		if err := w.ForgetCodes(now.Add(-rememberSendOf)); err != nil {
 			return err
 		}
 		return w.AddCode(Code{ID: id, Session: s, Phone: phone, Address: address, Digest: d.digest(id, phone, code), SentAt: now})
 	})
-	if err != nil {
+	if err != nil || decoy {
 		return err
 	}
 	vars := map[string]string{"code": code, "minutes": strconv.Itoa(int(CodeLife / time.Minute))}

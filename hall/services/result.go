@@ -1,0 +1,31 @@
+package services
+
+import "context"
+
+// result is the receipt of a finished case: dates before and after.
+func (c *Counter) result(ctx context.Context, k Case) (*Result, error) {
+	r := &Result{Receipt: string(k.ID), AcknowledgedAt: k.AcknowledgedAt, Untestable: k.Untestable}
+	err := c.Store.Read(ctx, func(rd Reader) error {
+		old, err := rd.Certificate(k.Serial)
+		if err != nil {
+			return err
+		}
+		made, err := rd.Certificate(k.NewSerial)
+		if err != nil {
+			return err
+		}
+		r.Old, r.New = old.dates(), made.dates()
+		if made != nil {
+			r.KeyNumber = made.KeyNumber
+		}
+		return nil
+	})
+	return r, err
+}
+
+func (c *Certificate) dates() *PairDates {
+	if c == nil {
+		return nil
+	}
+	return &PairDates{SignSerial: c.SignSerial, EncSerial: c.EncSerial, NotBefore: c.NotBefore, NotAfter: c.NotAfter, Subject: c.Subject}
+}

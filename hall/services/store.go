@@ -1,0 +1,80 @@
+package services
+
+import (
+	"context"
+	"time"
+
+	"github.com/certhall/certhall"
+	"github.com/certhall/certhall/authority"
+	"github.com/certhall/certhall/hall/accounts"
+	"github.com/certhall/certhall/hall/orders"
+)
+
+// Store is what the counters need of the hall's database.
+type Store interface {
+	Read(ctx context.Context, f func(Reader) error) error
+	// Write runs f in one transaction, perhaps more than once; success means
+	// committed and durable. f touches nothing but the Writer.
+	Write(ctx context.Context, f func(Writer) error) error
+}
+
+// Token gives a session access to one case.
+type Token struct {
+	Session accounts.Session
+	Case    certhall.CaseID
+	Expires time.Time
+}
+
+// Certificate is a row of the projection of the authority's events.
+type Certificate struct {
+	authority.PairInfo
+	Seq int64 // number of the event it shows
+}
+
+// Reader reads one consistent state. A row that is not there is nil.
+type Reader interface {
+	Case(certhall.CaseID) (*Case, error)
+	// BusyCase is the case that occupies the lineage.
+	BusyCase(certhall.LineageID) (*Case, error)
+	// CaseOfPair is the case whose new pair has this signing certificate.
+	CaseOfPair(certhall.Serial) (*Case, error)
+	// CasesFrom are the cases that started from the pair with this signing
+	// certificate, latest first.
+	CasesFrom(certhall.Serial) ([]*Case, error)
+	Token(accounts.Session) (*Token, error)
+	Certificate(certhall.Serial) (*Certificate, error)
+	// Cursor is the number of the last event that was followed.
+	Cursor() (int64, error)
+	Handlers(certhall.LineageID) ([]accounts.Handler, error)
+	Proof(s accounts.Session, phone string) (until time.Time, err error)
+}
+
+// Writer writes within one transaction.
+type Writer interface {
+	Reader
+	orders.Writer
+	accounts.HandlerWriter
+	// LockCase reads a case and holds it until the transaction ends.
+	LockCase(certhall.CaseID) (*Case, error)
+	// AddCase stores a new case; false if its lineage is occupied.
+	AddCase(Case) (bool, error)
+	// SaveCase replaces the case with version one below; false if it moved.
+	SaveCase(Case) (bool, error)
+	AddEntry(Entry) error
+	// Enqueue gives an effect to the queue, within this transaction.
+	Enqueue(Effect) error
+	AddNonce(nonce []byte, expires time.Time) error
+	// UseNonce spends a nonce; false if it is unknown, spent or expired.
+	UseNonce(nonce []byte, now time.Time) (bool, error)
+	// SetToken makes t the only token of its case.
+	SetToken(t Token) error
+	// ProjectPair stores a pair as it was after the event with this number,
+	// unless a later one is stored already.
+	ProjectPair(p authority.PairInfo, seq int64) error
+	// ProjectSuccessor marks the lineage's other current pairs superseded.
+	ProjectSuccessor(p authority.PairInfo, seq int64) error
+	// MoveCursor is a compare-and-swap.
+	MoveCursor(from, to int64) (bool, error)
+	// ForgetCertificates empties the projection, to be followed anew.
+	ForgetCertificates() error
+}

@@ -1,0 +1,90 @@
+package services
+
+import (
+	"time"
+
+	"github.com/certhall/certhall"
+)
+
+// Nonce begins an opening.
+type Nonce struct {
+	Nonce     []byte    `json:"nonce"`
+	Origin    string    `json:"origin" doc:"what the key signs as the hall's origin"`
+	Authority string    `json:"authority" doc:"id of the authority"`
+	ExpiresAt time.Time `json:"expires_at"`
+}
+
+// Opened is a case with the token that opens it, and it alone.
+type Opened struct {
+	Case  certhall.CaseID `json:"case"`
+	Token string          `json:"token"`
+}
+
+// Input is what a carrier brings: the agent's last reply, or the person's
+// answer, or nothing.
+type Input struct {
+	Reply   []byte  `json:"reply,omitempty" doc:"the agent's last reply, unread"`
+	Answer  *Answer `json:"answer,omitempty" doc:"what the person answered to an ask"`
+	Address string  `json:"-"` // network address the request came from
+}
+
+// Answer is the person's.
+type Answer struct {
+	Phone    string `json:"phone,omitempty" maxLength:"32"`
+	SendCode bool   `json:"send_code,omitempty"`
+	Code     string `json:"code,omitempty" maxLength:"32"`
+}
+
+// Next says how the case stands and what comes next: exactly one of an
+// operation for the agent, an ask for the person, a wait; or nothing, where
+// the case has ended, or where Problem stands in the way until the same
+// question is asked again.
+type Next struct {
+	Case      certhall.CaseID  `json:"case"`
+	Service   certhall.Service `json:"service"`
+	State     State            `json:"state" enum:"open,done,refused,closing,closed,needs-reissue"`
+	Step      Step             `json:"step"`
+	Steps     []Step           `json:"steps"`
+	Operation string           `json:"operation,omitempty" enum:"identify,prepare,install,acknowledge,retire,claim"`
+	Message   []byte           `json:"message,omitempty" doc:"order for the agent"`
+	Ask       *Ask             `json:"ask,omitempty"`
+	Wait      *Wait            `json:"wait,omitempty"`
+	Problem   *Problem         `json:"problem,omitempty"`
+	Result    *Result          `json:"result,omitempty"`
+}
+
+// Ask is a question to the person. Kind phone: give a number. Kind code: have
+// a code sent (answer send_code), then give it.
+type Ask struct {
+	Kind        string   `json:"kind" enum:"phone,code"`
+	Phone       string   `json:"phone" doc:"masked, or empty"`
+	Choices     []string `json:"choices,omitempty" doc:"masked numbers of the registered handlers, if there are several: answer one of them"`
+	Sent        bool     `json:"sent"`
+	ResendAfter int      `json:"resend_after_s"`
+	TriesLeft   int      `json:"tries_left"`
+}
+
+// Wait asks the carrier to ask again.
+type Wait struct {
+	AfterMS int    `json:"after_ms"`
+	Reason  string `json:"reason" enum:"ticket,issuing,sealed,acknowledging,claiming,closing"`
+}
+
+// Result is the receipt of a finished case.
+type Result struct {
+	Old            *PairDates `json:"old,omitempty"`
+	New            *PairDates `json:"new,omitempty"`
+	Receipt        string     `json:"receipt" doc:"number of the receipt"`
+	KeyNumber      string     `json:"key_number"`
+	AcknowledgedAt time.Time  `json:"acknowledged_at"`
+	Untestable     bool       `json:"untestable" doc:"the driver could not test decryption"`
+}
+
+// PairDates show one pair.
+type PairDates struct {
+	SignSerial certhall.Serial `json:"sign_serial"`
+	EncSerial  certhall.Serial `json:"enc_serial"`
+	NotBefore  time.Time       `json:"not_before"`
+	NotAfter   time.Time       `json:"not_after"`
+	Subject    string          `json:"subject"`
+}
