@@ -1,0 +1,65 @@
+package sqldb
+
+import (
+	"errors"
+	"strings"
+
+	"github.com/jackc/pgx/v5/pgconn"
+	sqlite "modernc.org/sqlite"
+	lib "modernc.org/sqlite/lib"
+)
+
+// IsUnique tells whether err says that a unique index stands against a row,
+// and names it: on PostgreSQL the index or constraint, on SQLite, which tells
+// only the columns, "table_column_column". An index named by its table and
+// columns, with a suffix at will (pairs_lineage_current), is thus found on both
+// with strings.HasPrefix(name, "pairs_lineage").
+func (db *DB) IsUnique(err error) (name string, ok bool) {
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) && pg.Code == "23505" {
+		return pg.ConstraintName, true
+	}
+	var lite *sqlite.Error
+	if !errors.As(err, &lite) {
+		return "", false
+	}
+	switch lite.Code() {
+	case lib.SQLITE_CONSTRAINT_UNIQUE, lib.SQLITE_CONSTRAINT_PRIMARYKEY, lib.SQLITE_CONSTRAINT_ROWID:
+	default:
+		return "", false
+	}
+	// constraint failed: UNIQUE constraint failed: pairs.case_id, pairs.attempt (2067)
+	text := lite.Error()
+	text = text[strings.LastIndex(text, ": ")+2:]
+	text, _, _ = strings.Cut(text, " (")
+	for i, column := range strings.Split(text, ", ") {
+		table, column, _ := strings.Cut(column, ".")
+		if i == 0 {
+			name = table
+		}
+		name += "_" + column
+	}
+	return name, true
+}
+
+// endsTransaction tells errors after which SQLite may have rolled the whole
+// transaction back (sqlite.org/lang_transaction.html, "response to errors").
+func endsTransaction(err error) bool {
+	var lite *sqlite.Error
+	if !errors.As(err, &lite) {
+		return false
+	}
+	switch lite.Code() & 0xff {
+	case lib.SQLITE_FULL, lib.SQLITE_IOERR, lib.SQLITE_INTERRUPT, lib.SQLITE_NOMEM,
+		lib.SQLITE_BUSY, lib.SQLITE_CORRUPT, lib.SQLITE_CANTOPEN:
+		return true
+	}
+	return false
+}
+
+// retryable tells the PostgreSQL errors after which the same transaction may
+// succeed: serialization failure and deadlock.
+func retryable(err error) bool {
+	var pg *pgconn.PgError
+	return errors.As(err, &pg) && (pg.Code == "40001" || pg.Code == "40P01")
+}
