@@ -1,0 +1,93 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"time"
+
+	"github.com/certhall/certhall"
+	"github.com/certhall/certhall/desk/token"
+)
+
+// env is what the steps see of the agent: trust, randomness and the person.
+func (a *Agent) env(key token.Key, purpose string) token.Env {
+	return token.Env{
+		Trust:  a.trust,
+		Random: a.Random,
+		Unlock: func(ctx context.Context) error { return a.unlock(ctx, key, purpose) },
+		Consent: func(ctx context.Context, t token.Terms) (bool, error) {
+			return a.Person.Consent(ctx, ConsentRequest{Key: key.Info(), What: t.What, Facts: facts(t)})
+		},
+	}
+}
+
+// unlock asks for the PIN until it is right. The last try is used only with
+// the person's explicit consent, and no PIN is tried twice in a row.
+func (a *Agent) unlock(ctx context.Context, key token.Key, purpose string) error {
+	wrong, last := error(nil), ""
+	for !key.LoggedIn() {
+		state, err := key.PINState(ctx)
+		if err != nil {
+			return err
+		}
+		if state.Locked {
+			return token.ErrPINLocked
+		}
+		if state.Final {
+			if err := a.agree(ctx, ConsentRequest{Key: key.Info(), What: "last-try"}, ErrPINLastTry); err != nil {
+				return err
+			}
+		}
+		pin, err := a.Person.PIN(ctx, PINRequest{
+			Key: key.Info(), Purpose: purpose, Tries: state.Tries, Final: state.Final, Wrong: wrong != nil,
+		})
+		if err != nil {
+			return err
+		}
+		if wrong != nil && pin == last {
+			return wrong
+		}
+		switch err := key.Login(ctx, pin); {
+		case errors.Is(err, token.ErrPINWrong):
+			wrong, last = err, pin
+		case err != nil:
+			return err
+		}
+	}
+	return nil
+}
+
+// agree asks for consent; refusal is what a person's no becomes.
+func (a *Agent) agree(ctx context.Context, r ConsentRequest, refusal error) error {
+	agreed, err := a.Person.Consent(ctx, r)
+	if err == nil && !agreed {
+		return refusal
+	}
+	return err
+}
+
+// facts are a step's terms, line by line.
+func facts(t token.Terms) []Fact {
+	all := []Fact{{"service", string(t.Service)}, {"subject", t.Subject}, {"serial", string(t.Serial)}}
+	if !t.NotAfter.IsZero() {
+		all = append(all, Fact{"not-after", date(t.NotAfter)})
+	}
+	if t.Years > 0 {
+		all = append(all, Fact{"years", strconv.Itoa(t.Years)})
+	}
+	return shown(append(all, Fact{"disposal", string(t.Disposal)}))
+}
+
+// shown leaves out what is empty.
+func shown(all []Fact) []Fact {
+	var kept []Fact
+	for _, f := range all {
+		if f.Value != "" {
+			kept = append(kept, f)
+		}
+	}
+	return kept
+}
+
+func date(t time.Time) string { return t.In(certhall.Beijing).Format(time.DateOnly) }

@@ -1,0 +1,125 @@
+package token
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"errors"
+
+	"github.com/emmansun/gmsm/smx509"
+
+	"github.com/certhall/certhall"
+	"github.com/certhall/certhall/gm"
+)
+
+// Holding is what lies in a container, as far as it can be read without a PIN.
+// Parts that are absent, and certificates that cannot be parsed (half written),
+// are nil.
+type Holding struct {
+	Container
+	Sign, Enc       *smx509.Certificate
+	SignKey, EncKey *ecdsa.PublicKey
+}
+
+// Empty tells whether nothing was ever written into it.
+func (h *Holding) Empty() bool {
+	return h.SignKey == nil && h.EncKey == nil && h.Sign == nil && h.Enc == nil
+}
+
+// Fits tells whether the signing certificate is for the signing key that lies there.
+func (h *Holding) Fits() bool {
+	if h.Sign == nil {
+		return false
+	}
+	pub, err := gm.CertificateKey(h.Sign)
+	return err == nil && gm.SameKey(pub, h.SignKey)
+}
+
+// Look reads every container of a key.
+func Look(ctx context.Context, key Key) ([]*Holding, error) {
+	names, err := key.Containers(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var all []*Holding
+	for _, name := range names {
+		h, err := lookAt(ctx, key, name)
+		if errors.Is(err, ErrNoContainer) {
+			continue // gone meanwhile
+		}
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, h)
+	}
+	return all, nil
+}
+
+func lookAt(ctx context.Context, key Key, name string) (*Holding, error) {
+	c, err := key.Container(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	h := &Holding{Container: c}
+	if h.SignKey, err = absent(c.PublicKey(ctx, Signing))(ErrNoKey); err != nil {
+		return nil, err
+	}
+	if h.EncKey, err = absent(c.PublicKey(ctx, Encryption))(ErrNoKey); err != nil {
+		return nil, err
+	}
+	if h.Sign, err = certificate(ctx, c, Signing); err != nil {
+		return nil, err
+	}
+	h.Enc, err = certificate(ctx, c, Encryption)
+	return h, err
+}
+
+func certificate(ctx context.Context, c Container, u Usage) (*smx509.Certificate, error) {
+	der, err := absent(c.Certificate(ctx, u))(ErrNoCertificate)
+	if err != nil || der == nil {
+		return nil, err
+	}
+	parsed, err := gm.ParseCertificate(der)
+	if err != nil {
+		return nil, nil // half written: as good as absent
+	}
+	return parsed, nil
+}
+
+// absent turns the error that says "there is none" into a zero value.
+func absent[T any](v T, err error) func(none error) (T, error) {
+	return func(none error) (T, error) {
+		if errors.Is(err, none) {
+			var zero T
+			return zero, nil
+		}
+		return v, err
+	}
+}
+
+// byName finds a container in what Look found; nil if it is not there.
+func byName(all []*Holding, name string) *Holding {
+	for _, h := range all {
+		if h.Name() == name {
+			return h
+		}
+	}
+	return nil
+}
+
+// bySerial finds the container whose signing certificate has this serial and
+// chains to this root; nil if there is none. Of two, the one whose key fits.
+func (t *Trust) bySerial(all []*Holding, serial string, root *smx509.Certificate, chain [][]byte) *Holding {
+	var found *Holding
+	for _, h := range all {
+		if h.Sign == nil || string(certhall.SerialOf(h.Sign.SerialNumber)) != serial {
+			continue
+		}
+		if r, err := t.Root(h.Sign, chain); err != nil || !r.Equal(root) {
+			continue
+		}
+		if found == nil || h.Fits() && !found.Fits() {
+			found = h
+		}
+	}
+	return found
+}

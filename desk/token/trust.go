@@ -1,0 +1,158 @@
+package token
+
+import (
+	"bytes"
+	"encoding/hex"
+	"slices"
+	"sync"
+
+	"github.com/emmansun/gmsm/smx509"
+
+	"github.com/certhall/certhall"
+	"github.com/certhall/certhall/gm"
+	"github.com/certhall/certhall/proof"
+)
+
+// ErrUntrusted says that an order, or what it carries, is not by an authority
+// this desk trusts, or not by the one of the pair at hand.
+var ErrUntrusted = certhall.NewError("order-untrusted", certhall.Denied)
+
+// Trust is the authorities' roots that a desk trusts. It never looks at a
+// clock: whether dates fit is judged by the certificates' own dates.
+type Trust struct {
+	roots   []*smx509.Certificate
+	issuers []*smx509.Certificate // known beforehand, beside those that orders carry
+
+	mu    sync.Mutex
+	known map[string]*smx509.Certificate // digest of a certificate → the root it was found to chain to
+}
+
+// maxKnown bounds the memory of a Trust.
+const maxKnown = 4096
+
+// maxDepth is the longest way from a certificate to its root, in issuers.
+const maxDepth = 4
+
+// NewTrust trusts the self-signed CA certificates among the given ones; others
+// may help to build chains to them, as in the files authorities hand out.
+func NewTrust(certificates []*smx509.Certificate) *Trust {
+	t := &Trust{known: map[string]*smx509.Certificate{}}
+	for _, c := range certificates {
+		if bytes.Equal(c.RawSubject, c.RawIssuer) && c.CheckSignatureFrom(c) == nil {
+			t.roots = append(t.roots, c)
+		} else {
+			t.issuers = append(t.issuers, c)
+		}
+	}
+	return t
+}
+
+// Root finds the trusted root that c chains to, by the issuers given (DER; the
+// issuing CA first or in any order): ErrUntrusted if there is none.
+func (t *Trust) Root(c *smx509.Certificate, chain [][]byte) (*smx509.Certificate, error) {
+	return t.remember("chain", c, func() (*smx509.Certificate, error) {
+		issuers := slices.Clone(t.issuers)
+		for _, der := range chain[:min(len(chain), 2*maxDepth)] {
+			issuer, err := gm.ParseCertificate(der)
+			if err != nil {
+				return nil, ErrUntrusted.Because(err)
+			}
+			issuers = append(issuers, issuer)
+		}
+		if root := t.climb(c, issuers, 0); root != nil {
+			return root, nil
+		}
+		return nil, ErrUntrusted.Becausef("certificate %s does not chain to a trusted root", certhall.SerialOf(c.SerialNumber))
+	})
+}
+
+func (t *Trust) climb(c *smx509.Certificate, issuers []*smx509.Certificate, depth int) *smx509.Certificate {
+	for _, root := range t.roots {
+		if signedBy(c, root, depth) {
+			return root
+		}
+	}
+	if depth == maxDepth {
+		return nil
+	}
+	for _, issuer := range issuers {
+		if signedBy(c, issuer, depth) {
+			if root := t.climb(issuer, issuers, depth+1); root != nil {
+				return root
+			}
+		}
+	}
+	return nil
+}
+
+// signedBy tells whether c is by the issuer, which has depth CAs below it on
+// the way to the end (RFC 5280, 6.1), and does not outlive it.
+func signedBy(c, issuer *smx509.Certificate, depth int) bool {
+	return bytes.Equal(c.RawIssuer, issuer.RawSubject) &&
+		len(issuer.UnhandledCriticalExtensions) == 0 &&
+		(issuer.MaxPathLen < 0 || issuer.MaxPathLen == 0 && !issuer.MaxPathLenZero || depth <= issuer.MaxPathLen) &&
+		!c.NotAfter.Before(c.NotBefore) && !c.NotAfter.After(issuer.NotAfter) &&
+		c.CheckSignatureFrom(issuer) == nil // a CA that may sign certificates, and did
+}
+
+// remember keeps what was found: a chain that held holds for ever.
+func (t *Trust) remember(what string, c *smx509.Certificate, find func() (*smx509.Certificate, error)) (*smx509.Certificate, error) {
+	key := what + hex.EncodeToString(gm.SM3(c.Raw))
+	t.mu.Lock()
+	root := t.known[key]
+	t.mu.Unlock()
+	if root != nil {
+		return root, nil
+	}
+	root, err := find()
+	if err != nil {
+		return nil, err
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if len(t.known) >= maxKnown {
+		clear(t.known)
+	}
+	t.known[key] = root
+	return root, nil
+}
+
+// notaryRoot is the root whose notary the certificate is.
+func (t *Trust) notaryRoot(c *smx509.Certificate) (*smx509.Certificate, error) {
+	return t.remember("notary", c, func() (*smx509.Certificate, error) {
+		for _, oid := range c.UnknownExtKeyUsage {
+			if !oid.Equal(proof.OIDNotary) || c.IsCA {
+				continue
+			}
+			for _, root := range t.roots {
+				if signedBy(c, root, 0) {
+					return root, nil
+				}
+			}
+		}
+		return nil, ErrUntrusted.Becausef("certificate %s is not a trusted authority's notary", certhall.SerialOf(c.SerialNumber))
+	})
+}
+
+// Notarized decodes a message that a trusted authority's notary signed, alone,
+// and tells under which root.
+func Notarized[M proof.Message](t *Trust, s proof.Signed) (m M, root *smx509.Certificate, err error) {
+	if len(s.Signatures) != 1 {
+		return m, nil, ErrUntrusted.Becausef("%d signatures", len(s.Signatures))
+	}
+	c, err := gm.ParseCertificate(s.Signatures[0].Certificate)
+	if err != nil {
+		return m, nil, ErrUntrusted.Because(err)
+	}
+	if root, err = t.notaryRoot(c); err != nil {
+		return m, nil, err
+	}
+	pub, err := gm.CertificateKey(c)
+	if err != nil {
+		return m, nil, ErrUntrusted.Because(err)
+	}
+	if m, err = proof.VerifyKey[M](s, pub); err != nil {
+		return m, nil, ErrUntrusted.Because(err)
+	}
+	return m, root, nil
+}
