@@ -1,0 +1,106 @@
+package hall
+
+import (
+	"time"
+
+	"github.com/certhall/certhall"
+	"github.com/certhall/certhall/hall/accounts"
+)
+
+func (r *rows) LiveCodes(phone string, sentAfter time.Time) ([]accounts.Code, error) {
+	var codes []accounts.Code
+	err := r.each(func(scan func(...any) error) error {
+		var c accounts.Code
+		var sent int64
+		err := scan(&c.ID, &c.Session, &c.Phone, &c.Address, &c.Digest, &sent, &c.Tries, &c.Used)
+		c.SentAt = at(sent)
+		codes = append(codes, c)
+		return err
+	}, `SELECT id, session, phone, address, digest, sent_at, tries, used FROM codes
+		WHERE phone = $1 AND sent_at > $2 AND NOT used ORDER BY sent_at, id`, phone, ms(sentAfter))
+	return codes, err
+}
+
+func (r *rows) SendsTo(phone string, after time.Time) (n int, last time.Time, err error) {
+	var sent int64
+	_, err = r.one(`SELECT COUNT(*), COALESCE(MAX(sent_at), 0) FROM codes WHERE phone = $1 AND sent_at > $2`,
+		[]any{phone, ms(after)}, &n, &sent)
+	return n, at(sent), err
+}
+
+func (r *rows) SendsFrom(address string, after time.Time) (n int, err error) {
+	_, err = r.one(`SELECT COUNT(*) FROM codes WHERE address = $1 AND sent_at > $2`, []any{address, ms(after)}, &n)
+	return n, err
+}
+
+func (r *rows) Proof(s accounts.Session, phone string) (time.Time, error) {
+	var until int64
+	_, err := r.one(`SELECT until FROM proofs WHERE session = $1 AND phone = $2`, []any{string(s), phone}, &until)
+	return at(until), err
+}
+
+func (r *rows) Handlers(l certhall.LineageID) ([]accounts.Handler, error) {
+	var handlers []accounts.Handler
+	err := r.each(func(scan func(...any) error) error {
+		h := accounts.Handler{Lineage: l}
+		err := scan(&h.Person.ID, &h.Person.Phone, &h.Source)
+		handlers = append(handlers, h)
+		return err
+	}, `SELECT persons.id, persons.phone, handlers.source FROM handlers JOIN persons ON persons.id = handlers.person
+		WHERE handlers.lineage = $1 ORDER BY handlers.made_at, persons.id`, string(l))
+	return handlers, err
+}
+
+func (r *rows) LockPhone(phone string) error     { return r.lock("phone " + phone) }
+func (r *rows) LockAddress(address string) error { return r.lock("address " + address) }
+
+// lock holds a named row until the transaction ends.
+func (r *rows) lock(name string) error {
+	if err := r.run(`INSERT INTO counters (name) VALUES ($1) ON CONFLICT DO NOTHING`, name); err != nil {
+		return err
+	}
+	var held string
+	_, err := r.one(`SELECT name FROM counters WHERE name = $1`+r.tx.ForUpdate(), []any{name}, &held)
+	return err
+}
+
+func (r *rows) AddCode(c accounts.Code) error {
+	return r.run(`INSERT INTO codes (id, session, phone, address, digest, sent_at, tries, used)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
+		c.ID, string(c.Session), c.Phone, c.Address, c.Digest, ms(c.SentAt), c.Tries, c.Used)
+}
+
+func (r *rows) CountWrongTry(phone string, sentAfter time.Time) error {
+	return r.run(`UPDATE codes SET tries = tries + 1 WHERE phone = $1 AND sent_at > $2 AND NOT used`, phone, ms(sentAfter))
+}
+
+func (r *rows) UseCodes(phone string, s accounts.Session) error {
+	return r.run(`UPDATE codes SET used = TRUE WHERE phone = $1 AND session = $2`, phone, string(s))
+}
+
+func (r *rows) AddProof(s accounts.Session, phone string, until time.Time) error {
+	return r.run(`INSERT INTO proofs (session, phone, until) VALUES ($1, $2, $3)
+		ON CONFLICT (session, phone) DO UPDATE SET until = excluded.until`, string(s), phone, ms(until))
+}
+
+// ForgetCodes drops what counts no longer: codes, and proofs that have ended.
+func (r *rows) ForgetCodes(before time.Time) error {
+	if err := r.run(`DELETE FROM codes WHERE sent_at < $1`, ms(before)); err != nil {
+		return err
+	}
+	return r.run(`DELETE FROM proofs WHERE until < $1`, ms(before))
+}
+
+func (r *rows) PersonOfPhone(phone, newID string, made time.Time) (accounts.Person, error) {
+	if err := r.run(`INSERT INTO persons (id, phone, made_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`, newID, phone, ms(made)); err != nil {
+		return accounts.Person{}, err
+	}
+	p := accounts.Person{Phone: phone}
+	_, err := r.one(`SELECT id FROM persons WHERE phone = $1`, []any{phone}, &p.ID)
+	return p, err
+}
+
+func (r *rows) AddHandler(h accounts.Handler, made time.Time) error {
+	return r.run(`INSERT INTO handlers (lineage, person, source, made_at) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING`,
+		string(h.Lineage), h.Person.ID, h.Source, ms(made))
+}

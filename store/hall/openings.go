@@ -1,0 +1,60 @@
+package hall
+
+import (
+	"time"
+
+	"github.com/certhall/certhall"
+	"github.com/certhall/certhall/hall/accounts"
+	"github.com/certhall/certhall/hall/orders"
+	"github.com/certhall/certhall/hall/services"
+)
+
+// AddNonce also drops those that have expired.
+func (r *rows) AddNonce(nonce []byte, expires time.Time) error {
+	if err := r.run(`DELETE FROM nonces WHERE expires < $1`, ms(expires.Add(-2*services.NonceLife))); err != nil {
+		return err
+	}
+	return r.run(`INSERT INTO nonces (nonce, expires) VALUES ($1, $2)`, nonce, ms(expires))
+}
+
+func (r *rows) UseNonce(nonce []byte, now time.Time) (bool, error) {
+	return r.swap(`DELETE FROM nonces WHERE nonce = $1 AND expires > $2`, nonce, ms(now))
+}
+
+func (r *rows) SetToken(t services.Token) error {
+	return r.run(`INSERT INTO tokens (session, case_id, expires) VALUES ($1, $2, $3)
+		ON CONFLICT (case_id) DO UPDATE SET session = excluded.session, expires = excluded.expires`,
+		string(t.Session), string(t.Case), ms(t.Expires))
+}
+
+func (r *rows) Token(s accounts.Session) (*services.Token, error) {
+	t := services.Token{Session: s}
+	var expires int64
+	found, err := r.one(`SELECT case_id, expires FROM tokens WHERE session = $1`, []any{string(s)}, &t.Case, &expires)
+	if err != nil || !found {
+		return nil, err
+	}
+	t.Expires = at(expires)
+	return &t, nil
+}
+
+func (r *rows) AddEntitlement(e orders.Entitlement) error {
+	return r.run(`INSERT INTO entitlements (id, case_id, state, made_at) VALUES ($1, $2, $3, $4)`,
+		string(e.ID), string(e.Case), string(e.State), ms(e.MadeAt))
+}
+
+func (r *rows) MoveEntitlement(id certhall.EntitlementID, from, to orders.State, now time.Time) (bool, error) {
+	return r.swap(`UPDATE entitlements SET state = $1, ended_at = $2 WHERE id = $3 AND state = $4`,
+		string(to), ms(now), string(id), string(from))
+}
+
+func (r *rows) Entitlement(id certhall.EntitlementID) (*orders.Entitlement, error) {
+	e := orders.Entitlement{ID: id}
+	var made int64
+	found, err := r.one(`SELECT case_id, state, made_at FROM entitlements WHERE id = $1`, []any{string(id)}, &e.Case, &e.State, &made)
+	if err != nil || !found {
+		return nil, err
+	}
+	e.MadeAt = at(made)
+	return &e, nil
+}

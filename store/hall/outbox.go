@@ -1,0 +1,44 @@
+package hall
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"github.com/certhall/certhall/hall/notify"
+	"github.com/certhall/certhall/store/sqldb"
+)
+
+// AddMessage implements notify.Store.
+func (s *Store) AddMessage(ctx context.Context, m notify.Message) error {
+	vars, err := json.Marshal(m.Vars)
+	if err != nil {
+		return err
+	}
+	return s.db.Write(ctx, func(tx *sqldb.Tx) error {
+		_, err := tx.Exec(`INSERT INTO outbox (key, phone, template, vars, at) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING`,
+			m.Key, m.Phone, m.Template, string(vars), ms(m.At))
+		return err
+	})
+}
+
+// Messages implements notify.Store.
+func (s *Store) Messages(ctx context.Context, after time.Time, limit int) ([]notify.Message, error) {
+	var found []notify.Message
+	err := s.db.Read(ctx, func(tx *sqldb.Tx) error {
+		found = nil
+		r := &rows{tx, nil}
+		return r.each(func(scan func(...any) error) error {
+			var m notify.Message
+			var vars string
+			var sent int64
+			if err := scan(&m.Key, &m.Phone, &m.Template, &vars, &sent); err != nil {
+				return err
+			}
+			m.At = at(sent)
+			found = append(found, m)
+			return json.Unmarshal([]byte(vars), &found[len(found)-1].Vars)
+		}, `SELECT key, phone, template, vars, at FROM outbox WHERE at > $1 ORDER BY at, key LIMIT $2`, ms(after), limit)
+	})
+	return found, err
+}
