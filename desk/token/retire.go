@@ -13,13 +13,14 @@ import (
 	"github.com/certhall/certhall/proof"
 )
 
-// Retire obeys receipts and void notices. It answers proof.RetireReport.
+// Retire obeys receipts and void notices. It answers proof.RetireReport, or
+// proof.Trouble where nothing could be done because the new pair of a receipt
+// for this key is gone or fails.
 //
 // ◆ Nothing is deleted but on the notary's word: a receipt that names the old
 // serial, once the new container named there passes its self-test at this
 // moment; or a void notice that names the container. Never a container under
-// another root. A receipt whose new container is not here, or fails, stays
-// unanswered; one whose old container went already is answered again.
+// another root. A receipt whose old container went already is answered again.
 func Retire(ctx context.Context, key Key, order proof.Retire, env Env) (proof.Message, error) {
 	r := &retirement{key: key, order: order, env: env, report: proof.RetireReport{Authority: order.Authority}}
 	if err := r.read(); err != nil {
@@ -34,6 +35,9 @@ func Retire(ctx context.Context, key Key, order proof.Retire, env Env) (proof.Me
 			return nil, err
 		}
 	}
+	if r.lost != nil && len(r.report.Retired) == 0 && len(r.report.Deleted) == 0 {
+		return *r.lost, nil
+	}
 	return r.report, nil
 }
 
@@ -45,7 +49,8 @@ type retirement struct {
 	voids    []void
 	all      []*Holding
 	report   proof.RetireReport
-	removed  bool // something went in this order
+	removed  bool           // something went in this order
+	lost     *proof.Trouble // the first receipt whose new pair does not lie here working
 }
 
 type receipt struct {
@@ -138,11 +143,15 @@ func (r *retirement) mayVoid(h *Holding, v void) error {
 
 func (r *retirement) obeyReceipts(ctx context.Context) error {
 	for _, rc := range r.receipts {
-		successor, err := r.successor(ctx, rc)
+		successor, reason, err := r.successor(ctx, rc)
 		if err != nil {
 			return err
 		}
 		if successor == nil {
+			if r.lost == nil && rc.KeySerial == r.key.Info().Serial {
+				t := attempt{rc.Authority, rc.Case, rc.Attempt}.trouble(reason)
+				r.lost = &t
+			}
 			continue
 		}
 		old := r.superseded(rc, successor)
@@ -164,32 +173,45 @@ func (r *retirement) obeyReceipts(ctx context.Context) error {
 }
 
 // successor is the container of the receipt's new pair if it lies here whole
-// and works at this moment, else nil.
-func (r *retirement) successor(ctx context.Context, rc receipt) (*Holding, error) {
+// and works at this moment; else nil and the reason.
+func (r *retirement) successor(ctx context.Context, rc receipt) (*Holding, string, error) {
 	h := byName(r.all, rc.Container())
-	if h == nil || !h.Fits() || h.Enc == nil || h.EncKey == nil ||
-		string(certhall.SerialOf(h.Sign.SerialNumber)) != rc.NewSign ||
-		string(certhall.SerialOf(h.Enc.SerialNumber)) != rc.NewEnc {
-		return nil, nil
-	}
-	if root, err := r.env.Trust.Root(h.Sign, r.order.Chain); err != nil || !root.Equal(rc.root) {
-		return nil, nil
-	}
-	encKey, err := gm.CertificateKey(h.Enc)
-	if err != nil || !gm.SameKey(encKey, h.EncKey) {
-		return nil, nil
+	if h == nil || h.SignKey == nil {
+		return nil, proof.Absent, nil
 	}
 	digest, err := gm.KeyDigest(h.SignKey)
-	if err != nil || !bytes.Equal(digest, rc.KeyDigest) {
-		return nil, err
+	if err != nil {
+		return nil, "", err
+	}
+	if !bytes.Equal(digest, rc.KeyDigest) {
+		return nil, proof.AnotherKey, nil
+	}
+	if !r.whole(h, rc) {
+		return nil, proof.FailingSelfTest, nil
 	}
 	if err := r.env.unlock(ctx); err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	if ok, err := SelfTest(ctx, h, r.env.Random); err != nil || !ok {
-		return nil, err
+		return nil, proof.FailingSelfTest, err
 	}
-	return h, nil
+	return h, "", nil
+}
+
+// whole tells whether both certificates that the receipt names lie there,
+// with their keys, under the receipt's root.
+func (r *retirement) whole(h *Holding, rc receipt) bool {
+	if !h.Fits() || h.Enc == nil ||
+		string(certhall.SerialOf(h.Sign.SerialNumber)) != rc.NewSign ||
+		string(certhall.SerialOf(h.Enc.SerialNumber)) != rc.NewEnc {
+		return false
+	}
+	root, err := r.env.Trust.Root(h.Sign, r.order.Chain)
+	if err != nil || !root.Equal(rc.root) {
+		return false
+	}
+	encKey, err := gm.CertificateKey(h.Enc)
+	return err == nil && gm.SameKey(encKey, h.EncKey)
 }
 
 // superseded is the receipt's old container, nil if it is not here.
@@ -214,7 +236,7 @@ func (r *retirement) makeRoom(ctx context.Context) error {
 		if !rc.Escrowed {
 			continue
 		}
-		successor, err := r.successor(ctx, rc)
+		successor, _, err := r.successor(ctx, rc)
 		if err != nil {
 			return err
 		}
