@@ -21,7 +21,7 @@ var (
 )
 
 // drafted is a CA with an issuer and the content of one certificate.
-func drafted(t *testing.T) (*CA, *Keys, content) {
+func drafted(t testing.TB) (*CA, *Keys, content) {
 	t.Helper()
 	now := time.Date(2026, 3, 1, 8, 0, 0, 0, time.UTC)
 	issuer := selfSigned(t, now)
@@ -49,7 +49,7 @@ func drafted(t *testing.T) (*CA, *Keys, content) {
 
 // selfSigned is an issuer for tests of what is drafted (package ceremony
 // imports this one, so it cannot be asked).
-func selfSigned(t *testing.T, now time.Time) Signer {
+func selfSigned(t testing.TB, now time.Time) Signer {
 	t.Helper()
 	key, err := sm2.GenerateKey(rand.Reader)
 	if err != nil {
