@@ -1,0 +1,111 @@
+package demo
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"io"
+	"math/big"
+	"os"
+	"path/filepath"
+
+	"github.com/emmansun/gmsm/smx509"
+
+	"github.com/certhall/certhall"
+	"github.com/certhall/certhall/desk/agent"
+	"github.com/certhall/certhall/desk/token/softkey"
+	"github.com/certhall/certhall/proof"
+)
+
+// Key files of the demo. The handler's lies in a folder of its own: what is in
+// it is plugged into the handler's PC.
+const (
+	HandlerKeys = "keys"
+	StaffKeys   = "staff"
+)
+
+// member is somebody of the demo with a soft key.
+type member struct {
+	file   string // name of the key's and of the PIN's file, without extension
+	folder string
+	serial string // of the device
+	label  string
+	room   int // containers that fit on the key
+}
+
+var (
+	officers = [2]member{
+		{"officer-1", StaffKeys, "OF10000001", "安全管理员1", 4},
+		{"officer-2", StaffKeys, "OF10000002", "安全管理员2", 4},
+	}
+	reviewer = member{"reviewer", StaffKeys, "RV10000001", "审核员1", 4}
+	handler  = member{"handler", HandlerKeys, "HT20260001", "海泰KEY（演示）", 8}
+)
+
+// make makes the member's soft key with a random PIN, which is kept in a file
+// that only the owner reads.
+func (m member) make(dir string, random io.Reader) error {
+	folder := filepath.Join(dir, m.folder)
+	if err := os.MkdirAll(folder, 0o700); err != nil {
+		return err
+	}
+	pin, err := digits(random, 8)
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(m.pinFile(dir), []byte(pin+"\n"), 0o600); err != nil {
+		return err
+	}
+	return softkey.Create(filepath.Join(folder, m.file+softkey.Extension), softkey.Options{
+		Serial: m.serial, Label: m.label, PIN: pin, Room: m.room, Random: random,
+	})
+}
+
+func (m member) pinFile(dir string) string { return filepath.Join(dir, m.file+".pin") }
+
+// agent is an agent that has the member's keys plugged in and types the PIN.
+func (m member) agent(dir string, root *smx509.Certificate, clock certhall.Clock, random io.Reader) (*agent.Agent, error) {
+	pin, err := secretLine(m.pinFile(dir))
+	if err != nil {
+		return nil, err
+	}
+	return agent.New(agent.Options{
+		Keys: softkey.Folder(filepath.Join(dir, m.folder)), Roots: []*smx509.Certificate{root},
+		Person: typist(pin), Clock: clock, Random: random,
+	}), nil
+}
+
+// typist is a person who knows the PIN and agrees.
+type typist string
+
+func (t typist) PIN(context.Context, agent.PINRequest) (string, error) { return string(t), nil }
+
+func (t typist) Consent(context.Context, agent.ConsentRequest) (bool, error) { return true, nil }
+
+// staffKey is a Signer whose key lies on a soft key, reached through an agent.
+type staffKey struct {
+	agent  *agent.Agent
+	serial string
+}
+
+func (s staffKey) Request(ctx context.Context, name string) ([]byte, error) {
+	return s.agent.Enrol(ctx, s.serial, name)
+}
+
+func (s staffKey) Import(ctx context.Context, certificate []byte) error {
+	return s.agent.ImportCertificate(ctx, s.serial, certificate)
+}
+
+func (s staffKey) Sign(ctx context.Context, message []byte) (proof.Signed, error) {
+	return s.agent.SignDecision(ctx, s.serial, message)
+}
+
+// digits draws a number of n digits.
+func digits(random io.Reader, n int64) (string, error) {
+	limit := new(big.Int).Exp(big.NewInt(10), big.NewInt(n), nil)
+	d, err := rand.Int(random, limit)
+	if err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("%0*d", n, d), nil
+}

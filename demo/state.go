@@ -1,0 +1,283 @@
+package demo
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/certhall/certhall"
+	"github.com/certhall/certhall/authority/audit"
+	"github.com/certhall/certhall/authority/ca"
+	"github.com/certhall/certhall/authority/ceremony"
+	"github.com/certhall/certhall/authority/kmc"
+	"github.com/certhall/certhall/desk/agent"
+	"github.com/certhall/certhall/gm"
+	"github.com/certhall/certhall/hall/accounts"
+	"github.com/certhall/certhall/proof"
+	authoritystore "github.com/certhall/certhall/store/authority"
+	hallstore "github.com/certhall/certhall/store/hall"
+	"github.com/certhall/certhall/store/sqldb"
+)
+
+// Files of the state folder beside those that every state folder has.
+const (
+	Mark           = "demo.json" // written last: with it the demo is complete
+	passphraseFile = "passphrase"
+	rootPassphrase = "root-passphrase"
+	TenderFile     = "tender.enc" // encrypted to the expiring pair's encryption certificate
+)
+
+// Tender is what TenderFile says once it is decrypted.
+const Tender = "投标文件（演示）：用旧加密证书加密，延期以后仍然可以解密。\n"
+
+// Phone is the handler's registered phone.
+const Phone = "13800000001"
+
+// Projects of the demo.
+const (
+	Procurement = "government-procurement" // 政府采购项目
+	Insurance   = "medical-insurance"      // 医保项目
+)
+
+// ErrFolder says that the folder holds something that is not a demo's.
+var ErrFolder = certhall.NewError("not-a-demo-folder", certhall.Conflict)
+
+// certificate is one of the handler's three: issued so long ago that what is
+// left of its term is left now.
+type certificate struct {
+	number  string // 证书卡号
+	project string
+	years   int
+	left    time.Duration // until its end, at the demo's first start
+}
+
+const day = 24 * time.Hour
+
+// certificates in the order of their issuing.
+var certificates = []certificate{
+	{"HT-2026-0002", Insurance, 1, -40 * day},
+	{"HT-2026-0001", Procurement, 1, 20 * day},
+	{"HT-2026-0003", Procurement, 1, 300 * day},
+}
+
+// Make makes the demo's state in dir, unless it stands there already. It is
+// made in a folder beside and moved into place at the end, so that half a demo
+// is never found: what a broken start left behind is thrown away.
+func Make(ctx context.Context, dir, base string, random io.Reader) error {
+	if IsComplete(dir) {
+		return nil
+	}
+	if entries, err := os.ReadDir(dir); err == nil && len(entries) > 0 {
+		return ErrFolder.With("dir", dir)
+	}
+	making := filepath.Clean(dir) + ".making"
+	if err := os.RemoveAll(making); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(making, 0o700); err != nil {
+		return err
+	}
+	m := maker{dir: making, base: base, clock: new(Clock), random: random}
+	if err := m.make(ctx); err != nil {
+		return errors.Join(err, os.RemoveAll(making))
+	}
+	return os.Rename(making, dir)
+}
+
+// IsComplete tells whether dir holds a whole demo.
+func IsComplete(dir string) bool {
+	_, err := os.Stat(filepath.Join(dir, Mark))
+	return err == nil
+}
+
+// Reset removes a demo's state; anything else it leaves alone.
+func Reset(dir string) error {
+	if _, err := os.Stat(dir); errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if !IsComplete(dir) {
+		return ErrFolder.With("dir", dir)
+	}
+	return os.RemoveAll(dir)
+}
+
+// Passphrase opens the file with the day-to-day passphrase, to be handed on as
+// a descriptor.
+func Passphrase(dir string) (*os.File, error) { return os.Open(filepath.Join(dir, passphraseFile)) }
+
+// HandlerPIN reads the PIN of the handler's key.
+func HandlerPIN(dir string) (string, error) { return secretLine(handler.pinFile(dir)) }
+
+// HandlerSerial is the serial of the handler's key.
+const HandlerSerial = "HT20260001"
+
+type maker struct {
+	dir    string
+	base   string
+	clock  *Clock
+	random io.Reader
+}
+
+// make runs the ceremony more than a year ago and comes back to the present
+// certificate by certificate.
+func (m maker) make(ctx context.Context) error {
+	now := certhall.SystemClock{}.Now()
+	m.clock.Set(now.AddDate(0, 0, -450))
+	db, err := sqldb.Open(ctx, "sqlite:"+filepath.Join(m.dir, "authority.db"))
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	if err := authoritystore.Migrate(ctx, db); err != nil {
+		return err
+	}
+	store := authoritystore.New(db)
+	a, err := m.found(ctx, store)
+	if err != nil {
+		return err
+	}
+	desk, err := handler.agent(m.dir, a.Founded.Root.Certificate, m.clock, m.random)
+	if err != nil {
+		return err
+	}
+	var lineages []certhall.LineageID
+	for _, c := range certificates {
+		m.clock.Set(certhall.AddYears(now.Add(c.left), -c.years))
+		lineage := certhall.LineageID(certhall.NewID(m.clock.Now(), m.random))
+		bundle, err := a.Apply(ctx, desk, handler.serial, Applicant{
+			Name: "示例医疗器械有限公司", Organisation: "91310000MA1K35XE0X", Lineage: lineage,
+			Project: c.project, KeyNumber: c.number, TermYears: c.years,
+		})
+		if err != nil {
+			return fmt.Errorf("demo: certificate %s: %w", c.number, err)
+		}
+		if c.left > 0 && c.left < 90*day {
+			if err := m.encryptTender(bundle); err != nil {
+				return err
+			}
+		}
+		lineages = append(lineages, lineage)
+	}
+	if _, err := (audit.Sequencer{Store: store}).Run(ctx); err != nil {
+		return err
+	}
+	m.clock.Set(time.Time{})
+	if err := m.register(ctx, lineages); err != nil {
+		return err
+	}
+	return m.mark()
+}
+
+// found runs the ceremony with officers and a reviewer on soft keys.
+func (m maker) found(ctx context.Context, store ca.Store) (*Authority, error) {
+	for _, who := range []member{officers[0], officers[1], reviewer, handler} {
+		if err := who.make(m.dir, m.random); err != nil {
+			return nil, err
+		}
+	}
+	o := Options{
+		ID: "demo", Name: "演示证书认证机构", Store: store, Policy: ca.DefaultPolicy(),
+		Base: m.base, Clock: m.clock, Random: m.random,
+	}
+	founded, err := ceremony.Found(o.plan())
+	if err != nil {
+		return nil, err
+	}
+	var pass ceremony.Passphrases
+	if pass.Daily, err = m.secret(passphraseFile); err != nil {
+		return nil, err
+	}
+	if pass.Root, err = m.secret(rootPassphrase); err != nil {
+		return nil, err
+	}
+	if err := ceremony.Write(filepath.Join(m.dir, "authority"), founded, o.plan(), true, pass); err != nil {
+		return nil, err
+	}
+	a := &Authority{Options: o, Founded: founded, CA: o.ca(founded.ID, founded.Chain(), kmc.New(founded.EscrowKey(), m.random))}
+	for i, who := range []member{officers[0], officers[1], reviewer} {
+		desk, err := who.agent(m.dir, founded.Root.Certificate, m.clock, m.random)
+		if err != nil {
+			return nil, err
+		}
+		if i < 2 {
+			a.Officers[i] = staffKey{desk, who.serial}
+		} else {
+			a.Reviewer = staffKey{desk, who.serial}
+		}
+	}
+	return a, a.staff(ctx)
+}
+
+// encryptTender leaves a file that only the old encryption key opens.
+func (m maker) encryptTender(b proof.Bundle) error {
+	c, err := gm.ParseCertificate(b.Enc)
+	if err != nil {
+		return err
+	}
+	sealed, err := agent.Encrypt(c, []byte(Tender))
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(m.dir, TenderFile), sealed, 0o644)
+}
+
+// register makes the handler known to the hall: the link that an import from
+// an earlier system would bring.
+func (m maker) register(ctx context.Context, lineages []certhall.LineageID) error {
+	db, err := sqldb.Open(ctx, "sqlite:"+filepath.Join(m.dir, "hall.db"))
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	if err := hallstore.Migrate(ctx, db); err != nil {
+		return err
+	}
+	now := m.clock.Now()
+	return hallstore.New(db, nil).Accounts().Write(ctx, func(w accounts.Writer) error {
+		person, err := w.PersonOfPhone(Phone, certhall.NewID(now, m.random), now)
+		if err != nil {
+			return err
+		}
+		for _, l := range lineages {
+			if err := w.AddHandler(accounts.Handler{Person: person, Lineage: l, Source: accounts.ByImport}, now); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// secret draws a passphrase and keeps it in a file that only the owner reads.
+func (m maker) secret(name string) ([]byte, error) {
+	pass := make([]byte, 20)
+	if _, err := io.ReadFull(m.random, pass); err != nil {
+		return nil, err
+	}
+	text := fmt.Sprintf("%x", pass)
+	return []byte(text), os.WriteFile(filepath.Join(m.dir, name), []byte(text+"\n"), 0o600)
+}
+
+func (m maker) mark() error {
+	text, err := json.MarshalIndent(map[string]any{"made_at": m.clock.Now(), "base": m.base}, "", "  ")
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(m.dir, Mark), append(text, '\n'), 0o644)
+}
+
+func secretLine(path string) (string, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer file.Close()
+	s := bufio.NewScanner(file)
+	s.Scan()
+	return s.Text(), s.Err()
+}
