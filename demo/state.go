@@ -134,7 +134,7 @@ func (m maker) make(ctx context.Context) error {
 		return err
 	}
 	defer db.Close()
-	if err := authoritystore.Migrate(ctx, db); err != nil {
+	if err := sqldb.Migrate(ctx, db, authoritystore.Migrations()); err != nil {
 		return err
 	}
 	store := authoritystore.New(db)

@@ -44,7 +44,7 @@ func issue(t *testing.T) issued {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { db.Close() })
-	if err := authoritystore.Migrate(ctx, db); err != nil {
+	if err := sqldb.Migrate(ctx, db, authoritystore.Migrations()); err != nil {
 		t.Fatal(err)
 	}
 	a, err := demo.NewAuthority(ctx, demo.Options{
