@@ -35,6 +35,9 @@ func Advance(c Case, e Event, now time.Time) (Case, []Effect, error) {
 
 // take applies an event. repeat asks once more for everything that is owed.
 func (c *Case) take(e Event, now time.Time) (changed, repeat bool, err error) {
+	if c.State == "" && e.Kind != EvOpened {
+		return false, false, ErrOutOfTurn
+	}
 	if e.Kind != EvDelayed {
 		c.Delay = ""
 	}
@@ -78,7 +81,7 @@ func (c *Case) take(e Event, now time.Time) (changed, repeat bool, err error) {
 		if !c.inTurn(e) || c.Rank != RankOpened || c.Claiming || len(c.Request) > 0 {
 			return false, false, ErrOutOfTurn
 		}
-		c.Request, c.Evidence = e.Request, e.Message
+		c.Request, c.Evidence, c.MakeRoom = e.Request, e.Message, false
 	case EvInstalled:
 		if !c.inTurn(e) || c.Rank != RankIssued || c.Installed {
 			return false, false, ErrOutOfTurn
@@ -152,7 +155,7 @@ func (c *Case) take(e Event, now time.Time) (changed, repeat bool, err error) {
 		}
 		c.State, c.Problem = Refused, ProblemOf(authority.ErrRevoked)
 	case EvSuspended, EvResumed:
-		if e.Serial != c.Serial || e.Seq <= c.HeldSeq {
+		if e.Serial != c.Serial || e.Seq <= c.HeldSeq || !c.Busy() {
 			return false, false, nil
 		}
 		c.Suspended, c.HeldSeq = e.Kind == EvSuspended, e.Seq
@@ -205,7 +208,7 @@ func (c *Case) move(e Event) bool {
 // newAttempt forgets what the key has sent for the attempt before.
 func (c *Case) newAttempt() {
 	c.Request, c.Evidence, c.Acknowledgement, c.Claim = nil, nil, nil, nil
-	c.Installed, c.Untestable, c.Claiming, c.Lost = false, false, false, false
+	c.Installed, c.Untestable, c.Claiming, c.Lost, c.MakeRoom = false, false, false, false, false
 }
 
 // shut: the authority has closed the case for ever.
