@@ -1,0 +1,107 @@
+package demo
+
+import (
+	"crypto/rand"
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/certhall/certhall"
+	"github.com/certhall/certhall/authority/ceremony"
+	"github.com/certhall/certhall/desk/token/softkey"
+)
+
+const base = "http://127.0.0.1:8083"
+
+func TestMake(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "demo")
+	// What a start that was killed left behind is no hindrance.
+	if err := os.MkdirAll(filepath.Join(dir+".making", "keys"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := Make(t.Context(), dir, base, rand.Reader); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(dir + ".making"); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the folder it was made in is still there: %v", err)
+	}
+	public, err := ceremony.ReadPublic(filepath.Join(dir, "authority"))
+	if err != nil || !public.Demo {
+		t.Fatalf("demo authority %v, %v", public.Demo, err)
+	}
+	desk, err := handler.agent(dir, public.Root, certhall.SystemClock{}, rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys, err := desk.List(t.Context())
+	if err != nil || len(keys) != 1 {
+		t.Fatalf("keys %v, %v", keys, err)
+	}
+	var left []int
+	now := time.Now()
+	for _, c := range keys[0].Containers {
+		left = append(left, int(c.Sign.NotAfter.Sub(now).Round(day)/day))
+	}
+	want := map[int]bool{-40: true, 20: true, 300: true}
+	for _, days := range left {
+		if !want[days] {
+			t.Errorf("a certificate has %d days left", days)
+		}
+		delete(want, days)
+	}
+	if len(want) > 0 {
+		t.Errorf("no certificate with %v days left: %v", want, left)
+	}
+	tender, err := os.ReadFile(filepath.Join(dir, TenderFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if plain, err := desk.Decrypt(t.Context(), HandlerSerial, tender); err != nil || string(plain) != Tender {
+		t.Errorf("the tender says %q, %v", plain, err)
+	}
+	for _, name := range []string{"passphrase", "root-passphrase", "handler.pin", "reviewer.pin", "officer-1.pin",
+		filepath.Join(HandlerKeys, "handler"+softkey.Extension), "hall.db", "authority.db"} {
+		if info, err := os.Stat(filepath.Join(dir, name)); err != nil || info.Mode().Perm() != 0o600 {
+			t.Errorf("%s: %v, %v", name, info, err)
+		}
+	}
+
+	mark := read(t, filepath.Join(dir, Mark))
+	if err := Make(t.Context(), dir, base, rand.Reader); err != nil || read(t, filepath.Join(dir, Mark)) != mark {
+		t.Errorf("a second start made it anew: %v", err)
+	}
+	if err := Reset(dir); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(dir); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("after reset: %v", err)
+	}
+}
+
+func TestForeignFolderIsLeftAlone(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "thesis.txt")
+	if err := os.WriteFile(file, []byte("years of work"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := Make(t.Context(), dir, base, rand.Reader); !errors.Is(err, ErrFolder) {
+		t.Errorf("made in a foreign folder: %v", err)
+	}
+	if err := Reset(dir); !errors.Is(err, ErrFolder) {
+		t.Errorf("reset of a foreign folder: %v", err)
+	}
+	if read(t, file) != "years of work" {
+		t.Error("the file changed")
+	}
+}
+
+func read(t *testing.T, path string) string {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}
