@@ -1,0 +1,271 @@
+package ca_test
+
+import (
+	"crypto/rand"
+	"encoding/asn1"
+	"fmt"
+	"io"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/certhall/certhall"
+	"github.com/certhall/certhall/authority"
+	"github.com/certhall/certhall/authority/audit"
+	"github.com/certhall/certhall/authority/ca"
+	"github.com/certhall/certhall/authority/ceremony"
+	"github.com/certhall/certhall/authority/kmc"
+	"github.com/certhall/certhall/gm"
+	"github.com/certhall/certhall/proof"
+	storeauthority "github.com/certhall/certhall/store/authority"
+	"github.com/certhall/certhall/store/sqldb"
+	"github.com/emmansun/gmsm/sm2"
+	"github.com/emmansun/gmsm/smx509"
+)
+
+// clock is set by the tests.
+type clock struct {
+	mu sync.Mutex
+	t  time.Time
+}
+
+func (c *clock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.t
+}
+
+func (c *clock) advance(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.t = c.t.Add(d)
+}
+
+const day = 24 * time.Hour
+
+// office is an authority over a real database with its staff.
+type office struct {
+	*ca.CA
+	t        *testing.T
+	clock    *clock
+	founded  *ceremony.Authority
+	store    *storeauthority.Store
+	officers [2]person
+	reviewer person
+	cases    int
+}
+
+// person holds a key and the certificate for it.
+type person struct {
+	key         *sm2.PrivateKey
+	certificate []byte
+}
+
+func newOffice(t *testing.T) *office {
+	t.Helper()
+	db, err := sqldb.Open(t.Context(), "sqlite::memory:")
+	must(t, err)
+	t.Cleanup(func() { db.Close() })
+	must(t, sqldb.Migrate(t.Context(), db, storeauthority.Migrations()))
+	store := storeauthority.New(db)
+	o := &office{t: t, clock: &clock{t: time.Date(2026, 3, 1, 2, 0, 0, 0, time.UTC)}, store: store}
+	o.founded, err = ceremony.Found(ceremony.Plan{ID: "test", Name: "测试机构", Clock: o.clock, Random: rand.Reader})
+	must(t, err)
+	o.CA = ca.New(ca.Options{
+		ID: "test", Store: store, KMC: kmc.New(o.founded.EscrowKey(), rand.Reader), Policy: ca.DefaultPolicy(),
+		Profiles: ca.Profiles(), Chain: o.founded.Chain(), Addresses: ca.AddressesAt("https://hall.example"), Clock: o.clock, Random: rand.Reader,
+	})
+	must(t, o.Unseal(t.Context(), o.founded.Keys(rand.Reader)))
+	for i := range o.officers {
+		o.officers[i].key = newKey(t)
+		o.officers[i].certificate, err = o.EnrolFounder(t.Context(), fmt.Sprint("安全管理员", i+1), p10(t, o.officers[i].key))
+		must(t, err)
+	}
+	o.reviewer.key = newKey(t)
+	request := p10(t, o.reviewer.key)
+	o.reviewer.certificate, err = o.Enrol(t.Context(), request, o.enrolment(proof.Reviewer, "审核员一", request))
+	must(t, err)
+	return o
+}
+
+func (o *office) enrolment(role, name string, request []byte) proof.Signed {
+	e := proof.Enrolment{Authority: "test", Role: role, Name: name, RequestDigest: infoDigest(o.t, request), Nonce: nonce(o.t), Expiry: o.expiry()}
+	return signBy(o.t, e, o.officers[0], o.officers[1])
+}
+
+func (o *office) expiry() time.Time { return o.clock.Now().Add(time.Hour).Truncate(time.Second) }
+
+func (o *office) newCase() certhall.CaseID {
+	o.cases++
+	return certhall.CaseID(fmt.Sprint("case", o.cases))
+}
+
+// holder is a user with a key and a pair.
+type holder struct {
+	person
+	pair authority.PairInfo
+}
+
+// apply gives a holder the first pair of a lineage, all the way.
+func (o *office) apply(lineage string, years int) holder {
+	o.t.Helper()
+	c := o.newCase()
+	ticket := o.ticket(certhall.Apply, c, "")
+	key := newKey(o.t)
+	request := p10(o.t, key)
+	b, err := o.Issue(o.t.Context(), authority.IssueRequest{Case: c, Attempt: ticket.Attempt, Request: request,
+		Evidence: signBy(o.t, o.decision(c, lineage, years, request), o.reviewer)})
+	must(o.t, err)
+	_, err = o.Acknowledge(o.t.Context(), o.acknowledgement(b, key))
+	must(o.t, err)
+	return o.holder(c, key, b)
+}
+
+func (o *office) holder(c certhall.CaseID, key *sm2.PrivateKey, b proof.Bundle) holder {
+	v, err := o.Pair(o.t.Context(), authority.PairQuery{Case: c})
+	must(o.t, err)
+	return holder{person{key, b.Sign}, *v.Pair}
+}
+
+func (o *office) decision(c certhall.CaseID, lineage string, years int, request []byte) proof.Decision {
+	subject, err := ca.MarshalName(ca.Attribute{ID: asn1.ObjectIdentifier{2, 5, 4, 6}, Value: "CN"}, ca.Attribute{ID: asn1.ObjectIdentifier{2, 5, 4, 3}, Value: "测试单位"})
+	must(o.t, err)
+	return proof.Decision{Authority: "test", Service: "apply", Case: string(c), Attempt: 1, Entitlement: "ent" + string(c), Subject: subject,
+		Lineage: lineage, Organisation: "91110000MA00000000", Project: "procurement", KeyNumber: "K001", KeySerial: "USB1", Profile: "organisation",
+		TermYears: years, RequestDigest: infoDigest(o.t, request), Verdict: proof.Approve, Nonce: nonce(o.t), Expiry: o.expiry()}
+}
+
+func (o *office) ticket(s certhall.Service, c certhall.CaseID, old certhall.Serial) proof.Ticket {
+	o.t.Helper()
+	signed, err := o.Ticket(o.t.Context(), authority.TicketRequest{Service: s, Case: c, OldSerial: old})
+	must(o.t, err)
+	ticket, err := proof.VerifyKey[proof.Ticket](signed, &o.founded.Notary.Key.PublicKey)
+	must(o.t, err)
+	return ticket
+}
+
+// renewal is one attempt to renew a holder's pair, up to the evidence.
+type renewal struct {
+	ticket   proof.Ticket
+	key      *sm2.PrivateKey
+	request  []byte
+	evidence proof.OldKey
+}
+
+func (o *office) prepare(s certhall.Service, c certhall.CaseID, h holder) renewal {
+	o.t.Helper()
+	r := renewal{ticket: o.ticket(s, c, h.pair.SignSerial), key: newKey(o.t)}
+	r.request = p10(o.t, r.key)
+	r.evidence = proof.OldKey{Authority: "test", Service: string(s), Case: string(c), Attempt: r.ticket.Attempt, Entitlement: "ent" + string(c),
+		OldSerial: string(h.pair.SignSerial), Project: h.pair.Project, Profile: h.pair.Profile, TermYears: 1, RequestDigest: infoDigest(o.t, r.request),
+		Disposal: "keep", KeySerial: "USB1", Nonce: r.ticket.Nonce, Expiry: r.ticket.Expiry}
+	return r
+}
+
+func (r renewal) call(t *testing.T, by person) authority.IssueRequest {
+	return authority.IssueRequest{Case: certhall.CaseID(r.ticket.Case), Attempt: r.ticket.Attempt, Request: r.request, Evidence: signBy(t, r.evidence, by)}
+}
+
+func (o *office) acknowledgement(b proof.Bundle, key *sm2.PrivateKey) proof.Signed {
+	o.t.Helper()
+	encKey, err := gm.OpenEnvelopedKey(key, b.Envelope)
+	must(o.t, err)
+	opened, err := gm.Open(encKey, b.SealedNonce)
+	must(o.t, err)
+	digest, err := gm.KeyDigest(&key.PublicKey)
+	must(o.t, err)
+	return signBy(o.t, proof.Acknowledgement{Authority: "test", Case: b.Case, Attempt: b.Attempt, SignSerial: serialIn(o.t, b.Sign),
+		EncSerial: serialIn(o.t, b.Enc), KeyDigest: digest, Nonce: opened}, person{key, b.Sign})
+}
+
+// renew runs a renewal to its end.
+func (o *office) renew(s certhall.Service, h holder) (holder, proof.Receipt) {
+	o.t.Helper()
+	c := o.newCase()
+	r := o.prepare(s, c, h)
+	b, err := o.Issue(o.t.Context(), r.call(o.t, h.person))
+	must(o.t, err)
+	signed, err := o.Acknowledge(o.t.Context(), o.acknowledgement(b, r.key))
+	must(o.t, err)
+	receipt, err := proof.VerifyKey[proof.Receipt](signed, &o.founded.Notary.Key.PublicKey)
+	must(o.t, err)
+	return o.holder(c, r.key, b), receipt
+}
+
+func (o *office) state(s certhall.Serial) authority.State {
+	o.t.Helper()
+	v, err := o.Pair(o.t.Context(), authority.PairQuery{Serial: s})
+	must(o.t, err)
+	return v.Pair.State
+}
+
+// kinds are the kinds of all events so far, sequenced first.
+func (o *office) kinds() []authority.EventKind {
+	o.t.Helper()
+	_, err := audit.Sequencer{Store: o.store}.Run(o.t.Context())
+	must(o.t, err)
+	events, err := o.Events(o.t.Context(), 0, 1000)
+	must(o.t, err)
+	var kinds []authority.EventKind
+	for _, e := range events {
+		if e.Kind != "" {
+			kinds = append(kinds, e.Kind)
+		}
+	}
+	return kinds
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(certhall.CauseText(err))
+	}
+}
+
+func newKey(t *testing.T) *sm2.PrivateKey {
+	t.Helper()
+	key, err := sm2.GenerateKey(rand.Reader)
+	must(t, err)
+	return key
+}
+
+func p10(t *testing.T, key *sm2.PrivateKey) []byte {
+	t.Helper()
+	der, err := smx509.CreateCertificateRequest(rand.Reader, &smx509.CertificateRequest{SignatureAlgorithm: smx509.SM2WithSM3}, key)
+	must(t, err)
+	return der
+}
+
+func infoDigest(t *testing.T, request []byte) []byte {
+	t.Helper()
+	_, digest, err := gm.ParseRequest(request)
+	must(t, err)
+	return digest
+}
+
+func nonce(t *testing.T) []byte {
+	t.Helper()
+	n := make([]byte, proof.NonceLength)
+	_, err := io.ReadFull(rand.Reader, n)
+	must(t, err)
+	return n
+}
+
+func serialIn(t *testing.T, der []byte) string {
+	t.Helper()
+	c, err := gm.ParseCertificate(der)
+	must(t, err)
+	return string(certhall.SerialOf(c.SerialNumber))
+}
+
+func signBy(t *testing.T, m proof.Message, by ...person) proof.Signed {
+	t.Helper()
+	var s proof.Signed
+	for _, p := range by {
+		one, err := proof.Sign(m, p.certificate, func(b []byte) ([]byte, error) { return gm.Sign(rand.Reader, p.key, b) })
+		must(t, err)
+		s.Message = one.Message
+		s.Signatures = append(s.Signatures, one.Signatures...)
+	}
+	return s
+}
