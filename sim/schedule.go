@@ -1,0 +1,89 @@
+package sim
+
+import (
+	"math/rand/v2"
+
+	"github.com/certhall/certhall"
+)
+
+// bothServices that the simulation drives.
+var bothServices = []certhall.Service{certhall.Renew, certhall.Repair}
+
+// keys are the kinds of key that every fault is tried with.
+var keyKinds = []string{Roomy, Tight, Tidy}
+
+// singles are all schedules of one fault over a clean run's points: every k,
+// every fault that makes sense there.
+func singles(base Schedule, clean []Point) []Schedule {
+	var all []Schedule
+	for _, what := range faultNames() {
+		if what == Dup || what == Late {
+			continue
+		}
+		for _, p := range clean {
+			if Fits(what, p) {
+				all = append(all, base.with(Fault{At: p.N, What: what}))
+			}
+		}
+	}
+	return all
+}
+
+// delays are all schedules in which the message of one point arrives (again,
+// or only then) at each later message point.
+func delays(base Schedule, clean []Point) []Schedule {
+	var all []Schedule
+	for _, p := range clean {
+		for _, what := range []string{Dup, Late} {
+			if !Fits(what, p) {
+				continue
+			}
+			for _, q := range clean[p.N:] {
+				if q.Kind == Message || q.Kind == Order || q.Kind == Call {
+					all = append(all, base.with(Fault{At: p.N, What: what, To: q.N}))
+				}
+			}
+		}
+	}
+	return all
+}
+
+// pair is the seed's schedule of two faults (a third in one of four). The
+// points of the second need not exist in the run that the first one bends.
+func pair(seed uint64, clean map[string][]Point) Schedule {
+	dice := rand.New(rand.NewPCG(seed, 0x63657274))
+	s := Schedule{Service: bothServices[dice.IntN(len(bothServices))], Key: keyKinds[dice.IntN(len(keyKinds))], Seed: seed}
+	points := clean[s.String0()]
+	names := faultNames()
+	n := 2
+	if dice.IntN(4) == 0 {
+		n = 3
+	}
+	for len(s.Faults) < n {
+		p := points[dice.IntN(len(points))]
+		f := Fault{At: p.N, What: names[dice.IntN(len(names))]}
+		if !Fits(f.What, p) {
+			continue
+		}
+		if len(s.Faults) > 0 { // the first fault makes the run longer
+			f.At += dice.IntN(40)
+		}
+		if f.What == Dup || f.What == Late {
+			f.To = f.At + 1 + dice.IntN(len(points))
+		}
+		s.Faults = append(s.Faults, f)
+	}
+	return s
+}
+
+// with is the schedule with one more fault.
+func (s Schedule) with(f Fault) Schedule {
+	s.Faults = append(append([]Fault(nil), s.Faults...), f)
+	return s
+}
+
+// String0 is the schedule without seed and faults: what a clean run depends on.
+func (s Schedule) String0() string {
+	s.Seed, s.Faults = 0, nil
+	return s.String()
+}

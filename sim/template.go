@@ -1,0 +1,279 @@
+package sim
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/emmansun/gmsm/smx509"
+
+	"github.com/certhall/certhall"
+	"github.com/certhall/certhall/authority"
+	"github.com/certhall/certhall/authority/audit"
+	"github.com/certhall/certhall/authority/ca"
+	"github.com/certhall/certhall/authority/ceremony"
+	"github.com/certhall/certhall/demo"
+	"github.com/certhall/certhall/desk/agent"
+	"github.com/certhall/certhall/desk/token"
+	"github.com/certhall/certhall/desk/token/softkey"
+	"github.com/certhall/certhall/gm"
+	"github.com/certhall/certhall/hall/accounts"
+	"github.com/certhall/certhall/hall/services"
+	"github.com/certhall/certhall/proof"
+	authoritystore "github.com/certhall/certhall/store/authority"
+	hallstore "github.com/certhall/certhall/store/hall"
+	"github.com/certhall/certhall/store/sqldb"
+)
+
+// Template is made once; every world is cloned from it.
+type Template struct {
+	kits map[string]*kit
+	dir  string // for databases in files
+}
+
+// NewTemplate founds an authority for each kind of key and issues the pair
+// that all runs start from. Databases in files lie under dir.
+func NewTemplate(dir string) (*Template, error) {
+	t := &Template{kits: map[string]*kit{}, dir: dir}
+	for i, rooms := range []int{4, 2} {
+		k, err := newKit(rooms, randomness(uint64(i+1)))
+		if err != nil {
+			return nil, fmt.Errorf("sim: template: %w", err)
+		}
+		for _, kind := range keyKinds {
+			if (kind == Roomy) == (rooms == 4) {
+				t.kits[kind] = k
+			}
+		}
+	}
+	return t, nil
+}
+
+func newKit(room int, random io.Reader) (*kit, error) {
+	clock := new(clock)
+	clock.set(foundedAt)
+	db, err := sqldb.Open(background, "sqlite::memory:")
+	if err != nil {
+		return nil, err
+	}
+	defer db.Close()
+	if err := sqldb.Migrate(background, db, authoritystore.Migrations()); err != nil {
+		return nil, err
+	}
+	store := authoritystore.New(db)
+	a, err := demo.NewAuthority(background, demo.Options{
+		ID: authorityID, Name: "模拟认证", Store: store, Policy: ca.DefaultPolicy(), Base: origin, Clock: clock, Random: random,
+	})
+	if err != nil {
+		return nil, err
+	}
+	k := &kit{founded: a.Founded, reviewer: a.Reviewer}
+	if k.falseAuthority, err = ceremony.Found(ceremony.Plan{ID: authorityID, Name: "模拟认证", Clock: clock, Random: random}); err != nil {
+		return nil, err
+	}
+	if k.notary, err = gm.CertificateKey(a.Founded.Notary.Certificate); err != nil {
+		return nil, err
+	}
+	clock.advance(day)
+	if err := k.firstPair(a, store, room, clock, random); err != nil {
+		return nil, err
+	}
+	if err := k.otherPapers(a, clock, random); err != nil {
+		return nil, err
+	}
+	if _, err := (audit.Sequencer{Store: store}).Run(background); err != nil {
+		return nil, err
+	}
+	if k.authorityDB, err = db.Snapshot(background); err != nil {
+		return nil, err
+	}
+	return k, k.openHall(a.CA, clock, random)
+}
+
+// medium is a new key's, with another program's container where there is room.
+func newMedium(room int, random io.Reader) (*softkey.Memory, error) {
+	m := softkey.NewMemory()
+	if err := softkey.Format(m, softkey.Options{Serial: keySerial, Label: "simulation", PIN: pin, Room: room, Iterations: 1, Random: random}); err != nil {
+		return nil, err
+	}
+	if room < 4 {
+		return m, nil
+	}
+	k, err := softkey.Use(m, random, nil)
+	if err != nil {
+		return nil, err
+	}
+	if err := k.Login(background, pin); err != nil {
+		return nil, err
+	}
+	c, err := k.Create(background, foreign)
+	if err == nil {
+		_, err = c.GenerateSigningKey(background)
+	}
+	return m, err
+}
+
+// oneKey is a PC into which one key is plugged.
+type oneKey struct {
+	handler
+	medium softkey.Medium
+	random io.Reader
+}
+
+func (k oneKey) List(context.Context) ([]token.Info, error) { return nil, nil }
+
+func (k oneKey) Open(context.Context, string) (token.Key, error) {
+	return softkey.Use(k.medium, k.random, nil)
+}
+
+func (k oneKey) plugged(root *smx509.Certificate, clock certhall.Clock) *agent.Agent {
+	return agent.New(agent.Options{Keys: k, Roots: []*smx509.Certificate{root}, Person: k, Clock: clock, Random: k.random})
+}
+
+// firstPair issues the pair that runs start from, on the key.
+func (k *kit) firstPair(a *demo.Authority, store *authoritystore.Store, room int, clock certhall.Clock, random io.Reader) (err error) {
+	if k.medium, err = newMedium(room, random); err != nil {
+		return err
+	}
+	pc := oneKey{medium: k.medium, random: random}.plugged(a.Founded.Root.Certificate, clock)
+	bundle, err := a.Apply(background, pc, keySerial, demo.Applicant{
+		Name: "模拟医院", Organisation: "91330000MA27XXXX0A", Lineage: lineage, Project: project, KeyNumber: "SIM-0001", TermYears: 1,
+	})
+	if err != nil {
+		return err
+	}
+	k.oldContainer = bundle.Container()
+	err = store.Read(background, func(r ca.Reader) (err error) {
+		k.old, err = r.PairOfAttempt(certhall.CaseID(bundle.Case), bundle.Attempt)
+		return err
+	})
+	return err
+}
+
+// otherPapers has another holder's pair issued on another key, and one of his
+// attempts voided.
+func (k *kit) otherPapers(a *demo.Authority, clock certhall.Clock, random io.Reader) error {
+	m, err := newMedium(4, random)
+	if err != nil {
+		return err
+	}
+	pc := oneKey{medium: m, random: random}.plugged(a.Founded.Root.Certificate, clock)
+	bundle, err := a.Apply(background, pc, keySerial, demo.Applicant{
+		Name: "另一医院", Organisation: "91330000MA27XXXX1B", Lineage: "lineage2", Project: project, TermYears: 1,
+	})
+	if err != nil {
+		return err
+	}
+	view, err := a.CA.Pair(background, authority.PairQuery{Case: certhall.CaseID(bundle.Case), Attempt: bundle.Attempt})
+	if err != nil {
+		return err
+	}
+	own, err := a.CA.Pair(background, authority.PairQuery{Serial: k.old.SignSerial})
+	if err != nil {
+		return err
+	}
+	k.otherReceipts = []proof.Signed{view.Receipt, own.Receipt}
+	c := certhall.CaseID(certhall.NewID(clock.Now(), random))
+	ticket, err := a.CA.Ticket(background, authority.TicketRequest{Service: certhall.Apply, Case: c})
+	if err != nil {
+		return err
+	}
+	nonce, err := proof.NewNonce(random)
+	if err != nil {
+		return err
+	}
+	notice, err := a.CA.Claim(background, k.byReviewer(proof.Decision{
+		Authority: authorityID, Service: string(certhall.Apply), Case: string(c), Attempt: 1, Verdict: proof.VoidAttempt,
+		Nonce: nonce, Expiry: clock.Now().Add(day),
+	}))
+	k.otherVoids, k.otherTickets = []proof.Signed{notice}, []proof.Signed{ticket}
+	return err
+}
+
+// openHall makes a hall that has followed the authority and knows the handler.
+func (k *kit) openHall(c *ca.CA, clock certhall.Clock, random io.Reader) error {
+	db, err := sqldb.Open(background, "sqlite::memory:")
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	if err := hallstore.Migrate(background, db); err != nil {
+		return err
+	}
+	if err := db.Write(background, func(tx *sqldb.Tx) error {
+		_, err := tx.Exec(queueSchema)
+		return err
+	}); err != nil {
+		return err
+	}
+	store := hallstore.New(db, queue{})
+	if err := store.Accounts().Write(background, func(w accounts.Writer) error {
+		p, err := w.PersonOfPhone(phone, "person1", clock.Now())
+		if err != nil {
+			return err
+		}
+		return w.AddHandler(accounts.Handler{Person: p, Lineage: lineage, Source: accounts.ByImport}, clock.Now())
+	}); err != nil {
+		return err
+	}
+	counter := services.New(services.Options{Store: store, Authority: c, AuthorityID: authorityID, Clock: clock, Random: random, Origin: origin})
+	for {
+		n, err := counter.Follow(background)
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			break
+		}
+	}
+	k.hallDB, err = db.Snapshot(background)
+	return err
+}
+
+// Bench is where one goroutine runs worlds, one after the other.
+type Bench struct {
+	t    *Template
+	dir  string
+	runs int
+}
+
+// Bench makes a place to run worlds in.
+func (t *Template) Bench() *Bench {
+	return &Bench{t: t}
+}
+
+// Close clears it away.
+func (b *Bench) Close() {
+	if b.dir != "" {
+		_ = os.RemoveAll(b.dir)
+	}
+}
+
+// world clones the template.
+func (b *Bench) world(s Schedule) (*World, error) {
+	k := b.t.kits[s.Key]
+	if k == nil {
+		return nil, fmt.Errorf("no key is called %q", s.Key)
+	}
+	dir := ""
+	if s.File {
+		if b.dir == "" {
+			var err error
+			if b.dir, err = os.MkdirTemp(b.t.dir, "bench"); err != nil {
+				return nil, err
+			}
+		}
+		b.runs++
+		dir = filepath.Join(b.dir, fmt.Sprint(b.runs))
+		if err := os.Mkdir(dir, 0o700); err != nil {
+			return nil, err
+		}
+	}
+	data, err := openDatabases(dir, k.authorityDB, k.hallDB)
+	if err != nil {
+		return nil, err
+	}
+	return newWorld(k, s, data), nil
+}

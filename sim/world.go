@@ -1,0 +1,191 @@
+package sim
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"runtime/debug"
+	"sync/atomic"
+	"time"
+
+	"github.com/certhall/certhall"
+	"github.com/certhall/certhall/authority"
+	"github.com/certhall/certhall/authority/ca"
+	"github.com/certhall/certhall/desk/token"
+	"github.com/certhall/certhall/desk/token/softkey"
+	"github.com/certhall/certhall/proof"
+)
+
+// World is one run: two databases, one USB key, one or two server nodes, one
+// PC at a time, a clock that only the run moves. One actor at a time lives in it.
+type World struct {
+	t      *kit
+	sched  Schedule
+	clock  *clock
+	random io.Reader
+	dice   *rand.Rand
+
+	data     *databases
+	medium   *softkey.Memory
+	bareKey  *softkey.Key
+	nodes    [2]*node // the second one stands where the schedule starts it
+	outside  *ca.CA   // see freshCA
+	requests int      // alternates the nodes
+	pc       *pc
+	book     *book
+
+	actors     []*actor
+	actor      *actor
+	quiet      int
+	serverLife int
+	pcLife     int
+	n          int
+	trace      []Point
+	arrivals   map[int][]func()
+	late       func() // of the boundary that begins now
+	armed      func() softkey.Cut
+	tidied     time.Time
+	worked     int // what the workers found to do
+	journey    int // boundaries until faults stopped
+
+	// What was done to the run, and what may therefore be excused.
+	calm         bool // faults have stopped
+	suspended    bool
+	revoked      bool
+	closed       bool // by an act, or by time
+	tampered     map[string]bool
+	sealed       bool
+	consented    bool // the person agreed to make room
+	shuffled     bool
+	stalledUntil int
+	held, old    []authority.Event
+
+	cases            []certhall.CaseID // in the order they were opened
+	token            string            // of the last one, as the last tab holds it
+	triedCode        string
+	states           map[certhall.PairID]authority.State
+	authorityChanged bool
+	keyChanged       bool
+	end              string
+	refusal          *certhall.Error
+	violation        error
+}
+
+func newWorld(k *kit, s Schedule, data *databases) *World {
+	w := &World{
+		t: k, sched: s, clock: new(clock), random: randomness(s.Seed + 1000), dice: rand.New(rand.NewPCG(s.Seed, 7)),
+		data: data, medium: k.medium.Clone(), arrivals: map[int][]func(){}, tampered: map[string]bool{},
+		states: map[certhall.PairID]authority.State{},
+	}
+	w.clock.set(k.begins(s))
+	w.book = newBook(w)
+	w.pc = w.newPC()
+	w.quietly(func() {
+		w.nodes[0] = w.newNode()
+		w.note(w.nodes[0].start())
+	})
+	return w
+}
+
+// discard clears the world away.
+func (w *World) discard() {
+	_ = w.data.close()
+	if w.data.dir != "" {
+		_ = os.RemoveAll(w.data.dir)
+	}
+}
+
+// note keeps an error that must not happen.
+func (w *World) note(err error) {
+	if err != nil {
+		w.violate("%s", certhall.CauseText(err))
+	}
+}
+
+// clock is virtual: it stands still unless the run moves it.
+type clock struct{ now atomic.Int64 }
+
+func (c *clock) Now() time.Time          { return time.UnixMilli(c.now.Load()).UTC() }
+func (c *clock) advance(d time.Duration) { c.now.Add(d.Milliseconds()) }
+func (c *clock) set(t time.Time)         { c.now.Store(t.UnixMilli()) }
+
+var background = context.Background()
+
+// Run plays one schedule to its end and checks everything.
+func (b *Bench) Run(s Schedule) (r Result) {
+	w, err := b.world(s)
+	if err != nil {
+		return Result{Schedule: s, Violation: fmt.Errorf("sim: no world: %w", err)}
+	}
+	defer w.discard()
+	defer func() {
+		if p := recover(); p != nil {
+			if _, stopped := p.(stop); !stopped {
+				w.violate("panic: %v\n%s", p, debug.Stack())
+			}
+		}
+		r = Result{Schedule: s, End: w.end, Trace: w.trace, Journey: w.journey, Violation: w.violation}
+	}()
+	w.spawn("A", w.tab)
+	w.play()
+	w.journey = w.n
+	w.settle()
+	w.check(w.final)
+	return r
+}
+
+// bare lets f use the key past all wrappers and faults, logged in.
+func (w *World) bare(f func(token.Key) error) {
+	if w.bareKey == nil {
+		k, err := softkey.Use(w.medium, w.random, nil)
+		if err == nil {
+			err = k.Login(background, pin)
+		}
+		if err != nil {
+			w.violate("the key cannot be opened: %v", err)
+			return
+		}
+		w.bareKey = k
+	}
+	if err := f(w.bareKey); err != nil {
+		w.violate("the key cannot be used: %v", err)
+	}
+}
+
+// signWith signs a message with the signing key in a container, past the agent.
+func (w *World) signWith(name string, m proof.Message) (s proof.Signed, err error) {
+	w.bare(func(k token.Key) error {
+		c, e := k.Container(background, name)
+		if e != nil {
+			err = e
+			return nil
+		}
+		der, e := c.Certificate(background, token.Signing)
+		if e != nil {
+			err = e
+			return nil
+		}
+		s, err = proof.Sign(m, der, func(message []byte) ([]byte, error) { return c.Sign(background, message) })
+		return nil
+	})
+	return s, err
+}
+
+// read reads the authority's database past all wrappers.
+func (w *World) read(f func(ca.Reader) error) {
+	if err := w.data.authority.Read(background, f); err != nil {
+		w.violate("the authority's database cannot be read: %v", err)
+	}
+}
+
+func (w *World) pairs() (pairs []*ca.Pair) {
+	w.read(func(r ca.Reader) (err error) {
+		pairs, err = r.LineagePairs(lineage)
+		return err
+	})
+	return pairs
+}
+
+func containerOf(id string, p *ca.Pair) string { return certhall.ContainerName(id, p.Case, p.Attempt) }
