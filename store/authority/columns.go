@@ -1,0 +1,158 @@
+package authority
+
+import (
+	"database/sql"
+	"errors"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/certhall/certhall/authority/ca"
+	"github.com/certhall/certhall/store/sqldb"
+)
+
+// milliseconds writes a time; zero time is 0.
+func milliseconds(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMilli()
+}
+
+// instant scans what milliseconds wrote.
+type instant struct{ *time.Time }
+
+// Scan implements sql.Scanner.
+func (i instant) Scan(v any) error {
+	ms, ok := v.(int64)
+	if !ok {
+		return errors.New("store/authority: a time is not a number")
+	}
+	if ms == 0 {
+		*i.Time = time.Time{}
+	} else {
+		*i.Time = time.UnixMilli(ms).UTC()
+	}
+	return nil
+}
+
+// null writes empty bytes as NULL, where a column may be empty.
+func null(b []byte) any {
+	if len(b) == 0 {
+		return nil
+	}
+	return b
+}
+
+// one scans at most one row; false where there is none.
+func one(row *sql.Row, into ...any) (bool, error) {
+	err := row.Scan(into...)
+	if errors.Is(err, sql.ErrNoRows) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// all calls scan for every row.
+func all(rows *sql.Rows, err error, scan func(*sql.Rows) error) error {
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		if err := scan(rows); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
+// changed tells whether a compare-and-swap found its row.
+func changed(result sql.Result, err error) (bool, error) {
+	if err != nil {
+		return false, err
+	}
+	n, err := result.RowsAffected()
+	return n > 0, err
+}
+
+// exists turns an INSERT … ON CONFLICT DO NOTHING that did nothing into ErrExists.
+func exists(result sql.Result, err error) error {
+	if added, err := changed(result, err); err != nil || added {
+		return err
+	}
+	return ca.ErrExists
+}
+
+// tuples is "($1, $2), ($3, $4)" for rows of so many columns. The texts are
+// kept: long ones cost more to build than to look up.
+func tuples(rows, columns int) string {
+	key := [2]int{rows, columns}
+	if text, ok := tupleTexts.Load(key); ok {
+		return text.(string)
+	}
+	var b strings.Builder
+	for r := range rows {
+		if r > 0 {
+			b.WriteString(", ")
+		}
+		b.WriteByte('(')
+		for c := range columns {
+			if c > 0 {
+				b.WriteString(", ")
+			}
+			b.WriteString("$" + strconv.Itoa(r*columns+c+1))
+		}
+		b.WriteByte(')')
+	}
+	text, _ := tupleTexts.LoadOrStore(key, b.String())
+	return text.(string)
+}
+
+var tupleTexts sync.Map
+
+// list is "($1, $2, $3)".
+func list(n int) string { return tuples(1, n) }
+
+// insert writes rows with one statement. What stands behind the rows (ON
+// CONFLICT, RETURNING) comes as tail.
+func insert(tx *sqldb.Tx, into string, columns int, values []any, tail string) (sql.Result, error) {
+	return tx.Exec("INSERT INTO "+into+" VALUES "+tuples(len(values)/columns, columns)+tail, values...)
+}
+
+// anys gives ids as arguments.
+func anys[T ~string](ids []T) []any {
+	out := make([]any, len(ids))
+	for i, id := range ids {
+		out[i] = string(id)
+	}
+	return out
+}
+
+// conflicts name the indexes that keep rules, as sqldb.IsUnique names them.
+var conflicts = []struct {
+	index string
+	err   error
+}{
+	{"pairs_lineage", ca.ErrLineageTaken},
+	{"pairs_entitlement", ca.ErrEntitlementTaken},
+	{"pairs_case_id", ca.ErrAttemptTaken},
+	{"pairs_id", ca.ErrExists},
+	{"serials_serial", ca.ErrExists},
+	{"attempts_case_id", ca.ErrExists},
+}
+
+// taken turns a unique violation into the conflict that the authority knows.
+func taken(db *sqldb.DB, err error) error {
+	name, ok := db.IsUnique(err)
+	if !ok {
+		return err
+	}
+	for _, c := range conflicts {
+		if strings.HasPrefix(name, c.index) {
+			return c.err
+		}
+	}
+	return err
+}
