@@ -290,3 +290,25 @@ func lines(t *testing.T, path string) []string {
 	}
 	return strings.Split(string(data), "\n")
 }
+
+// TestDocsNameWhatIsThere: every file and folder that the documents name exists.
+func TestDocsNameWhatIsThere(t *testing.T) {
+	named := regexp.MustCompile("`([a-z0-9]+(?:/[a-z0-9_-]+)+(?:\\.[a-z]+)?/?|[a-z]+/)`")
+	found := 0
+	for _, path := range files(t) {
+		if !strings.HasSuffix(path, ".md") {
+			continue
+		}
+		for i, line := range lines(t, path) {
+			for _, m := range named.FindAllStringSubmatch(line, -1) {
+				found++
+				if _, err := os.Stat(filepath.FromSlash(m[1])); err != nil && !strings.HasPrefix(m[1], "bin/") {
+					t.Errorf("%s:%d: %s is not there", path, i+1, m[1])
+				}
+			}
+		}
+	}
+	if found < 40 {
+		t.Errorf("found only %d names: the search is broken", found)
+	}
+}
