@@ -1,11 +1,11 @@
 package services
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"slices"
 
-	"github.com/certhall/certhall"
 	"github.com/certhall/certhall/authority"
 	"github.com/certhall/certhall/hall/accounts"
 	"github.com/certhall/certhall/proof"
@@ -47,8 +47,11 @@ func (c *Counter) orderPrepare(ctx context.Context, k Case, n Next) (Next, error
 		return k.wait(n, "ticket"), nil
 	}
 	ticket, chain, err := c.permit(ctx, k, v)
-	if waiting, ok := k.waitFor(n, err, "ticket"); ok || err != nil {
-		return waiting, err
+	if waiting, ok := k.waitFor(n, err, "ticket"); ok {
+		return waiting, nil
+	}
+	if err != nil {
+		return n, err
 	}
 	return n.order(opPrepare, proof.Prepare{
 		Authority: c.AuthorityID, Ticket: ticket, Entitlement: string(k.Entitlement),
@@ -69,8 +72,11 @@ func (c *Counter) orderClaim(ctx context.Context, k Case, n Next) (Next, error) 
 		return n, err
 	}
 	ticket, chain, err := c.permit(ctx, k, v)
-	if waiting, ok := k.waitFor(n, err, "claiming"); ok || err != nil {
-		return waiting, err
+	if waiting, ok := k.waitFor(n, err, "claiming"); ok {
+		return waiting, nil
+	}
+	if err != nil {
+		return n, err
 	}
 	return n.order(opClaim, proof.MakeClaim{
 		Authority: c.AuthorityID, Ticket: ticket, KeyDigest: v.KeyDigest, EncDigest: enc, Chain: chain,
@@ -130,22 +136,6 @@ func (c *Counter) orderAcknowledge(ctx context.Context, k Case, n Next) (Next, e
 // orderRetire hands over the receipts and void notices of the case's errands.
 func (c *Counter) orderRetire(ctx context.Context, k Case, s accounts.Session, n Next) (Next, error) {
 	r := proof.Retire{Authority: c.AuthorityID, MakeRoom: k.MakeRoom}
-	addChain := func(serial certhall.Serial, v authority.PairView) error {
-		chain := chainOf(v)
-		if chain == nil && serial != "" {
-			old, err := c.Authority.Pair(ctx, authority.PairQuery{Serial: serial})
-			if err != nil {
-				return err
-			}
-			chain = chainOf(old)
-		}
-		for _, der := range chain {
-			if !slices.ContainsFunc(r.Chain, func(x []byte) bool { return string(x) == string(der) }) {
-				r.Chain = append(r.Chain, der)
-			}
-		}
-		return nil
-	}
 	for _, e := range k.Errands {
 		v, err := c.Authority.Pair(ctx, authority.PairQuery{Case: e.Case, Attempt: e.Attempt})
 		if err != nil {
@@ -159,12 +149,17 @@ func (c *Counter) orderRetire(ctx context.Context, k Case, s accounts.Session, n
 			r.Voids = append(r.Voids, v.Void)
 		case !e.Void && !v.Receipt.IsZero():
 			r.Receipts = append(r.Receipts, v.Receipt)
-			if err := addChain(v.Old, authority.PairView{}); err != nil {
-				return n, err
-			}
+		default:
+			continue
 		}
-		if err := addChain(v.Old, v); err != nil {
+		old, err := c.oldOf(ctx, v)
+		if err != nil {
 			return n, err
+		}
+		for _, der := range slices.Concat(chainOf(v), chainOf(old)) {
+			if !slices.ContainsFunc(r.Chain, func(x []byte) bool { return bytes.Equal(x, der) }) {
+				r.Chain = append(r.Chain, der)
+			}
 		}
 	}
 	if len(r.Receipts)+len(r.Voids) == 0 {
@@ -175,4 +170,12 @@ func (c *Counter) orderRetire(ctx context.Context, k Case, s accounts.Session, n
 		return c.answer(ctx, cleared, s, nil)
 	}
 	return n.order(opRetire, r), nil
+}
+
+// oldOf is what the authority stores of the pair that an attempt started from.
+func (c *Counter) oldOf(ctx context.Context, v authority.PairView) (authority.PairView, error) {
+	if v.Old == "" {
+		return authority.PairView{}, nil
+	}
+	return c.Authority.Pair(ctx, authority.PairQuery{Serial: v.Old})
 }
