@@ -35,7 +35,11 @@ func (a *Agent) unlock(ctx context.Context, key token.Key, purpose string) error
 			return token.ErrPINLocked
 		}
 		if state.Final {
-			if err := a.agree(ctx, ConsentRequest{Key: key.Info(), What: "last-try"}, ErrPINLastTry); err != nil {
+			refusal := wrong // the last try is left because a PIN was wrong just now
+			if refusal == nil {
+				refusal = ErrPINLastTry
+			}
+			if err := a.agree(ctx, ConsentRequest{Key: key.Info(), What: "last-try"}, refusal); err != nil {
 				return err
 			}
 		}

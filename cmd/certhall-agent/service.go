@@ -1,0 +1,203 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/pem"
+	"errors"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/alecthomas/kong"
+	"github.com/emmansun/gmsm/smx509"
+
+	"github.com/certhall/certhall"
+	"github.com/certhall/certhall/desk/agent"
+	"github.com/certhall/certhall/desk/courier"
+	"github.com/certhall/certhall/gm"
+)
+
+// serviceCmd runs a service of the hall for a pair on a key.
+type serviceCmd struct {
+	keyFlag
+	Server    string          `required:"" help:"Address of the hall, such as https://hall.example."`
+	Authority string          `required:"" type:"existingfile" help:"The authority's root certificate (PEM or DER)."`
+	Serial    certhall.Serial `help:"Serial number of the signing certificate (default: the likeliest on the key)."`
+	Phone     string          `help:"Phone number, where the hall asks for one."`
+	CodeFD    int             `name:"code-fd" default:"-1" help:"Read the SMS code from this file descriptor (a line each)."`
+	CodeFile  string          `type:"path" help:"Wait for the SMS code in this file: the last six digits added after it was sent."`
+}
+
+// Run finds the pair that is meant and carries the case through.
+func (c *serviceCmd) Run(s *shell, k *kong.Context) error {
+	service := certhall.Service(k.Selected().Name)
+	roots, err := readRoots(c.Authority)
+	if err != nil {
+		return err
+	}
+	keys, serial, err := c.find(s)
+	if err != nil {
+		return err
+	}
+	a := s.agent(keys, roots)
+	defer a.Close()
+	pairs, err := c.pairs(s, a, serial, service)
+	if err != nil {
+		return err
+	}
+	var first, firstLive error
+	for _, pair := range pairs {
+		last, leftover, err := c.carry(s, a, serial, service, pair)
+		if err == nil {
+			s.result(service, last, leftover)
+			return nil
+		}
+		passable, history := courier.Passable(err)
+		if !passable {
+			return err
+		}
+		if first == nil {
+			first = err
+		}
+		if firstLive == nil && !history {
+			firstLive = err
+		}
+	}
+	if firstLive != nil {
+		return firstLive
+	}
+	return first
+}
+
+func (c *serviceCmd) pairs(s *shell, a *agent.Agent, serial string, service certhall.Service) ([]certhall.Serial, error) {
+	if c.Serial != "" {
+		return []certhall.Serial{certhall.Serial(strings.ToLower(string(c.Serial)))}, nil
+	}
+	listed, err := a.List(s.ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, l := range listed {
+		if l.Serial != serial {
+			continue
+		}
+		if l.Trouble != nil {
+			return nil, l.Trouble
+		}
+		if pairs := courier.Candidates(l.Containers, service, s.clock.Now()); len(pairs) > 0 {
+			return pairs, nil
+		}
+	}
+	return nil, errNoPair.With("key", serial)
+}
+
+// carry runs the service for one pair.
+func (c *serviceCmd) carry(s *shell, a *agent.Agent, key string, service certhall.Service, pair certhall.Serial) (courier.Next, error, error) {
+	t := &teller{shell: s, service: service}
+	run := courier.Run{
+		Server: &courier.HTTP{Base: c.Server, Lang: s.Lang, Heard: t.heard},
+		Agent:  a, Person: asked{s, c}, Progress: t.progress,
+		KeySerial: key, Service: service, Serial: pair,
+	}
+	return run.Do(s.ctx)
+}
+
+// asked answers the hall's questions.
+type asked struct {
+	*shell
+	c *serviceCmd
+}
+
+var (
+	errNoCode  = certhall.NewError("cli-no-code", certhall.Unavailable)
+	errNoPhone = certhall.NewError("cli-no-phone", certhall.Invalid)
+)
+
+func (q asked) Answer(ctx context.Context, a courier.Ask, problem *certhall.Error) (courier.Answer, error) {
+	scripted := q.c.CodeFD >= 0 || q.c.CodeFile != ""
+	if problem != nil {
+		if scripted || !q.interactive() {
+			return courier.Answer{}, problem // what was answered would be answered again
+		}
+		message, hint := q.words(problem)
+		q.note("cli.problem", "message", message, "hint", hint)
+	}
+	if a.Kind == courier.AskPhone {
+		return q.phone(a)
+	}
+	if !a.Sent {
+		if info, err := os.Stat(q.c.CodeFile); err == nil {
+			q.secrets.mark = info.Size()
+		}
+		q.note("cli.code-sending", "phone", a.Phone)
+		return courier.Answer{SendCode: true}, nil
+	}
+	code, err := q.code(ctx, a)
+	return courier.Answer{Code: code, SendCode: code == ""}, err
+}
+
+func (q asked) phone(a courier.Ask) (courier.Answer, error) {
+	if q.c.Phone != "" {
+		return courier.Answer{Phone: q.c.Phone}, nil
+	}
+	if !q.interactive() {
+		return courier.Answer{}, errNoPhone.With("choices", strings.Join(a.Choices, ", "))
+	}
+	line, err := q.ask(q.text("cli.phone", "choices", strings.Join(a.Choices, " ")))
+	return courier.Answer{Phone: line}, err
+}
+
+func (q asked) code(ctx context.Context, a courier.Ask) (string, error) {
+	switch {
+	case q.c.CodeFile != "":
+		return q.codeFromFile(ctx, q.c.CodeFile)
+	case q.c.CodeFD >= 0:
+		if q.secrets.code == nil {
+			q.secrets.code = descriptor(q.c.CodeFD, "code")
+		}
+		line, err := firstLine(q.secrets.code)
+		if err != nil {
+			return "", errNoCode.Because(err)
+		}
+		return line, nil
+	case !q.interactive():
+		return "", errNoCode
+	}
+	return q.ask(q.text("cli.code", "phone", a.Phone, "tries", strconv.Itoa(a.TriesLeft)))
+}
+
+// readRoots reads the authority's certificates: PEM (several) or DER.
+func readRoots(path string) ([]*smx509.Certificate, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, errFile.With("file", path).Because(err)
+	}
+	blocks := [][]byte{data}
+	if bytes.Contains(data, []byte("-----BEGIN")) {
+		blocks = nil
+		for {
+			var block *pem.Block
+			if block, data = pem.Decode(data); block == nil {
+				break
+			}
+			blocks = append(blocks, block.Bytes)
+		}
+	}
+	var roots []*smx509.Certificate
+	for _, der := range blocks {
+		c, err := gm.ParseCertificate(der)
+		if err != nil {
+			return nil, errFile.With("file", path).Because(err)
+		}
+		roots = append(roots, c)
+	}
+	if len(roots) == 0 {
+		return nil, errFile.With("file", path).Because(errors.New("no certificate in it"))
+	}
+	return roots, nil
+}
+
+// skewed is how far the PC's clock may be off before it is mentioned.
+const skewed = 5 * time.Minute

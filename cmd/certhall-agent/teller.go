@@ -1,0 +1,100 @@
+package main
+
+import (
+	"strconv"
+	"time"
+
+	"github.com/certhall/certhall"
+	"github.com/certhall/certhall/desk/courier"
+)
+
+// teller tells how a case goes: the four steps by the names people know.
+type teller struct {
+	*shell
+	service certhall.Service
+	shown   int
+	waiting string
+	warned  bool
+}
+
+// stages are the manuals' four steps.
+var stages = map[string]int{
+	"identify": 1, "phone": 2, "pay": 2, "prepare": 3, "issue": 4, "install": 4, "acknowledge": 4,
+}
+
+func (t *teller) progress(n courier.Next) {
+	stage := stages[n.Step]
+	if stage == 4 || stage == 0 {
+		t.stage(stage, n)
+	} else if n.Operation != "" || n.Ask != nil || n.Wait != nil {
+		t.stage(stage, n)
+	}
+	reason := ""
+	if n.Wait != nil {
+		reason = n.Wait.Reason
+	}
+	if reason == "sealed" && t.waiting != reason {
+		t.say("cli.wait.sealed")
+	}
+	t.waiting = reason
+	if t.JSON {
+		t.line(event{Event: "step", Case: n.Case, State: n.State, Step: n.Step, Operation: n.Operation, Wait: reason})
+	}
+}
+
+type event struct {
+	Event     string          `json:"event"`
+	Case      certhall.CaseID `json:"case"`
+	State     string          `json:"state"`
+	Step      string          `json:"step"`
+	Operation string          `json:"operation,omitempty"`
+	Wait      string          `json:"wait,omitempty"`
+}
+
+func (t *teller) stage(stage int, n courier.Next) {
+	if stage <= t.shown || n.State != courier.StateOpen {
+		return
+	}
+	t.shown = stage
+	key := "cli.stage." + strconv.Itoa(stage)
+	if stage == 4 {
+		key += "." + string(t.service)
+	}
+	t.say(key)
+}
+
+// heard mentions a PC's clock that is wrong. It decides nothing.
+func (t *teller) heard(server time.Time) {
+	off := t.clock.Now().Sub(server)
+	if t.warned || off.Abs() < skewed {
+		return
+	}
+	t.warned = true
+	t.note("cli.skew", "minutes", strconv.Itoa(int(off.Abs().Minutes())))
+}
+
+// result shows the dates before and after.
+func (s *shell) result(service certhall.Service, n courier.Next, leftover error) {
+	if s.JSON {
+		s.line(map[string]any{"event": "result", "case": n.Case, "service": service, "state": n.State, "result": n.Result})
+	}
+	if r := n.Result; r != nil && !s.JSON {
+		s.say("cli.result." + string(service))
+		if r.Old != nil {
+			s.say("cli.result.old", "from", day(r.Old.NotBefore), "to", day(r.Old.NotAfter), "serial", string(r.Old.SignSerial))
+		}
+		if r.New != nil {
+			s.say("cli.result.new", "from", day(r.New.NotBefore), "to", day(r.New.NotAfter), "serial", string(r.New.SignSerial), "subject", r.New.Subject)
+		}
+		test := "cli.result.tested"
+		if r.Untestable {
+			test = "cli.result.untestable"
+		}
+		s.say(test)
+		s.say("cli.result.receipt", "receipt", r.Receipt, "at", r.AcknowledgedAt.In(certhall.Beijing).Format("2006-01-02 15:04"))
+	}
+	if leftover != nil {
+		message, _ := s.words(certhall.AsError(leftover))
+		s.note("cli.result.leftover", "message", message)
+	}
+}

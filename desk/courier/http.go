@@ -1,0 +1,172 @@
+package courier
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/certhall/certhall"
+	"github.com/certhall/certhall/proof"
+)
+
+// How lost connections are met.
+const (
+	retryAfter = 500 * time.Millisecond // doubled each time
+	retries    = 5
+	maxAnswer  = 1 << 20
+)
+
+// HTTP is a hall reached over its HTTP API.
+type HTTP struct {
+	Base   string       // such as https://hall.example
+	Lang   string       // in which problems are told
+	Client *http.Client // nil is one with a time limit of half a minute
+	Wait   func(context.Context, time.Duration) error
+	Heard  func(server time.Time) // told the server's clock with every answer; may be nil
+}
+
+// Nonce begins an opening.
+func (h *HTTP) Nonce(ctx context.Context) (n Nonce, err error) {
+	err = h.patiently(ctx, "/api/openings", "", struct{}{}, &n)
+	return n, err
+}
+
+// Open opens a case. It is sent once: an opening counts once.
+func (h *HTTP) Open(ctx context.Context, opening proof.Signed) (c CaseRef, err error) {
+	err = h.post(ctx, "/api/cases", "", map[string][]byte{"opening": proof.Encode(opening)}, &c)
+	return c, err
+}
+
+// Next brings a reply or an answer and asks what comes next. It may be sent
+// again as it is.
+func (h *HTTP) Next(ctx context.Context, c CaseRef, in Input) (n Next, err error) {
+	err = h.patiently(ctx, "/api/cases/"+url.PathEscape(string(c.Case))+"/next", c.Token, in, &n)
+	return n, err
+}
+
+// Close asks for the end of the case.
+func (h *HTTP) Close(ctx context.Context, c CaseRef) (n Next, err error) {
+	err = h.patiently(ctx, "/api/cases/"+url.PathEscape(string(c.Case))+"/close", c.Token, struct{}{}, &n)
+	return n, err
+}
+
+// patiently posts again where the connection or the answer was lost.
+func (h *HTTP) patiently(ctx context.Context, path, token string, in, out any) error {
+	pause := h.Wait
+	if pause == nil {
+		pause = Sleep
+	}
+	d := retryAfter
+	for n := 1; ; n++ {
+		err := h.post(ctx, path, token, in, out)
+		if n == retries || !errors.Is(err, ErrUnreachable) || ctx.Err() != nil {
+			return err
+		}
+		if err := pause(ctx, d); err != nil {
+			return err
+		}
+		d *= 2
+	}
+}
+
+func (h *HTTP) post(ctx context.Context, path, token string, in, out any) error {
+	body, err := json.Marshal(in)
+	if err != nil {
+		return err
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, strings.TrimRight(h.Base, "/")+path, bytes.NewReader(body))
+	if err != nil {
+		return ErrAnswer.Because(err)
+	}
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("Accept", "application/json, application/problem+json")
+	if h.Lang != "" {
+		req.Header.Set("Accept-Language", h.Lang)
+	}
+	if token != "" {
+		req.Header.Set("Authorization", "Bearer "+token)
+	}
+	client := h.Client
+	if client == nil {
+		client = &http.Client{Timeout: 30 * time.Second}
+	}
+	resp, err := client.Do(req)
+	if err != nil {
+		return ErrUnreachable.With("server", h.Base).Because(err)
+	}
+	defer resp.Body.Close()
+	data, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+	if err != nil {
+		return ErrUnreachable.With("server", h.Base).Because(err)
+	}
+	if t, err := http.ParseTime(resp.Header.Get("Date")); err == nil && h.Heard != nil {
+		h.Heard(t)
+	}
+	if resp.StatusCode < 200 || resp.StatusCode > 299 {
+		return h.problem(resp.StatusCode, data)
+	}
+	if err := json.Unmarshal(data, out); err != nil {
+		return ErrAnswer.Because(err)
+	}
+	return nil
+}
+
+// problem reads a problem document (RFC 9457). A gateway's error without one
+// is as good as no connection.
+func (h *HTTP) problem(status int, data []byte) error {
+	var p struct {
+		Code   string            `json:"code"`
+		Params map[string]string `json:"params"`
+		Detail string            `json:"detail"`
+		Hint   string            `json:"hint"`
+	}
+	if err := json.Unmarshal(data, &p); err != nil || p.Code == "" {
+		switch status {
+		case http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout, http.StatusTooManyRequests:
+			return ErrUnreachable.With("server", h.Base).Becausef("status %d", status)
+		}
+		return ErrAnswer.Becausef("status %d", status)
+	}
+	e := &certhall.Error{Code: p.Code, Kind: kindOf(status), Params: p.Params}
+	return e.Because(said{p.Detail, p.Hint})
+}
+
+func kindOf(status int) certhall.Kind {
+	switch status {
+	case http.StatusBadRequest, http.StatusUnprocessableEntity, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType:
+		return certhall.Invalid
+	case http.StatusUnauthorized, http.StatusForbidden:
+		return certhall.Denied
+	case http.StatusNotFound:
+		return certhall.NotFound
+	case http.StatusConflict:
+		return certhall.Conflict
+	case http.StatusTooManyRequests:
+		return certhall.Limited
+	case http.StatusServiceUnavailable, http.StatusBadGateway, http.StatusGatewayTimeout:
+		return certhall.Unavailable
+	}
+	return certhall.Internal
+}
+
+// said is the cause of an error the hall told of: its own words.
+type said struct{ message, hint string }
+
+func (s said) Error() string { return fmt.Sprintf("the hall says: %s %s", s.message, s.hint) }
+
+// Words are the hall's own words for an error, for codes this program has
+// none for.
+func Words(err error) (message, hint string, ok bool) {
+	var s said
+	if !errors.As(err, &s) || s.message == "" {
+		return "", "", false
+	}
+	return s.message, s.hint, true
+}
