@@ -22,8 +22,8 @@ import (
 // serviceCmd runs a service of the hall for a pair on a key.
 type serviceCmd struct {
 	keyFlag
-	Server    string          `required:"" help:"Address of the hall, such as https://hall.example."`
-	Authority string          `required:"" type:"existingfile" help:"The authority's root certificate (PEM or DER)."`
+	Server    string          `required:"" env:"CERTHALL_SERVER" help:"Address of the hall, such as https://hall.example."`
+	Authority string          `required:"" type:"existingfile" env:"CERTHALL_AUTHORITY" help:"The authority's root certificate (PEM or DER)."`
 	Serial    certhall.Serial `help:"Serial number of the signing certificate (default: the likeliest on the key)."`
 	Phone     string          `help:"Phone number, where the hall asks for one."`
 	CodeFD    int             `name:"code-fd" default:"-1" help:"Read the SMS code from this file descriptor (a line each)."`
