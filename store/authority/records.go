@@ -50,10 +50,15 @@ func (r rows) Events(after int64, limit int) (records []ca.Record, err error) {
 // Records implements audit.Store.
 func (s *Store) Records(ctx context.Context, after int64, limit int) (records []ca.Record, err error) {
 	err = s.db.Read(ctx, func(tx *sqldb.Tx) (err error) {
-		records, err = rows{tx}.Events(after, limit)
+		records, err = RecordsIn(tx, after, limit)
 		return err
 	})
 	return records, err
+}
+
+// RecordsIn reads numbered records within a transaction, for fsck.
+func RecordsIn(tx *sqldb.Tx, after int64, limit int) ([]ca.Record, error) {
+	return rows{tx}.Events(after, limit)
 }
 
 // sequenceChunk is how many records one UPDATE numbers.
