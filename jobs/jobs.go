@@ -1,0 +1,215 @@
+// Package jobs carries the hall's effects from the transaction that made them
+// to the counter that pays them, by River on the hall's own database: an
+// effect is never lost and never given up, whatever node dies. Beside the
+// workers one loop follows the authority's events. It is the only importer of
+// river.
+package jobs
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/riverdriver"
+	"github.com/riverqueue/river/riverdriver/riverdatabasesql"
+	"github.com/riverqueue/river/riverdriver/riversqlite"
+	"github.com/riverqueue/river/rivermigrate"
+	"github.com/riverqueue/river/rivertype"
+
+	"github.com/certhall/certhall"
+	"github.com/certhall/certhall/hall/services"
+	"github.com/certhall/certhall/store/sqldb"
+)
+
+// Times of the queue.
+const (
+	jobTimeout  = 30 * time.Second
+	rescueAfter = 40 * time.Second // a job whose node died is taken up again
+	pollEvery   = 50 * time.Millisecond
+	followEvery = 200 * time.Millisecond
+	soonest     = 200 * time.Millisecond
+	latest      = 15 * time.Second
+	attempts    = 32000 // River's column holds no more; only a panic or a timeout counts
+)
+
+// Counter is who pays effects and follows events: hall/services' Counter.
+type Counter interface {
+	Work(ctx context.Context, e services.Effect) error
+	Follow(ctx context.Context) (int, error)
+}
+
+// Options of a Queue.
+type Options struct {
+	Log     *slog.Logger  // nil: silent
+	Workers int           // at once on this node; 0 means 8
+	Follow  time.Duration // between looks for events; 0 means a fifth of a second
+}
+
+// Queue is the hall's queue of effects on one node.
+type Queue struct {
+	client *river.Client[*sql.Tx]
+	worker *worker
+	opt    Options
+	end    context.CancelFunc
+	loops  sync.WaitGroup
+}
+
+// effectArgs is an effect as River keeps it.
+type effectArgs struct{ services.Effect }
+
+// Kind names the kind of job in River's tables.
+func (effectArgs) Kind() string { return "effect" }
+
+// New brings River's tables in the hall's database up to date and makes the
+// queue. Effects can be enqueued at once; nothing is worked before Start.
+func New(ctx context.Context, db *sqldb.DB, o Options) (*Queue, error) {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Workers == 0 {
+		o.Workers = 8
+	}
+	if o.Follow == 0 {
+		o.Follow = followEvery
+	}
+	driver := driverFor(db)
+	migrator, err := rivermigrate.New(driver, &rivermigrate.Config{Logger: quiet(o.Log)})
+	if err != nil {
+		return nil, err
+	}
+	if _, err := migrator.Migrate(ctx, rivermigrate.DirectionUp, nil); err != nil {
+		return nil, err
+	}
+	q := &Queue{worker: &worker{log: o.Log}, opt: o}
+	workers := river.NewWorkers()
+	if err := river.AddWorkerSafely(workers, q.worker); err != nil {
+		return nil, err
+	}
+	q.client, err = river.NewClient(driver, &river.Config{
+		Logger:               quiet(o.Log),
+		Workers:              workers,
+		Queues:               map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: o.Workers}},
+		FetchCooldown:        pollEvery,
+		FetchPollInterval:    pollEvery,
+		JobTimeout:           jobTimeout,
+		RescueStuckJobsAfter: rescueAfter,
+		MaxAttempts:          attempts,
+		RetryPolicy:          retries{},
+	})
+	return q, err
+}
+
+func driverFor(db *sqldb.DB) riverdriver.Driver[*sql.Tx] {
+	if db.Dialect() == sqldb.Postgres {
+		return riverdatabasesql.New(db.Writer())
+	}
+	return riversqlite.New(db.Writer())
+}
+
+// quiet lets River's own news pass only from warnings up.
+func quiet(log *slog.Logger) *slog.Logger { return slog.New(atLeastWarn{log.Handler()}) }
+
+type atLeastWarn struct{ slog.Handler }
+
+func (h atLeastWarn) Enabled(ctx context.Context, l slog.Level) bool {
+	return l >= slog.LevelWarn && h.Handler.Enabled(ctx, l)
+}
+
+// Enqueue gives an effect to the queue within the transaction that made it:
+// both are committed, or neither. It is store/hall's Enqueuer.
+func (q *Queue) Enqueue(ctx context.Context, tx *sql.Tx, e services.Effect) error {
+	_, err := q.client.InsertTx(ctx, tx, effectArgs{e}, nil)
+	return err
+}
+
+// Start begins to work effects and to follow events, until Stop.
+func (q *Queue) Start(ctx context.Context, c Counter) error {
+	q.worker.counter = c
+	ctx, q.end = context.WithCancel(context.WithoutCancel(ctx))
+	if err := q.client.Start(ctx); err != nil {
+		q.end()
+		return err
+	}
+	q.loops.Go(func() { q.follow(ctx, c) })
+	return nil
+}
+
+// Stop ends the loop, waits for running jobs until ctx ends, then cuts them
+// off: they are taken up again later, here or on another node.
+func (q *Queue) Stop(ctx context.Context) error {
+	err := q.client.Stop(ctx)
+	if err != nil && ctx.Err() != nil {
+		err = q.client.StopAndCancel(context.WithoutCancel(ctx))
+	}
+	q.end()
+	q.loops.Wait()
+	return err
+}
+
+// follow takes events as they come; several nodes may do so at once.
+func (q *Queue) follow(ctx context.Context, c Counter) {
+	tick := time.NewTicker(q.opt.Follow)
+	defer tick.Stop()
+	failing := false
+	for {
+		n, err := c.Follow(ctx)
+		if err != nil && ctx.Err() == nil && !failing {
+			q.opt.Log.WarnContext(ctx, "events cannot be followed", "error", certhall.CauseText(err))
+		}
+		if failing && err == nil {
+			q.opt.Log.InfoContext(ctx, "events are followed again")
+		}
+		failing = err != nil
+		if n > 0 && err == nil {
+			continue // perhaps there are more
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// worker pays one effect. What cannot be paid now comes back, sooner or later
+// by the effect's age; nothing is ever given up.
+type worker struct {
+	river.WorkerDefaults[effectArgs]
+	counter Counter
+	log     *slog.Logger
+}
+
+// Work implements river.Worker.
+func (w *worker) Work(ctx context.Context, job *river.Job[effectArgs]) error {
+	err := w.counter.Work(ctx, job.Args.Effect)
+	if err == nil {
+		return nil
+	}
+	if ctx.Err() != nil && !errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return river.JobSnooze(0) // stopped: go on at the next start
+	}
+	level := slog.LevelDebug
+	if certhall.AsError(err).Kind == certhall.Internal {
+		level = slog.LevelWarn
+	}
+	pause := pauseFor(time.Since(job.CreatedAt))
+	w.log.Log(ctx, level, "an effect has to wait", "kind", job.Args.Effect.Kind, "case", job.Args.Case,
+		"attempt", job.Args.Attempt, "for", pause, "error", certhall.CauseText(err))
+	return river.JobSnooze(pause)
+}
+
+// retries is the policy for jobs that panicked or ran out of time.
+type retries struct{}
+
+// NextRetry implements river.ClientRetryPolicy.
+func (retries) NextRetry(job *rivertype.JobRow) time.Time {
+	return time.Now().Add(pauseFor(time.Since(job.CreatedAt)))
+}
+
+// pauseFor waits a quarter of what was waited so far: soon at first, and never
+// long, because a person is waiting.
+func pauseFor(age time.Duration) time.Duration { return min(max(age/4, soonest), latest) }
