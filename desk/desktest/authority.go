@@ -40,6 +40,7 @@ type Authority struct {
 	tb                    testing.TB
 	ID                    string
 	Root, Issuing, Notary Party
+	NextSerial            certhall.Serial // of the next certificate; drawn if empty
 }
 
 // New founds an authority.
@@ -198,6 +199,9 @@ func (a *Authority) certify(issuer *Party, name string, pub *ecdsa.PublicKey, fi
 		SerialNumber: number.Big(), Subject: pkix.Name{Country: []string{"CN"}, CommonName: name},
 		NotBefore: Now.AddDate(-1, 0, 0), NotAfter: certhall.AddYears(Now, years), SubjectKeyId: digest[:20],
 		BasicConstraintsValid: true, SignatureAlgorithm: smx509.SM2WithSM3,
+	}
+	if a.NextSerial != "" {
+		t.SerialNumber, a.NextSerial = a.NextSerial.Big(), ""
 	}
 	fill(t)
 	parent := issuer.Certificate
