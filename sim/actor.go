@@ -20,6 +20,11 @@ func (w *World) spawn(name string, play func(*actor)) *actor {
 	a := &actor{name: name}
 	a.resume, a.stop = iter.Pull(func(yield func(struct{}) bool) {
 		a.yield = yield
+		defer func() {
+			if p := recover(); p != nil && !w.ending {
+				panic(p)
+			}
+		}()
 		play(a)
 	})
 	w.actors = append(w.actors, a)
@@ -39,7 +44,9 @@ func (w *World) turn() {
 // play runs the actors to their ends, one boundary each in turn; by the
 // schedule's seed where it has one.
 func (w *World) play() {
+	w.ending = false
 	defer func() {
+		w.ending = true
 		for _, a := range w.actors {
 			a.stop()
 		}

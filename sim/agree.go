@@ -89,6 +89,7 @@ func (w *World) foreignUntouched() error {
 // the authority unsealed, another PC, a person who tries again.
 func (w *World) settle() {
 	w.calm = true
+	w.journey = w.n
 	w.spawn("end", func(a *actor) {
 		w.quietly(func() {
 			if w.sealed {
@@ -98,14 +99,37 @@ func (w *World) settle() {
 		})
 		w.pc = w.newPC()
 		w.rest()
+		w.outcome()
 		if w.end != string(services.Done) && w.end != string(services.NeedsReissue) {
-			w.end = ""
 			w.tab(a)
+			if w.outcome(); w.end == "" || w.end == string(services.Refused) { // another day: limits on codes have passed
+				w.clock.advance(25 * time.Hour)
+				w.rest()
+				w.tab(a)
+			}
 		}
 		w.retired(a)
 		w.rest()
+		w.outcome()
 	})
 	w.play()
+}
+
+// outcome is how the run ended: by its cases where one is done, else as the
+// last tab was told.
+func (w *World) outcome() {
+	w.note(w.data.hall.Read(background, func(r services.Reader) error {
+		for _, id := range w.cases {
+			k, err := r.Case(id)
+			if err != nil {
+				return err
+			}
+			if k != nil && (k.State == services.Done || k.State == services.NeedsReissue) {
+				w.end = string(k.State)
+			}
+		}
+		return nil
+	}))
 }
 
 // rest lets the workers run until there is nothing left for them to do.
@@ -121,8 +145,8 @@ func (w *World) rest() {
 // retired: errands that were left undone are done at a later opening on the key.
 func (w *World) retired(a *actor) {
 	for _, p := range w.pairs() {
-		if p.State == authority.Superseded && w.end == string(services.Done) {
-			w.onPC(a, func() { _, _ = w.sitting(a) })
+		if p.State == authority.Superseded {
+			w.onPC(a, func() { _ = w.sitting(w.sched.Service) })
 		}
 	}
 }

@@ -3,6 +3,7 @@ package sim
 import (
 	"bytes"
 	"fmt"
+	"slices"
 
 	"github.com/certhall/certhall/authority"
 	"github.com/certhall/certhall/gm"
@@ -30,11 +31,15 @@ type book struct {
 }
 
 func newBook(w *World) *book {
-	return &book{
+	b := &book{
 		w: w, receipts: map[attempt]proof.Signed{}, voids: map[attempt]proof.Signed{},
 		tickets: map[attempt]proof.Signed{}, closings: map[string]string{},
 		bundles: map[attempt]proof.Bundle{}, handed: map[string]proof.Signed{},
 	}
+	for _, paper := range slices.Concat(w.t.otherTickets, w.t.otherReceipts, w.t.otherVoids) {
+		b.add(paper)
+	}
+	return b
 }
 
 // add notes a paper of the notary's.

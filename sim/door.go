@@ -125,17 +125,17 @@ func (d door) Events(ctx context.Context, after int64, limit int) ([]authority.E
 }
 
 func (w *World) shuffle(page []authority.Event) []authority.Event {
-	w.old = append(w.old, page...)
 	page = append(slices.Clone(page), w.held...)
 	w.held = nil
-	if len(page) > 1 {
-		i := w.dice.IntN(len(page))
+	if len(page) == 0 || w.calm {
+		return page
+	}
+	if i := w.dice.IntN(len(page)); i > 0 {
 		w.held = append(w.held, page[i])
 		page = slices.Delete(page, i, i+1)
 	}
-	if len(w.old) > 0 {
-		page = append(page, w.old[w.dice.IntN(len(w.old))])
-	}
+	w.old = append(w.old, page...)
+	page = append(page, w.old[w.dice.IntN(len(w.old))])
 	w.dice.Shuffle(len(page), func(i, j int) { page[i], page[j] = page[j], page[i] })
 	return page
 }

@@ -15,7 +15,7 @@ type Result struct {
 	Schedule  Schedule
 	End       string // done, closed, refused, needs-reissue
 	Trace     []Point
-	Journey   int // boundaries until faults stopped
+	Journey   int   // boundaries until faults stopped
 	Violation error // nil if every invariant held
 }
 

@@ -7,6 +7,7 @@ import (
 	"github.com/certhall/certhall/authority/audit"
 	"github.com/certhall/certhall/authority/ca"
 	"github.com/certhall/certhall/proof"
+	"github.com/certhall/certhall/store/fsck"
 )
 
 // final checks every invariant once the run has ended.
@@ -25,7 +26,11 @@ func (w *World) final() error {
 	if _, _, err := audit.Verify(background, w.data.authority); err != nil {
 		return err
 	}
-	return nil
+	findings, err := fsck.Check(background, w.data.authorityDB, w.data.hallDB)
+	if err == nil && len(findings) > 0 {
+		err = fmt.Errorf("fsck: %s", findings[0].Rule)
+	}
+	return err
 }
 
 // endedWell is invariant 5: done or closed; refused where it was revoked or
@@ -35,7 +40,7 @@ func (w *World) endedWell([]*ca.Pair) error {
 	case "done":
 		return nil
 	case "refused":
-		if w.revoked || w.closed {
+		if w.revoked {
 			return nil
 		}
 	case "needs-reissue":
@@ -56,7 +61,7 @@ func (w *World) currentOnKey(pairs []*ca.Pair) error {
 		if p.State != authority.Current {
 			continue
 		}
-		if w.end == "needs-reissue" || w.tampered[containerOf(authorityID, p)] {
+		if w.end == "needs-reissue" || w.tampered[containerOf(authorityID, p)] > 0 {
 			return nil
 		}
 		if err := w.trouble(containerOf(authorityID, p), p); err != nil {

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"slices"
 	"time"
 
 	"github.com/certhall/certhall"
@@ -236,7 +237,7 @@ func (w *World) tamper(again bool) {
 		if err := k.Delete(ctx, name); err != nil && !again {
 			return nil // not there: nothing to wipe
 		}
-		w.tampered[name] = true
+		w.tampered[name] = w.n
 		if !again {
 			return nil
 		}
@@ -258,6 +259,9 @@ func (w *World) replayOrders() {
 
 // foreignPapers hands it genuine papers of other cases.
 func (w *World) foreignPapers() {
+	for _, paper := range slices.Concat(w.t.otherReceipts, w.t.otherVoids) {
+		w.book.handed[string(proof.Encode(paper))] = paper
+	}
 	w.order(proof.Retire{Authority: authorityID, Receipts: w.t.otherReceipts, Voids: w.t.otherVoids, MakeRoom: true, Chain: w.t.founded.Chain()})
 	for _, ticket := range w.t.otherTickets {
 		w.order(proof.MakeClaim{Authority: authorityID, Ticket: ticket, Chain: w.t.founded.Chain()})

@@ -119,5 +119,8 @@ func (w *World) powerCut() error {
 func (w *World) crash() error {
 	w.serverLife++
 	w.restartServer()
+	if !w.actor.serving {
+		return errConnection // the caller is not the server's: it lives on
+	}
 	panic(death{server: true})
 }

@@ -14,8 +14,14 @@ type watchedKey struct {
 	w *World
 }
 
-func (k watchedKey) command(name string, writes bool, fn func() error) error {
+// command passes a command to the key. A driver that carries it out twice is
+// judged once: the second time is the fault's, not the agent's.
+func (k watchedKey) command(name string, writes bool, judge func(), fn func() error) error {
 	return k.w.boundary(KeyCommand, name, writes, func() error {
+		if judge != nil {
+			judge()
+			judge = nil
+		}
 		if writes {
 			k.w.keyChanged = true
 		}
@@ -24,25 +30,25 @@ func (k watchedKey) command(name string, writes bool, fn func() error) error {
 }
 
 func (k watchedKey) PINState(ctx context.Context) (s token.PINState, err error) {
-	err = k.command("PINState", false, func() (err error) { s, err = k.Key.PINState(ctx); return err })
+	err = k.command("PINState", false, nil, func() (err error) { s, err = k.Key.PINState(ctx); return err })
 	return s, err
 }
 
 func (k watchedKey) Login(ctx context.Context, pin string) error {
-	return k.command("Login", true, func() error { return k.Key.Login(ctx, pin) })
+	return k.command("Login", true, nil, func() error { return k.Key.Login(ctx, pin) })
 }
 
 func (k watchedKey) Logout(ctx context.Context) error {
-	return k.command("Logout", false, func() error { return k.Key.Logout(ctx) })
+	return k.command("Logout", false, nil, func() error { return k.Key.Logout(ctx) })
 }
 
 func (k watchedKey) Containers(ctx context.Context) (names []string, err error) {
-	err = k.command("Containers", false, func() (err error) { names, err = k.Key.Containers(ctx); return err })
+	err = k.command("Containers", false, nil, func() (err error) { names, err = k.Key.Containers(ctx); return err })
 	return names, err
 }
 
 func (k watchedKey) Container(ctx context.Context, name string) (c token.Container, err error) {
-	err = k.command("Container", false, func() (err error) { c, err = k.Key.Container(ctx, name); return err })
+	err = k.command("Container", false, nil, func() (err error) { c, err = k.Key.Container(ctx, name); return err })
 	if err != nil {
 		return nil, err
 	}
@@ -50,8 +56,7 @@ func (k watchedKey) Container(ctx context.Context, name string) (c token.Contain
 }
 
 func (k watchedKey) Create(ctx context.Context, name string) (c token.Container, err error) {
-	err = k.command("Create", true, func() (err error) {
-		k.w.judgeCreate(name)
+	err = k.command("Create", true, func() { k.w.judgeCreate(name) }, func() (err error) {
 		c, err = k.Key.Create(ctx, name)
 		return err
 	})
@@ -62,8 +67,7 @@ func (k watchedKey) Create(ctx context.Context, name string) (c token.Container,
 }
 
 func (k watchedKey) Delete(ctx context.Context, name string) error {
-	return k.command("Delete", true, func() error {
-		k.w.judgeDelete(name)
+	return k.command("Delete", true, func() { k.w.judgeDelete(name) }, func() error {
 		return k.Key.Delete(ctx, name)
 	})
 }
@@ -75,8 +79,7 @@ type watchedContainer struct {
 }
 
 func (c watchedContainer) GenerateSigningKey(ctx context.Context) (pub *ecdsa.PublicKey, err error) {
-	err = c.k.command("GenerateSigningKey", true, func() (err error) {
-		c.k.w.judgeGenerate(c.Name())
+	err = c.k.command("GenerateSigningKey", true, func() { c.k.w.judgeGenerate(c.Name()) }, func() (err error) {
 		pub, err = c.Container.GenerateSigningKey(ctx)
 		return err
 	})
@@ -84,35 +87,33 @@ func (c watchedContainer) GenerateSigningKey(ctx context.Context) (pub *ecdsa.Pu
 }
 
 func (c watchedContainer) PublicKey(ctx context.Context, u token.Usage) (pub *ecdsa.PublicKey, err error) {
-	err = c.k.command("PublicKey", false, func() (err error) { pub, err = c.Container.PublicKey(ctx, u); return err })
+	err = c.k.command("PublicKey", false, nil, func() (err error) { pub, err = c.Container.PublicKey(ctx, u); return err })
 	return pub, err
 }
 
 func (c watchedContainer) Certificate(ctx context.Context, u token.Usage) (der []byte, err error) {
-	err = c.k.command("Certificate", false, func() (err error) { der, err = c.Container.Certificate(ctx, u); return err })
+	err = c.k.command("Certificate", false, nil, func() (err error) { der, err = c.Container.Certificate(ctx, u); return err })
 	return der, err
 }
 
 func (c watchedContainer) ImportCertificate(ctx context.Context, u token.Usage, der []byte) error {
-	return c.k.command("ImportCertificate", true, func() error {
-		c.k.w.judgeCertificate(c.Name(), u, der)
+	return c.k.command("ImportCertificate", true, func() { c.k.w.judgeCertificate(c.Name(), u, der) }, func() error {
 		return c.Container.ImportCertificate(ctx, u, der)
 	})
 }
 
 func (c watchedContainer) ImportEncryptionKey(ctx context.Context, envelope []byte) error {
-	return c.k.command("ImportEncryptionKey", true, func() error {
-		c.k.w.judgeEncryptionKey(c.Name(), envelope)
+	return c.k.command("ImportEncryptionKey", true, func() { c.k.w.judgeEncryptionKey(c.Name(), envelope) }, func() error {
 		return c.Container.ImportEncryptionKey(ctx, envelope)
 	})
 }
 
 func (c watchedContainer) Sign(ctx context.Context, message []byte) (sig []byte, err error) {
-	err = c.k.command("Sign", false, func() (err error) { sig, err = c.Container.Sign(ctx, message); return err })
+	err = c.k.command("Sign", false, nil, func() (err error) { sig, err = c.Container.Sign(ctx, message); return err })
 	return sig, err
 }
 
 func (c watchedContainer) Decrypt(ctx context.Context, ciphertext []byte) (plain []byte, err error) {
-	err = c.k.command("Decrypt", false, func() (err error) { plain, err = c.Container.Decrypt(ctx, ciphertext); return err })
+	err = c.k.command("Decrypt", false, nil, func() (err error) { plain, err = c.Container.Decrypt(ctx, ciphertext); return err })
 	return plain, err
 }

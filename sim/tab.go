@@ -1,60 +1,57 @@
 package sim
 
 import (
+	"context"
+	"encoding/json"
 	"errors"
 	"slices"
 	"time"
 
 	"github.com/certhall/certhall"
 	"github.com/certhall/certhall/authority"
-	"github.com/certhall/certhall/desk/token"
-	"github.com/certhall/certhall/gm"
+	"github.com/certhall/certhall/desk/agent"
+	"github.com/certhall/certhall/desk/courier"
 	"github.com/certhall/certhall/hall/services"
 	"github.com/certhall/certhall/proof"
 )
 
-// A tab carries messages between the agent of its PC and the hall, as page and
-// command line do, reading none of them. Where something fails it opens the
-// case again, as a person would: from the same PC, or from the next one.
+// A tab is the command line's courier, started by a person: where something
+// fails he starts it again, on the same PC or the next one.
 
 // patience is how often a person tries before he leaves it for another day.
 const patience = 10
 
 // tab plays one person's tab until the case has ended or patience has.
 func (w *World) tab(a *actor) {
+	service := w.sched.Service
 	for range patience {
-		var next services.Next
-		var err error
-		w.onPC(a, func() { next, err = w.sitting(a) })
-		if err == nil && ended(next) {
-			w.end = string(next.State)
-			w.pause(time.Second) // the workers carry the last reports
-			return
+		err := error(courier.ErrUnreachable) // if the PC dies
+		w.onPC(a, func() { err = w.sitting(service) })
+		w.end = ""
+		switch {
+		case err == nil:
+			w.end = string(services.Done)
+		case errors.Is(err, courier.ErrReissue):
+			w.end = string(services.NeedsReissue)
+		case errors.Is(err, authority.ErrExpired) && service == certhall.Renew:
+			service = certhall.Repair // as the hint says
+		case final(err):
+			w.end = string(services.Refused)
 		}
-		if err != nil && final(err) {
-			w.end, w.refusal = "refused", certhall.AsError(err)
+		if w.end != "" {
+			w.pause(time.Second) // the workers carry the last reports
 			return
 		}
 		w.pause(time.Minute)
 	}
 }
 
-func ended(n services.Next) bool {
-	return n.Operation == "" && n.Ask == nil && n.Wait == nil && n.Problem == nil ||
-		n.State == services.Refused && n.Wait == nil
-}
-
 // final tells a refusal of the service from trouble that passes.
 func final(err error) bool {
-	for _, e := range []*certhall.Error{
+	return slices.ContainsFunc([]*certhall.Error{
 		authority.ErrExpired, authority.ErrNotExpired, authority.ErrTooEarly, authority.ErrTooLate,
 		authority.ErrRevoked, authority.ErrSuperseded, authority.ErrNotCurrent,
-	} {
-		if errors.Is(err, e) {
-			return true
-		}
-	}
-	return false
+	}, func(e *certhall.Error) bool { return errors.Is(err, e) })
 }
 
 // onPC runs f on the present PC; if the PC dies meanwhile, f ends there.
@@ -63,7 +60,7 @@ func (w *World) onPC(a *actor, f func()) {
 	defer func() {
 		a.pcLife = 0
 		if p := recover(); p != nil {
-			if d, ok := p.(death); !ok || d.server {
+			if d, ok := p.(death); !ok || d.server || w.ending {
 				panic(p)
 			}
 		}
@@ -71,135 +68,143 @@ func (w *World) onPC(a *actor, f func()) {
 	f()
 }
 
-// pause lets time pass: the server's workers run meanwhile.
+// pause lets time pass: others act, and the server's workers run.
 func (w *World) pause(d time.Duration) {
 	w.clock.advance(d)
 	w.turn()
 	w.pump()
 }
 
-// sitting is one run of the loop, from the opening on.
-func (w *World) sitting(a *actor) (services.Next, error) {
-	opened, err := w.open()
+// sitting is one start of the command line: it tries the likely pairs on the
+// key in turn, as cmd/certhall-agent does.
+func (w *World) sitting(service certhall.Service) error {
+	listed, err := bound(w, Order, "list", func() ([]agent.Listed, error) { return w.pc.agent.List(background) })
 	if err != nil {
-		return services.Next{}, err
+		return err
 	}
-	if !slices.Contains(w.cases, opened.Case) {
-		w.cases = append(w.cases, opened.Case)
+	if listed[0].Trouble != nil {
+		return listed[0].Trouble
 	}
-	w.token = opened.Token
-	var in services.Input
-	for {
-		next, err := w.message("Next", func(c *services.Counter) (services.Next, error) {
-			return c.Next(background, opened.Token, opened.Case, in)
-		})
-		if err != nil {
-			return next, err
+	var first, firstLive error
+	for _, serial := range courier.Candidates(listed[0].Containers, service, w.clock.Now()) {
+		c := &carried{w: w}
+		_, _, err := courier.Run{
+			Server: c, Agent: c, Person: c, Wait: c.wait, KeySerial: keySerial, Service: service, Serial: serial,
+		}.Do(background)
+		passable, history := courier.Passable(err)
+		if err == nil || !passable {
+			return err
 		}
-		in = services.Input{}
-		switch {
-		case next.Operation != "":
-			reply, err := w.errand(next, opened)
-			if err != nil {
-				return next, err
-			}
-			in.Reply = reply
-		case next.Ask != nil:
-			in.Answer = w.person(next)
-		case next.Wait != nil:
-			w.pause(time.Duration(next.Wait.AfterMS) * time.Millisecond)
-		default:
-			return next, nil
+		if first == nil {
+			first = err
+		}
+		if firstLive == nil && !history {
+			firstLive = err
 		}
 	}
+	switch {
+	case firstLive != nil:
+		return firstLive
+	case first != nil:
+		return first
+	}
+	return errNothing
 }
 
-// open opens the case with the newest pair on the key that the hall accepts.
-func (w *World) open() (services.Opened, error) {
-	nonce, err := message(w, "Nonce", func(c *services.Counter) (services.Nonce, error) { return c.Nonce(background) })
-	if err != nil {
-		return services.Opened{}, err
-	}
-	serials, err := w.serials()
-	if err != nil {
-		return services.Opened{}, err
-	}
-	err = error(token.ErrNoCertificate)
-	for _, serial := range serials {
-		var signed proof.Signed
-		signed, err = order(w, "open", func() (proof.Signed, error) {
-			return w.pc.agent.SignOpening(background, keySerial, proof.Opening{
-				Authority: nonce.Authority, Service: string(w.sched.Service), Serial: serial, Origin: nonce.Origin, Nonce: nonce.Nonce,
-			})
-		})
-		if err != nil {
-			continue
-		}
-		var opened services.Opened
-		opened, err = message(w, "Open", func(c *services.Counter) (services.Opened, error) {
-			return c.Open(background, proof.Encode(signed))
-		})
-		if err == nil {
-			return opened, nil
-		}
-	}
-	return services.Opened{}, err
+// errNothing: no pair on the key can be used at this moment.
+var errNothing = errors.New("sim: no pair on the key")
+
+// carried is one run's hall, agent and person, with a boundary on every way.
+type carried struct {
+	w   *World
+	ref courier.CaseRef
 }
 
-// serials are those of the pairs on the key, newest first.
-func (w *World) serials() ([]string, error) {
-	order1 := proof.Encode(proof.Identify{Authority: authorityID})
-	der, err := order(w, "list", func() ([]byte, error) { return w.pc.agent.Do(background, keySerial, order1) })
-	if err != nil {
-		return nil, err
-	}
-	l, err := proof.Decode[proof.Listing](der)
-	if err != nil {
-		return nil, err
-	}
-	type pair struct {
-		serial string
-		made   time.Time
-	}
-	var found []pair
-	for _, c := range l.Containers {
-		if cert, err := gm.ParseCertificate(c.Sign); err == nil {
-			found = append(found, pair{string(certhall.SerialOf(cert.SerialNumber)), cert.NotBefore})
-		}
-	}
-	slices.SortFunc(found, func(a, b pair) int { return b.made.Compare(a.made) })
-	var serials []string
-	for _, p := range found {
-		serials = append(serials, p.serial)
-	}
-	return serials, nil
+func (c *carried) wait(_ context.Context, d time.Duration) error {
+	c.w.pause(d)
+	return nil
 }
 
-// errand takes an order to the agent and gives its reply. An order that
-// arrives late has its reply carried to the hall late, too.
-func (w *World) errand(next services.Next, opened services.Opened) ([]byte, error) {
-	w.book.hand(next.Message)
-	carry := func() ([]byte, error) { return w.pc.agent.Do(background, keySerial, next.Message) }
-	return arriving(w, Order, next.Operation, carry, func() {
-		if reply, err := carry(); err == nil {
-			_, _ = w.serving().counter.Next(background, opened.Token, opened.Case, services.Input{Reply: reply})
+// Nonce implements courier.Server.
+func (c *carried) Nonce(ctx context.Context) (courier.Nonce, error) {
+	return message[courier.Nonce](c.w, "Nonce", true, func(s *services.Counter) (any, error) { return s.Nonce(ctx) })
+}
+
+// Open implements courier.Server.
+func (c *carried) Open(ctx context.Context, opening proof.Signed) (courier.CaseRef, error) {
+	ref, err := message[courier.CaseRef](c.w, "Open", false, func(s *services.Counter) (any, error) {
+		return s.Open(ctx, proof.Encode(opening))
+	})
+	if err == nil {
+		if !slices.Contains(c.w.cases, ref.Case) {
+			c.w.cases = append(c.w.cases, ref.Case)
 		}
+		c.ref, c.w.token = ref, ref.Token
+	}
+	return ref, err
+}
+
+// Next implements courier.Server.
+func (c *carried) Next(ctx context.Context, ref courier.CaseRef, in courier.Input) (courier.Next, error) {
+	input := services.Input{Reply: in.Reply, Address: "192.0.2.1"}
+	if in.Answer != nil {
+		input.Answer = &services.Answer{Phone: in.Answer.Phone, SendCode: in.Answer.SendCode, Code: in.Answer.Code}
+	}
+	return message[courier.Next](c.w, "Next", true, func(s *services.Counter) (any, error) {
+		return s.Next(ctx, ref.Token, ref.Case, input)
 	})
 }
 
-// person answers the hall's questions: the phone is on record, codes are read
-// from the outbox.
-func (w *World) person(next services.Next) *services.Answer {
-	if next.Ask.Kind == "phone" {
-		return &services.Answer{Phone: phone}
+// Close implements courier.Server.
+func (c *carried) Close(ctx context.Context, ref courier.CaseRef) (courier.Next, error) {
+	return message[courier.Next](c.w, "Close", true, func(s *services.Counter) (any, error) {
+		return s.Close(ctx, ref.Token, ref.Case)
+	})
+}
+
+// SignOpening implements courier.Agent.
+func (c *carried) SignOpening(ctx context.Context, key string, o proof.Opening) (proof.Signed, error) {
+	return bound(c.w, Order, "open", func() (proof.Signed, error) { return c.w.pc.agent.SignOpening(ctx, key, o) })
+}
+
+// Do implements courier.Agent. An order that arrives late has its reply
+// carried to the hall late, too.
+func (c *carried) Do(ctx context.Context, key string, order []byte) ([]byte, error) {
+	c.w.book.hand(order)
+	do := func() ([]byte, error) {
+		c.w.orderBegan = c.w.n
+		return c.w.pc.agent.Do(ctx, key, order)
 	}
-	if code := w.lastCode(); next.Ask.Sent && code != "" {
-		return &services.Answer{Code: code}
+	c.w.late = func() {
+		if reply, err := do(); err == nil {
+			_, _ = c.w.serving().counter.Next(ctx, c.ref.Token, c.ref.Case, services.Input{Reply: reply})
+		}
 	}
-	if next.Ask.ResendAfter > 0 {
-		w.pause(time.Duration(next.Ask.ResendAfter) * time.Second)
+	return bound(c.w, Order, orderName(order), do)
+}
+
+// orderName is the kind of an order: certhall/install/1 is install.
+func orderName(order []byte) string {
+	name := proof.Tag(order)
+	return name[len("certhall/") : len(name)-len("/1")]
+}
+
+// Answer implements courier.Person: the phone is on record, codes are read
+// from the outbox; a problem is left for later.
+func (c *carried) Answer(_ context.Context, a courier.Ask, problem *certhall.Error) (courier.Answer, error) {
+	if problem != nil {
+		return courier.Answer{}, problem
 	}
-	return &services.Answer{SendCode: true}
+	if a.Kind == courier.AskPhone {
+		return courier.Answer{Phone: phone}, nil
+	}
+	if code := c.w.lastCode(); a.Sent && code != "" {
+		return courier.Answer{Code: code}, nil
+	}
+	if a.ResendAfter > 0 {
+		c.w.pause(time.Duration(a.ResendAfter) * time.Second)
+	}
+	return courier.Answer{SendCode: true}, nil
 }
 
 // lastCode is the last code that was sent and not tried yet.
@@ -216,29 +221,40 @@ func (w *World) lastCode() string {
 	return m.Vars["code"]
 }
 
-func (w *World) message(name string, fn func(*services.Counter) (services.Next, error)) (services.Next, error) {
-	return message(w, name, fn)
-}
+// lostReplies is how often the courier sends a message again by itself.
+const lostReplies = 2
 
-// message carries something to whichever node serves, and its reply back.
-func message[T any](w *World, name string, fn func(*services.Counter) (T, error)) (T, error) {
-	return arriving(w, Message, name, func() (answer T, err error) {
-		lost := w.atServer(func() error {
-			answer, err = fn(w.serving().counter)
-			return nil
+// message carries something to whichever node serves, and its reply back, in
+// the form that travels: JSON, and errors without their causes.
+func message[T any](w *World, name string, repeat bool, fn func(*services.Counter) (any, error)) (answer T, err error) {
+	for tries := 0; ; tries++ {
+		answer, err = bound(w, Message, name, func() (answer T, err error) {
+			gone := w.atServer(func() error {
+				var reply any
+				if reply, err = fn(w.serving().counter); err != nil {
+					return nil
+				}
+				text, wrong := json.Marshal(reply)
+				err = errors.Join(wrong, json.Unmarshal(text, &answer))
+				return nil
+			})
+			return answer, errors.Join(gone, err)
 		})
-		return answer, errors.Join(err, lost)
-	}, nil)
+		switch {
+		case err == nil:
+			return answer, nil
+		case !errors.Is(err, errConnection):
+			e := certhall.AsError(err)
+			return answer, &certhall.Error{Code: e.Code, Kind: e.Kind, Params: e.Params}
+		case !repeat || tries == lostReplies:
+			return answer, courier.ErrUnreachable
+		}
+		w.pause(time.Second)
+	}
 }
 
-func order[T any](w *World, name string, fn func() (T, error)) (T, error) {
-	return arriving(w, Order, name, fn, nil)
-}
-
-// arriving is a boundary whose bytes can arrive late: then late is done, or
-// the same once more if it is nil.
-func arriving[T any](w *World, kind Kind, name string, fn func() (T, error), late func()) (answer T, err error) {
-	w.late = late
+// bound is a boundary with an answer.
+func bound[T any](w *World, kind Kind, name string, fn func() (T, error)) (answer T, err error) {
 	err = w.boundary(kind, name, true, func() (err error) {
 		answer, err = fn()
 		return err

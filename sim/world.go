@@ -37,6 +37,7 @@ type World struct {
 	book     *book
 
 	actors     []*actor
+	ending     bool // the world ends: actors are only to unwind
 	actor      *actor
 	quiet      int
 	serverLife int
@@ -54,8 +55,9 @@ type World struct {
 	calm         bool // faults have stopped
 	suspended    bool
 	revoked      bool
-	closed       bool // by an act, or by time
-	tampered     map[string]bool
+	closed       bool           // by an act, or by time
+	tampered     map[string]int // containers that other software touched, and when
+	orderBegan   int            // when the agent was last given an order
 	sealed       bool
 	consented    bool // the person agreed to make room
 	shuffled     bool
@@ -69,14 +71,13 @@ type World struct {
 	authorityChanged bool
 	keyChanged       bool
 	end              string
-	refusal          *certhall.Error
 	violation        error
 }
 
 func newWorld(k *kit, s Schedule, data *databases) *World {
 	w := &World{
 		t: k, sched: s, clock: new(clock), random: randomness(s.Seed + 1000), dice: rand.New(rand.NewPCG(s.Seed, 7)),
-		data: data, medium: k.medium.Clone(), arrivals: map[int][]func(){}, tampered: map[string]bool{},
+		data: data, medium: k.medium.Clone(), arrivals: map[int][]func(){}, tampered: map[string]int{},
 		states: map[certhall.PairID]authority.State{},
 	}
 	w.clock.set(k.begins(s))
@@ -130,7 +131,6 @@ func (b *Bench) Run(s Schedule) (r Result) {
 	}()
 	w.spawn("A", w.tab)
 	w.play()
-	w.journey = w.n
 	w.settle()
 	w.check(w.final)
 	return r
