@@ -22,12 +22,11 @@ const (
 // grounds are what checked evidence gives: everything the pair is made of but
 // the key and what the issuer adds.
 type grounds struct {
-	kind        string
 	service     certhall.Service
 	entitlement certhall.EntitlementID
-	old         *Pair // nil by decision for apply
-	nonce       []byte
-	pair        Pair // lineage, project, organisation, key number, profile, term, subject, identity, disposal
+	old         *Pair  // nil by decision for apply
+	nonce       []byte // the ticket's, in old-key evidence
+	pair        Pair   // lineage, project, organisation, key number, profile, term, subject, identity, disposal
 }
 
 // request is a P10 whose signature has been checked.
@@ -55,10 +54,10 @@ func (ca *CA) weighOldKey(ctx context.Context, r authority.IssueRequest, req req
 	var old *Pair
 	escrowed := false
 	err := ca.opt.Store.Read(ctx, func(rd Reader) (err error) {
-		if c, err = rd.Case(r.Case); err != nil || c == nil || c.OldPair == "" {
+		if c, err = rd.Case(r.Case); err != nil || c == nil {
 			return err
 		}
-		if a, err = rd.Attempt(r.Case, r.Attempt); err != nil {
+		if a, err = rd.Attempt(r.Case, r.Attempt); err != nil || c.OldPair == "" {
 			return err
 		}
 		if old, err = rd.Pair(c.OldPair); err != nil {
@@ -110,13 +109,12 @@ func (ca *CA) weighOldKey(ctx context.Context, r authority.IssueRequest, req req
 	}
 	p.Lineage, p.Project, p.Organisation = old.Lineage, old.Project, old.Organisation
 	p.KeyNumber, p.KeySerial, p.Profile, p.TermYears = old.KeyNumber, e.KeySerial, old.Profile, e.TermYears
-	return grounds{KindOldKey, c.Service, certhall.EntitlementID(e.Entitlement), old, e.Nonce, p}, nil
+	return grounds{c.Service, certhall.EntitlementID(e.Entitlement), old, e.Nonce, p}, nil
 }
 
 func (ca *CA) weighDecision(ctx context.Context, r authority.IssueRequest, req request, now time.Time) (grounds, error) {
 	var c *Case
 	var a *Attempt
-	var others []*Pair
 	d, err := verifyByStaff[proof.Decision](ca, ctx, r.Evidence, proof.Reviewer, now)
 	if err != nil {
 		return grounds{}, err
@@ -125,10 +123,7 @@ func (ca *CA) weighDecision(ctx context.Context, r authority.IssueRequest, req r
 		if c, err = rd.Case(r.Case); err != nil {
 			return err
 		}
-		if a, err = rd.Attempt(r.Case, r.Attempt); err != nil {
-			return err
-		}
-		others, err = rd.LineagePairs(certhall.LineageID(d.Lineage))
+		a, err = rd.Attempt(r.Case, r.Attempt)
 		return err
 	})
 	if err != nil {
@@ -150,15 +145,10 @@ func (ca *CA) weighDecision(ctx context.Context, r authority.IssueRequest, req r
 	if err := lintName(d.Subject); err != nil {
 		return grounds{}, authority.ErrEvidence.Because(err)
 	}
-	for _, o := range others {
-		if o.State != authority.Void {
-			return grounds{}, authority.ErrLineageBusy
-		}
-	}
 	p := Pair{SubjectDER: d.Subject, IdentityDER: d.Identity, Disposal: certhall.Keep, EvidenceKind: KindDecision}
 	p.Lineage, p.Project, p.Organisation = certhall.LineageID(d.Lineage), d.Project, d.Organisation
 	p.KeyNumber, p.KeySerial, p.Profile, p.TermYears = d.KeyNumber, d.KeySerial, d.Profile, d.TermYears
-	return grounds{KindDecision, c.Service, certhall.EntitlementID(d.Entitlement), nil, a.Nonce, p}, nil
+	return grounds{c.Service, certhall.EntitlementID(d.Entitlement), nil, nil, p}, nil
 }
 
 func named(s string) bool { return len(s) > 0 && len(s) <= 64 }

@@ -36,7 +36,7 @@ func (ca *CA) Issue(ctx context.Context, r authority.IssueRequest) (proof.Bundle
 		}
 		p, err := ca.intend(ctx, r, req)
 		if err != nil {
-			return err
+			return ca.unlessAnswered(ctx, r, err)
 		}
 		done, err := ca.complete(ctx, p)
 		if err != nil {
@@ -68,6 +68,16 @@ func (ca *CA) answered(ctx context.Context, r authority.IssueRequest, req reques
 	}
 	b, err := ca.bundle(p)
 	return &b, err
+}
+
+// unlessAnswered is err, or errRaced where another call has meanwhile given
+// the attempt its pair: then that is the answer, not what was refused here.
+func (ca *CA) unlessAnswered(ctx context.Context, r authority.IssueRequest, err error) error {
+	p, lost := ca.pairOfAttempt(ctx, r.Case, r.Attempt)
+	if lost == nil && p != nil || errors.Is(err, ErrAttemptTaken) {
+		return errRaced
+	}
+	return err
 }
 
 func (ca *CA) pairOfAttempt(ctx context.Context, c certhall.CaseID, n int) (p *Pair, err error) {
@@ -107,8 +117,6 @@ func (ca *CA) intend(ctx context.Context, r authority.IssueRequest, req request)
 		return nil, authority.ErrLineageBusy.Because(err)
 	case errors.Is(err, ErrEntitlementTaken):
 		return nil, authority.ErrEntitlementUsed.Because(err)
-	case errors.Is(err, ErrAttemptTaken):
-		return nil, errRaced // answer what the other call stored
 	}
 	return p, err
 }
@@ -121,16 +129,19 @@ func admit(s Standing, g grounds) error {
 	if s.Pair != nil {
 		return ErrAttemptTaken
 	}
+	if g.old == nil {
+		if s.Lived {
+			return authority.ErrLineageBusy
+		}
+		return nil
+	}
 	if !bytes.Equal(s.Attempt.Nonce, g.nonce) {
 		return authority.ErrNonce
 	}
-	if g.old != nil {
-		if s.Old == nil {
-			return authority.ErrNotCurrent
-		}
-		return inForce(s.Old)
+	if s.Old == nil {
+		return authority.ErrNotCurrent
 	}
-	return nil
+	return inForce(s.Old)
 }
 
 // make fills in serials, the encryption key, both to-be-signed certificates

@@ -1,6 +1,7 @@
 package ca_test
 
 import (
+	"context"
 	"crypto/rand"
 	"encoding/asn1"
 	"fmt"
@@ -71,11 +72,7 @@ func newOffice(t *testing.T) *office {
 	o := &office{t: t, clock: &clock{t: time.Date(2026, 3, 1, 2, 0, 0, 0, time.UTC)}, store: store}
 	o.founded, err = ceremony.Found(ceremony.Plan{ID: "test", Name: "测试机构", Clock: o.clock, Random: rand.Reader})
 	must(t, err)
-	o.CA = ca.New(ca.Options{
-		ID: "test", Store: store, KMC: kmc.New(o.founded.EscrowKey(), rand.Reader), Policy: ca.DefaultPolicy(),
-		Profiles: ca.Profiles(), Chain: o.founded.Chain(), Addresses: ca.AddressesAt("https://hall.example"), Clock: o.clock, Random: rand.Reader,
-	})
-	must(t, o.Unseal(t.Context(), o.founded.Keys(rand.Reader)))
+	o.CA = o.node(store)
 	for i := range o.officers {
 		o.officers[i].key = newKey(t)
 		o.officers[i].certificate, err = o.EnrolFounder(t.Context(), fmt.Sprint("安全管理员", i+1), p10(t, o.officers[i].key))
@@ -86,6 +83,57 @@ func newOffice(t *testing.T) *office {
 	o.reviewer.certificate, err = o.Enrol(t.Context(), request, o.enrolment(proof.Reviewer, "审核员一", request))
 	must(t, err)
 	return o
+}
+
+// node is another server node over a store.
+func (o *office) node(store ca.Store) *ca.CA {
+	n := ca.New(ca.Options{
+		ID: "test", Store: store, KMC: kmc.New(o.founded.EscrowKey(), rand.Reader), Policy: ca.DefaultPolicy(),
+		Profiles: ca.Profiles(), Chain: o.founded.Chain(), Addresses: ca.AddressesAt("https://hall.example"), Clock: o.clock, Random: rand.Reader,
+	})
+	must(o.t, n.Unseal(o.t.Context(), o.founded.Keys(rand.Reader)))
+	return n
+}
+
+// slowNode is another server node; before its call number n (from 1) of the
+// store the other things happen.
+func (o *office) slowNode(n int, others func()) *ca.CA {
+	s := &slowStore{Store: o.store, others: others}
+	node := o.node(s)
+	s.left = n
+	return node
+}
+
+type slowStore struct {
+	ca.Store
+	left   int
+	others func()
+}
+
+func (s *slowStore) call() {
+	if s.left--; s.left == 0 {
+		s.others()
+	}
+}
+
+func (s *slowStore) Read(ctx context.Context, f func(ca.Reader) error) error {
+	s.call()
+	return s.Store.Read(ctx, f)
+}
+
+func (s *slowStore) Write(ctx context.Context, f func(ca.Writer) error) error {
+	s.call()
+	return s.Store.Write(ctx, f)
+}
+
+func (s *slowStore) SaveIntent(ctx context.Context, i ca.Intent, admit func(ca.Standing) error) error {
+	s.call()
+	return s.Store.SaveIntent(ctx, i, admit)
+}
+
+func (s *slowStore) SaveIssued(ctx context.Context, sig ca.Signatures) (bool, error) {
+	s.call()
+	return s.Store.SaveIssued(ctx, sig)
 }
 
 func (o *office) enrolment(role, name string, request []byte) proof.Signed {

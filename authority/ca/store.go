@@ -171,6 +171,7 @@ type Standing struct {
 	Attempt *Attempt
 	Pair    *Pair // of the same attempt, not given up; intended, issued, …
 	Old     *Pair // the intent's OldPair; nil for apply
+	Lived   bool  // with NewLineage: a pair of the lineage stands already, other than void
 }
 
 // Signatures complete an intent.

@@ -112,6 +112,19 @@ func standings(tx *sqldb.Tx, batch []*intent) (func(*intent) ca.Standing, error)
 		return nil, err
 	}
 
+	lived := map[certhall.LineageID]bool{}
+	if len(fresh) > 0 {
+		found, err = tx.Query("SELECT DISTINCT lineage FROM pairs WHERE state <> 'void' AND lineage IN "+list(len(lineageIDs)), anys(lineageIDs)...)
+		err = all(found, err, func(row *sql.Rows) error {
+			var l certhall.LineageID
+			err := row.Scan(&l)
+			lived[l] = true
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
 	attempts := map[certhall.CaseID]map[int]*ca.Attempt{}
 	found, err = tx.Query("SELECT "+attemptColumns+" FROM attempts WHERE case_id IN "+list(len(caseIDs)), anys(caseIDs)...)
 	err = all(found, err, func(row *sql.Rows) error {
@@ -150,7 +163,8 @@ func standings(tx *sqldb.Tx, batch []*intent) (func(*intent) ca.Standing, error)
 	})
 	return func(i *intent) ca.Standing {
 		c, n := i.Pair.Case, i.Pair.Attempt
-		return ca.Standing{Case: cases[c], Attempt: attempts[c][n], Pair: here[c][n], Old: olds[i.Pair.OldPair]}
+		return ca.Standing{Case: cases[c], Attempt: attempts[c][n], Pair: here[c][n], Old: olds[i.Pair.OldPair],
+			Lived: i.NewLineage && lived[i.Pair.Lineage]}
 	}, err
 }
 
