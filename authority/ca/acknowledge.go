@@ -120,6 +120,10 @@ func (ca *CA) makeCurrent(ctx context.Context, p *Pair) (proof.Signed, error) {
 		if ended, err := w.EndCase(p.Case, CaseAcknowledged, now); err != nil || !ended {
 			return raced(err)
 		}
+		p, err := w.Pair(p.ID) // as it is now: its suspension may have been lifted since
+		if err != nil {
+			return err
+		}
 		return w.AddRecord(ca.pairRecord(authority.PairAcknowledged, p, authority.Current))
 	})
 }
@@ -201,6 +205,9 @@ func (ca *CA) endGrace(ctx context.Context, id certhall.PairID, kind authority.E
 			return err
 		}
 		if err := ca.lock(w, p.Case, p.Lineage); err != nil {
+			return err
+		}
+		if p, err = w.Pair(id); err != nil {
 			return err
 		}
 		ch := Change{RevokedAt: now, Reason: reasonSuperseded}

@@ -207,6 +207,9 @@ func (ca *CA) complete(ctx context.Context, p *Pair) (*Pair, error) {
 	if err := ca.fitsIssuer(k, p); err != nil {
 		return nil, ca.giveUp(ctx, p)
 	}
+	if p.Suspended {
+		return nil, authority.ErrSuspended
+	}
 	s := Signatures{ID: p.ID, At: ca.now(), Record: ca.pairRecord(authority.PairIssued, p, authority.Issued)}
 	if s.SignCert, err = sealTBS(k.Issuer, p.SignTBS); err != nil {
 		return nil, err
@@ -233,6 +236,9 @@ func (ca *CA) complete(ctx context.Context, p *Pair) (*Pair, error) {
 	}
 	if err == nil && stored.State == authority.Void {
 		return nil, authority.ErrAttemptVoid
+	}
+	if err == nil && stored.State == authority.Intended {
+		return nil, authority.ErrSuspended // signed once that is lifted
 	}
 	return stored, err
 }
@@ -292,7 +298,7 @@ func (ca *CA) CompleteIntents(ctx context.Context) (int, error) {
 	}
 	for n, p := range open {
 		_, err := ca.complete(ctx, p)
-		if err != nil && !errors.Is(err, errRaced) && !errors.Is(err, authority.ErrAttemptVoid) {
+		if err != nil && !errors.Is(err, errRaced) && !errors.Is(err, authority.ErrAttemptVoid) && !errors.Is(err, authority.ErrSuspended) {
 			return n, err
 		}
 	}

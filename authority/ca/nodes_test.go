@@ -46,3 +46,46 @@ func TestTwoDecisionsForOneLineage(t *testing.T) {
 		t.Errorf("a second first pair in the lineage: %v", err)
 	}
 }
+
+// ◆ A suspension that comes between intent and signature blocks the signature
+// until it is lifted; the world never sees a good pair of a suspended lineage.
+func TestSuspensionOvertakesTheSignature(t *testing.T) {
+	o := newOffice(t)
+	h := o.apply("lineage", 1)
+	o.clock.advance(300 * day)
+	r := o.prepare("renew", "c", h)
+	slow := o.slowNode(4, func() { must(t, o.Suspend(t.Context(), "lineage", "lost key")) })
+	if _, err := slow.Issue(t.Context(), r.call(t, h.person)); !errors.Is(err, authority.ErrSuspended) {
+		t.Errorf("signed while suspended: %v", err)
+	}
+	if n, err := o.CompleteIntents(t.Context()); err != nil || n != 0 {
+		t.Errorf("completed while suspended: %d %v", n, err)
+	}
+	must(t, o.Resume(t.Context(), signBy(t, o.order("resume", "lineage", ""), o.reviewer)))
+	b, err := o.Issue(t.Context(), r.call(t, h.person))
+	must(t, err)
+	if v, err := o.Pair(t.Context(), authority.PairQuery{Case: "c"}); err != nil || v.Pair.Suspended {
+		t.Errorf("still suspended: %+v %v", v.Pair, err)
+	}
+	_, err = o.Acknowledge(t.Context(), o.acknowledgement(b, r.key))
+	must(t, err)
+}
+
+// What the record says of a pair is how it was under the locks, not before.
+func TestRecordsTellThePairAsItIs(t *testing.T) {
+	o := newOffice(t)
+	h := o.apply("lineage", 1)
+	o.clock.advance(300 * day)
+	r := o.prepare("renew", "c", h)
+	b, err := o.Issue(t.Context(), r.call(t, h.person))
+	must(t, err)
+	must(t, o.Suspend(t.Context(), "lineage", "lost key"))
+	resume := signBy(t, o.order("resume", "lineage", ""), o.reviewer)
+	slow := o.slowNode(3, func() { must(t, o.Resume(t.Context(), resume)) })
+	_, err = slow.Acknowledge(t.Context(), o.acknowledgement(b, r.key))
+	must(t, err)
+	events := o.events()
+	if last := events[len(events)-1]; last.Kind != authority.PairAcknowledged || last.Pair.Suspended {
+		t.Errorf("the last event: %s %+v", last.Kind, last.Pair)
+	}
+}

@@ -247,15 +247,21 @@ func (o *office) state(s certhall.Serial) authority.State {
 	return v.Pair.State
 }
 
-// kinds are the kinds of all events so far, sequenced first.
-func (o *office) kinds() []authority.EventKind {
+// events are all events so far, sequenced first.
+func (o *office) events() []authority.Event {
 	o.t.Helper()
 	_, err := audit.Sequencer{Store: o.store}.Run(o.t.Context())
 	must(o.t, err)
 	events, err := o.Events(o.t.Context(), 0, 1000)
 	must(o.t, err)
+	return events
+}
+
+// kinds are the kinds of all events so far but the authority's own.
+func (o *office) kinds() []authority.EventKind {
+	o.t.Helper()
 	var kinds []authority.EventKind
-	for _, e := range events {
+	for _, e := range o.events() {
 		if e.Kind != "" {
 			kinds = append(kinds, e.Kind)
 		}

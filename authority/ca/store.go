@@ -26,7 +26,7 @@ type Store interface {
 	// returned and nothing is stored for this intent.
 	SaveIntent(ctx context.Context, i Intent, admit func(Standing) error) error
 	// SaveIssued turns an intent into an issued pair: a compare-and-swap on
-	// (pair id, intended). won is false if the swap found another state.
+	// (pair id, intended, not suspended). won is false if the swap found another state.
 	SaveIssued(ctx context.Context, s Signatures) (won bool, err error)
 }
 
@@ -47,7 +47,7 @@ type Reader interface {
 	LineagePairs(certhall.LineageID) ([]*Pair, error)
 	// LineageCases are the open cases of a lineage.
 	LineageCases(certhall.LineageID) ([]*Case, error)
-	// OpenIntents are pairs in state intended, oldest first.
+	// OpenIntents are pairs in state intended and not suspended, oldest first.
 	OpenIntents(limit int) ([]*Pair, error)
 	// LapsedCases are open cases all of whose attempts were opened, and pairs issued, before t.
 	LapsedCases(before time.Time, limit int) ([]certhall.CaseID, error)
@@ -85,7 +85,10 @@ type Writer interface {
 	EndAttempt(c certhall.CaseID, n int, to string) (bool, error)
 	// MovePair moves a pair's state by compare-and-swap and sets what the change sets.
 	MovePair(id certhall.PairID, from, to authority.State, ch Change) (bool, error)
-	SetSuspended(certhall.LineageID, bool) (int, error) // issued, current and superseded pairs; how many changed
+	// SetSuspended sets the flag of a lineage's issued, current and superseded
+	// pairs, and of intended ones that rest on an old key: these stay unsigned
+	// while it is set. It answers how many changed.
+	SetSuspended(certhall.LineageID, bool) (int, error)
 	AddStaff(Staff) error
 	// ActivateStaff stores the signed certificate: intended → active.
 	ActivateStaff(certhall.Serial, []byte) (bool, error)

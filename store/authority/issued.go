@@ -34,7 +34,7 @@ func (s *Store) saveIssued(batch []*issued) {
 	}, func(i *issued, err error) { i.won, i.err = false, err })
 }
 
-// addIssued is the compare-and-swap from intended ◆; only winners leave
+// addIssued is the compare-and-swap from intended, not suspended ◆; only winners leave
 // certificates and records.
 func addIssued(tx *sqldb.Tx, batch []*issued) error {
 	var caseIDs []certhall.CaseID
@@ -93,6 +93,6 @@ func swapText(n int) string {
 		}
 		b.WriteString("(CAST($" + strconv.Itoa(2*i+1) + " AS TEXT), CAST($" + strconv.Itoa(2*i+2) + " AS BIGINT))")
 	}
-	b.WriteString(") AS v WHERE pairs.id = v.column1 AND pairs.state = 'intended' RETURNING id, n")
+	b.WriteString(") AS v WHERE pairs.id = v.column1 AND pairs.state = 'intended' AND NOT pairs.suspended RETURNING id, n")
 	return b.String()
 }

@@ -108,7 +108,7 @@ func (r rows) LineagePairs(l certhall.LineageID) ([]*ca.Pair, error) {
 
 // OpenIntents implements ca.Reader.
 func (r rows) OpenIntents(limit int) ([]*ca.Pair, error) {
-	return r.pairs("state = 'intended' ORDER BY id LIMIT $1", limit)
+	return r.pairs("state = 'intended' AND NOT suspended ORDER BY id LIMIT $1", limit)
 }
 
 // GraceEnded implements ca.Reader.
@@ -163,7 +163,7 @@ func (w writer) MovePair(id certhall.PairID, from, to authority.State, ch ca.Cha
 // SetSuspended implements ca.Writer.
 func (w writer) SetSuspended(l certhall.LineageID, on bool) (int, error) {
 	result, err := w.Exec(`UPDATE pairs SET suspended = $1 WHERE lineage = $2 AND suspended <> $1
-		AND state IN ('issued', 'current', 'superseded')`, on, l)
+		AND (state IN ('issued', 'current', 'superseded') OR state = 'intended' AND evidence_kind = 'old-key')`, on, l)
 	if err != nil {
 		return 0, err
 	}
