@@ -109,3 +109,27 @@ func digits(random io.Reader, n int64) (string, error) {
 	}
 	return fmt.Sprintf("%0*d", n, d), nil
 }
+
+// Person is somebody of the demo, as `certhall demo` introduces him.
+type Person struct {
+	Role   string // handler, officer, reviewer
+	File   string // of the soft key, within the state folder
+	Serial string // of the key
+	PIN    string
+}
+
+// People lists everybody with a key.
+func People(dir string) ([]Person, error) {
+	var all []Person
+	for _, who := range []struct {
+		role string
+		member
+	}{{"handler", handler}, {"officer", officers[0]}, {"officer", officers[1]}, {"reviewer", reviewer}} {
+		pin, err := secretLine(who.pinFile(dir))
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, Person{who.role, filepath.Join(who.folder, who.file+softkey.Extension), who.serial, pin})
+	}
+	return all, nil
+}

@@ -1,0 +1,110 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/certhall/certhall/demo"
+	"github.com/certhall/certhall/hall/notify"
+)
+
+// demoCmd runs everything with an authority of its own. It is the one place
+// that prints PINs and SMS codes.
+type demoCmd struct {
+	Dir    string `default:".demo" env:"CERTHALL_DEMO" help:"State folder of the demo; made at the first start."`
+	Listen string `default:"127.0.0.1:8083" help:"Loopback address to listen on; port 0 chooses a free one."`
+	Reset  bool   `help:"Remove the demo's state and end."`
+}
+
+func (c *demoCmd) Run(env *environment) error {
+	if c.Reset {
+		if err := demo.Reset(c.Dir); err != nil {
+			return err
+		}
+		env.say("cli.demo-reset", "dir", c.Dir)
+		return nil
+	}
+	env.log = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	listen := listenFlags{Listen: c.Listen}
+	l, err := listen.open()
+	if err != nil {
+		return err
+	}
+	defer l.Close()
+	base := "http://" + l.Addr().String()
+	if !demo.IsComplete(c.Dir) {
+		env.say("cli.demo-making", "dir", c.Dir)
+	}
+	if err := demo.Make(env.ctx, c.Dir, base, env.random); err != nil {
+		return err
+	}
+	h, err := openHouse(env, stateFlags{Dir: c.Dir, Public: base}, "", true)
+	if err != nil {
+		return err
+	}
+	defer closing(env.log, "databases", h.close)
+	if err := c.unseal(env, h); err != nil {
+		return err
+	}
+	if err := c.introduce(env, base); err != nil {
+		return err
+	}
+	ctx, stop := context.WithCancel(env.ctx)
+	defer stop()
+	go c.showMessages(ctx, env, h.outbox)
+	return h.run(ctx, listen, l)
+}
+
+// unseal hands the passphrase on as production does: by descriptor.
+func (c *demoCmd) unseal(env *environment, h *house) error {
+	file, err := demo.Passphrase(c.Dir)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	pass, err := firstLine(file)
+	if err != nil {
+		return err
+	}
+	return h.authority.unseal(env.ctx, pass)
+}
+
+// introduce prints the addresses, keys and PINs.
+func (c *demoCmd) introduce(env *environment, base string) error {
+	env.say("cli.demo-running", "address", base, "dir", c.Dir)
+	people, err := demo.People(c.Dir)
+	if err != nil {
+		return err
+	}
+	for _, p := range people {
+		env.say("cli.demo-person", "who", env.text("cli.demo-"+p.Role), "file", filepath.Join(c.Dir, p.File), "serial", p.Serial, "pin", p.PIN)
+	}
+	env.say("cli.demo-phone", "phone", demo.Phone)
+	return nil
+}
+
+// showMessages prints what the outbox would have sent, as it comes.
+func (c *demoCmd) showMessages(ctx context.Context, env *environment, outbox *notify.Outbox) {
+	after := env.clock.Now()
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		messages, err := outbox.Since(ctx, after)
+		if err != nil && ctx.Err() == nil {
+			env.log.Error("outbox", "cause", err)
+		}
+		for _, m := range messages {
+			after = m.At
+			fmt.Fprintf(env.out, "[SMS] %s %s: %s\n", m.At.Local().Format(time.TimeOnly), m.Phone, env.text("cli.demo-sms", "code", m.Vars["code"], "minutes", m.Vars["minutes"]))
+		}
+	}
+}

@@ -1,0 +1,146 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"path/filepath"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"github.com/emmansun/gmsm/smx509"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/certhall/certhall/authority"
+	"github.com/certhall/certhall/authority/rounds"
+	"github.com/certhall/certhall/hall/accounts"
+	"github.com/certhall/certhall/hall/notify"
+	"github.com/certhall/certhall/hall/services"
+	"github.com/certhall/certhall/jobs"
+	hallstore "github.com/certhall/certhall/store/hall"
+	"github.com/certhall/certhall/store/sqldb"
+	"github.com/certhall/certhall/web"
+)
+
+// stopTime is how long requests and jobs that run may take to end.
+const stopTime = 10 * time.Second
+
+// house is the whole server: both wings over their databases, wired together.
+type house struct {
+	env       *environment
+	authority *authorityWing
+	db        *sqldb.DB // the hall's
+	outbox    *notify.Outbox
+	queue     *jobs.Queue
+	counter   *services.Counter
+}
+
+// openHouse opens both wings; hallAddress "" is the database in the state folder.
+func openHouse(env *environment, f stateFlags, hallAddress string, demo bool) (*house, error) {
+	wing, err := f.openAuthority(env, demo)
+	if err != nil {
+		return nil, err
+	}
+	h := &house{env: env, authority: wing}
+	if err := h.openHall(f, hallAddress); err != nil {
+		return nil, errors.Join(err, h.close())
+	}
+	return h, nil
+}
+
+func (h *house) openHall(f stateFlags, address string) error {
+	if address == "" {
+		address = "sqlite:" + filepath.Join(f.Dir, hallDB)
+	}
+	ctx, env := h.env.ctx, h.env
+	var err error
+	if h.db, err = sqldb.Open(ctx, address); err != nil {
+		return err
+	}
+	if err := hallstore.Migrate(ctx, h.db); err != nil {
+		return err
+	}
+	if h.queue, err = jobs.New(ctx, h.db, jobs.Options{Log: env.log}); err != nil {
+		return err
+	}
+	secret, err := secretOf(f.Dir, env)
+	if err != nil {
+		return err
+	}
+	store := hallstore.New(h.db, h.queue)
+	h.outbox = &notify.Outbox{Store: store, Clock: env.clock}
+	h.counter = services.New(services.Options{
+		Store: store, Authority: h.authority.ca, AuthorityID: h.authority.published.ID,
+		Accounts: accounts.New(accounts.Options{
+			Store: store.Accounts(), SMS: h.outbox, Clock: env.clock, Random: env.random, Secret: secret,
+		}),
+		Roots: []*smx509.Certificate{h.authority.published.Root}, Clock: env.clock, Random: env.random,
+		Origin: strings.TrimSuffix(f.Public, "/"), Log: env.log,
+	})
+	return nil
+}
+
+// run serves until ctx ends: HTTP, the hall's queue and the authority's rounds.
+func (h *house) run(ctx context.Context, listen listenFlags, l net.Listener) error {
+	if err := h.queue.Start(ctx, h.counter); err != nil {
+		return err
+	}
+	handler := web.New(web.Options{Counter: h.counter, Checks: h.checks(), Log: h.env.log, Random: h.env.random, Version: version()})
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return listen.serveHTTP(ctx, l, handler) })
+	group.Go(func() error {
+		rounds.Rounds{CA: h.authority.ca, Sequencer: h.authority.sequencer, Log: h.env.log}.Run(ctx)
+		return nil
+	})
+	err := group.Wait()
+	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTime)
+	defer cancel()
+	return errors.Join(err, h.queue.Stop(end))
+}
+
+// checks are what /readyz asks.
+func (h *house) checks() []web.Check {
+	return []web.Check{
+		{Name: "hall-database", Ready: func(ctx context.Context) error { return answers(ctx, h.db) }},
+		{Name: "authority-database", Ready: func(ctx context.Context) error { return answers(ctx, h.authority.db) }},
+		{Name: "issuing", Ready: func(context.Context) error {
+			if h.authority.ca.Sealed() {
+				return authority.ErrSealed
+			}
+			return nil
+		}},
+	}
+}
+
+func answers(ctx context.Context, db *sqldb.DB) error {
+	return db.Read(ctx, func(tx *sqldb.Tx) error {
+		var one int
+		return tx.QueryRow("SELECT 1").Scan(&one)
+	})
+}
+
+// close closes what was opened.
+func (h *house) close() error {
+	err := h.authority.close()
+	if h.db != nil {
+		err = errors.Join(err, h.db.Close())
+	}
+	return err
+}
+
+// closing closes at the end of a command, where only the log can still be told.
+func closing(log *slog.Logger, what string, closer func() error) {
+	if err := closer(); err != nil {
+		log.Error("close", "what", what, "cause", err)
+	}
+}
+
+// version is what the program was built from.
+func version() string {
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+		return info.Main.Version
+	}
+	return "devel"
+}

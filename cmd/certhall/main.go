@@ -1,0 +1,111 @@
+// Command certhall is the authority's server: portal, certificate authority and
+// key escrow in one program. `init` founds an authority, `serve` runs it,
+// `demo` shows all of it with an authority of its own, `fsck` checks the
+// invariants, `admin` enrols officers and reviewers. This folder holds flags
+// and wiring; the work is done in the rooms.
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/certhall/certhall"
+	"github.com/certhall/certhall/locale"
+)
+
+type cli struct {
+	Init  initCmd  `cmd:"" help:"Found an authority (a ceremony): root, issuing CA, escrow, notary, two officers."`
+	Serve serveCmd `cmd:"" help:"Run the server."`
+	Demo  demoCmd  `cmd:"" help:"Run everything with a demo authority, a handler's soft key and an SMS outbox."`
+	Fsck  fsckCmd  `cmd:"" help:"State the invariants and check them over both databases."`
+	Admin adminCmd `cmd:"" help:"What officers decide."`
+}
+
+// Exit codes.
+const (
+	exitOK      = 0
+	exitFailure = 1 // the work was refused or failed; for fsck: something was found
+	exitUsage   = 2
+)
+
+// environment is what commands share.
+type environment struct {
+	ctx    context.Context
+	out    io.Writer
+	log    *slog.Logger
+	lang   string
+	clock  certhall.Clock
+	random io.Reader
+}
+
+// text is a text of the command line in the person's language.
+func (e *environment) text(key string, params ...string) string {
+	m := map[string]string{}
+	for i := 0; i+1 < len(params); i += 2 {
+		m[params[i]] = params[i+1]
+	}
+	return locale.Text(e.lang, key, m)
+}
+
+func (e *environment) say(key string, params ...string) {
+	fmt.Fprintln(e.out, e.text(key, params...))
+}
+
+func main() { os.Exit(run(os.Args[1:])) }
+
+func run(args []string) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	env := &environment{
+		ctx: ctx, out: os.Stdout, lang: locale.Pick(language()), clock: certhall.SystemClock{}, random: rand.Reader,
+		log: slog.New(slog.NewTextHandler(os.Stderr, nil)),
+	}
+	var c cli
+	parser, err := kong.New(&c, kong.Name("certhall"), kong.UsageOnError(),
+		kong.Description("An open, self-hosted hall for digital certificates."))
+	if err != nil {
+		panic(err)
+	}
+	command, err := parser.Parse(args)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "certhall:", err)
+		return exitUsage
+	}
+	err = command.Run(env)
+	var found findings
+	switch {
+	case err == nil:
+		return exitOK
+	case errors.As(err, &found):
+		return exitFailure
+	}
+	env.complain(err)
+	return exitFailure
+}
+
+// complain tells what went wrong and what to do next; the cause, which holds
+// no secrets, stands below for whoever runs the server.
+func (e *environment) complain(err error) {
+	said := certhall.AsError(err)
+	message, hint := locale.Error(e.lang, said)
+	fmt.Fprintf(os.Stderr, "%s\n%s\n[%s] %s\n", message, hint, said.Code, certhall.CauseText(err))
+}
+
+// language is what the person's terminal speaks (POSIX: LC_ALL over LC_MESSAGES over LANG).
+func language() string {
+	for _, name := range []string{"LC_ALL", "LC_MESSAGES", "LANG"} {
+		if v := os.Getenv(name); v != "" {
+			return v
+		}
+	}
+	return ""
+}

@@ -1,0 +1,106 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/certhall/certhall/authority/audit"
+	"github.com/certhall/certhall/authority/ca"
+	"github.com/certhall/certhall/authority/ceremony"
+	"github.com/certhall/certhall/authority/kmc"
+	authoritystore "github.com/certhall/certhall/store/authority"
+	"github.com/certhall/certhall/store/sqldb"
+)
+
+// stateFlags name the state folder, the databases and the public address.
+type stateFlags struct {
+	Dir         string `default:"." help:"State folder (certhall init)."`
+	AuthorityDB string `name:"authority-db" help:"Database of the authority, sqlite:PATH or postgres://…; default in the state folder."`
+	Public      string `default:"http://127.0.0.1:8083" help:"Public address, such as https://hall.example; certificates carry it."`
+}
+
+// public reads what needs no passphrase.
+func (f stateFlags) public() (ceremony.Public, error) {
+	public, err := ceremony.ReadPublic(filepath.Join(f.Dir, authorityFolder))
+	if errors.Is(err, fs.ErrNotExist) {
+		return public, errNoFolder.With("dir", f.Dir).Because(err)
+	}
+	return public, err
+}
+
+func (f stateFlags) authorityAddress() string {
+	if f.AuthorityDB != "" {
+		return f.AuthorityDB
+	}
+	return "sqlite:" + filepath.Join(f.Dir, authorityDB)
+}
+
+// authorityWing is the authority with its store: sealed until unseal.
+type authorityWing struct {
+	folder    string
+	published ceremony.Public
+	db        *sqldb.DB
+	store     *authoritystore.Store
+	ca        *ca.CA
+	sequencer audit.Sequencer
+	env       *environment
+}
+
+// openAuthority opens store and CA of a founded authority; a demo's only for
+// the demo itself.
+func (f stateFlags) openAuthority(env *environment, demo bool) (*authorityWing, error) {
+	published, err := f.public()
+	if err != nil {
+		return nil, err
+	}
+	if published.Demo && !demo {
+		return nil, errDemoFolder.With("dir", f.Dir)
+	}
+	db, err := sqldb.Open(env.ctx, f.authorityAddress())
+	if err != nil {
+		return nil, err
+	}
+	if err := sqldb.Migrate(env.ctx, db, authoritystore.Migrations()); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	store := authoritystore.New(db)
+	return &authorityWing{
+		folder: filepath.Join(f.Dir, authorityFolder), published: published, db: db, store: store, env: env,
+		sequencer: audit.Sequencer{Store: store},
+		ca: ca.New(ca.Options{
+			ID: published.ID, Store: store, KMC: kmc.New(published.Escrow, env.random), Policy: ca.DefaultPolicy(),
+			Chain: [][]byte{published.Issuing.Raw}, Profiles: ca.Profiles(),
+			Addresses: ca.AddressesAt(strings.TrimSuffix(f.Public, "/")), Clock: env.clock, Random: env.random,
+		}),
+	}, nil
+}
+
+// unseal reads the day-to-day keys and hands them to the CA.
+func (w *authorityWing) unseal(ctx context.Context, pass []byte) error {
+	opened, err := ceremony.Open(w.folder, pass)
+	clear(pass)
+	if err != nil {
+		return err
+	}
+	return w.ca.Unseal(ctx, opened.Keys(w.env.random))
+}
+
+func (w *authorityWing) close() error { return w.db.Close() }
+
+// secretOf reads the hall's secret, and makes it at the first start.
+func secretOf(dir string, env *environment) ([]byte, error) {
+	path := filepath.Join(dir, hallSecret)
+	secret, err := os.ReadFile(path)
+	if err == nil || !errors.Is(err, fs.ErrNotExist) {
+		return secret, err
+	}
+	secret = make([]byte, 32)
+	if _, err := env.random.Read(secret); err != nil {
+		return nil, err
+	}
+	return secret, os.WriteFile(path, secret, 0o600)
+}
