@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"testing"
 
+	"github.com/certhall/certhall"
 	"github.com/certhall/certhall/authority"
 	"github.com/certhall/certhall/proof"
 )
@@ -87,5 +88,57 @@ func TestRecordsTellThePairAsItIs(t *testing.T) {
 	events := o.events()
 	if last := events[len(events)-1]; last.Kind != authority.PairAcknowledged || last.Pair.Suspended {
 		t.Errorf("the last event: %s %+v", last.Kind, last.Pair)
+	}
+}
+
+// ◆ Revoking voids every intended or issued pair, also of the case that the
+// order names.
+func TestRevokeVoidsThePairOfTheCaseItNames(t *testing.T) {
+	o := newOffice(t)
+	h := o.apply("lineage", 1)
+	o.clock.advance(300 * day)
+	r := o.prepare("renew", "c", h)
+	b, err := o.Issue(t.Context(), r.call(t, h.person))
+	must(t, err)
+	d := o.order("revoke", "lineage", "keyCompromise")
+	d.Case = "c"
+	must(t, o.Revoke(t.Context(), signBy(t, d, o.reviewer)))
+	if got := o.state(certhall.Serial(serialIn(t, b.Sign))); got != authority.Void {
+		t.Errorf("the issued pair is %s", got)
+	}
+}
+
+// The answer to an order can be lost: the same order again answers the same,
+// as long as what it asked for stands.
+func TestOrdersCanBeRepeated(t *testing.T) {
+	o := newOffice(t)
+	h := o.apply("lineage", 1)
+	must(t, o.Suspend(t.Context(), "lineage", "lost key"))
+	resume := signBy(t, o.order("resume", "lineage", ""), o.reviewer)
+	must(t, o.Resume(t.Context(), resume))
+	must(t, o.Resume(t.Context(), resume))
+	revoke := signBy(t, o.order("revoke", "lineage", ""), o.reviewer)
+	must(t, o.Revoke(t.Context(), revoke))
+	must(t, o.Revoke(t.Context(), revoke))
+	own := proof.OldKey{Authority: "test", Service: "revoke", OldSerial: string(h.pair.SignSerial), Nonce: nonce(t), Expiry: o.expiry()}
+	if err := o.Revoke(t.Context(), signBy(t, own, h.person)); !errors.Is(err, authority.ErrNotCurrent) {
+		t.Errorf("a revoked pair's key gave an order: %v", err)
+	}
+}
+
+// A key orders the revocation only while its pair is current, judged under the
+// locks.
+func TestRevokeByAKeyThatIsOvertaken(t *testing.T) {
+	o := newOffice(t)
+	h := o.apply("lineage", 1)
+	o.clock.advance(300 * day)
+	own := signBy(t, proof.OldKey{Authority: "test", Service: "revoke", OldSerial: string(h.pair.SignSerial), Nonce: nonce(t), Expiry: o.expiry()}, h.person)
+	var renewed holder
+	slow := o.slowNode(2, func() { renewed, _ = o.renew("renew", h) })
+	if err := slow.Revoke(t.Context(), own); !errors.Is(err, authority.ErrNotCurrent) {
+		t.Errorf("a superseded pair's key gave an order: %v", err)
+	}
+	if got := o.state(renewed.pair.SignSerial); got != authority.Current {
+		t.Errorf("the renewed pair is %s", got)
 	}
 }

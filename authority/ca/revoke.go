@@ -13,6 +13,7 @@ import (
 // order is what checked evidence for revoking or resuming says.
 type order struct {
 	lineage certhall.LineageID
+	by      certhall.PairID // the pair whose own key ordered it; "" by decision
 	except  certhall.CaseID // the case whose decision ordered it: it goes on
 	nonce   []byte          // spent by the order
 	expiry  time.Time
@@ -21,7 +22,8 @@ type order struct {
 
 // Revoke ends a whole lineage in one transaction ◆: superseded pairs in grace
 // too; intended and issued pairs become void; every case is closed but the one
-// whose decision ordered it. It works while the authority is sealed.
+// whose decision ordered it, which has no pair yet. It works while the
+// authority is sealed. The same evidence again answers the same.
 func (ca *CA) Revoke(ctx context.Context, evidence proof.Signed) error {
 	o, err := ca.weighOrder(ctx, evidence, string(certhall.Revoke))
 	if err != nil {
@@ -44,7 +46,7 @@ func (ca *CA) weighOrder(ctx context.Context, s proof.Signed, service string) (o
 		if d.Authority != ca.opt.ID || d.Service != service || d.Verdict != proof.Approve {
 			return o, authority.ErrEvidence.Becausef("not a decision to %s", service)
 		}
-		o = order{certhall.LineageID(d.Lineage), certhall.CaseID(d.Case), d.Nonce, d.Expiry, reasonOf(d)}
+		o = order{certhall.LineageID(d.Lineage), "", certhall.CaseID(d.Case), d.Nonce, d.Expiry, reasonOf(d)}
 	case proof.TagOf[proof.OldKey]():
 		m, err := proof.Decode[proof.OldKey](s.Message)
 		if err != nil {
@@ -60,10 +62,7 @@ func (ca *CA) weighOrder(ctx context.Context, s proof.Signed, service string) (o
 		if m.Authority != ca.opt.ID || m.Service != service || service != string(certhall.Revoke) {
 			return o, authority.ErrEvidence.Becausef("not a request to %s", service)
 		}
-		if p.State != authority.Current {
-			return o, authority.ErrNotCurrent
-		}
-		o = order{p.Lineage, "", m.Nonce, m.Expiry, reasonCessation}
+		o = order{p.Lineage, p.ID, "", m.Nonce, m.Expiry, reasonCessation}
 	default:
 		return o, authority.ErrEvidence.Becausef("tag %.40q", proof.Tag(s.Message))
 	}
@@ -112,16 +111,21 @@ func (ca *CA) revoke(ctx context.Context, o order) error {
 		if len(pairs) == 0 {
 			return authority.ErrUnknownLineage
 		}
-		if fresh, err := w.UseNonce(o.nonce, now); err != nil {
+		fresh, err := w.UseNonce(o.nonce, now)
+		if err != nil {
 			return err
-		} else if !fresh {
-			return authority.ErrNonce
+		}
+		if !fresh {
+			return unlessDone(!slices.ContainsFunc(pairs, living))
+		}
+		if o.by != "" && !slices.ContainsFunc(pairs, func(p *Pair) bool { return p.ID == o.by && p.State == authority.Current }) {
+			return authority.ErrNotCurrent
 		}
 		for _, c := range cases {
 			if !slices.Contains(ids, c.ID) {
 				return errRaced
 			}
-			if c.ID == o.except {
+			if c.ID == o.except && !slices.ContainsFunc(pairs, func(p *Pair) bool { return p.Case == c.ID && living(p) }) {
 				continue
 			}
 			if err := ca.shut(w, c); err != nil {
@@ -130,6 +134,18 @@ func (ca *CA) revoke(ctx context.Context, o order) error {
 		}
 		return ca.revokePairs(w, pairs, o, now)
 	})
+}
+
+// living tells whether a pair is neither revoked nor void.
+func living(p *Pair) bool { return p.State != authority.Revoked && p.State != authority.Void }
+
+// unlessDone answers an order whose nonce is spent: nothing is wrong if what
+// it asks for stands.
+func unlessDone(done bool) error {
+	if done {
+		return nil
+	}
+	return authority.ErrNonce
 }
 
 func (ca *CA) openCases(ctx context.Context, l certhall.LineageID) ([]certhall.CaseID, error) {
@@ -189,10 +205,16 @@ func (ca *CA) Resume(ctx context.Context, evidence proof.Signed) error {
 		if err := w.LockLineages(o.lineage); err != nil {
 			return err
 		}
-		if fresh, err := w.UseNonce(o.nonce, ca.now()); err != nil {
+		fresh, err := w.UseNonce(o.nonce, ca.now())
+		if err != nil {
 			return err
-		} else if !fresh {
-			return authority.ErrNonce
+		}
+		if !fresh {
+			pairs, err := w.LineagePairs(o.lineage)
+			if err != nil {
+				return err
+			}
+			return unlessDone(!slices.ContainsFunc(pairs, func(p *Pair) bool { return living(p) && p.Suspended }))
 		}
 		return ca.setSuspended(w, o.lineage, false, authority.PairResumed, "")
 	})
@@ -212,9 +234,8 @@ func (ca *CA) setSuspended(w Writer, l certhall.LineageID, on bool, kind authori
 		return err
 	}
 	for _, p := range pairs {
-		living := p.State == authority.Issued || p.State == authority.Current || p.State == authority.Superseded
-		if !living || p.Suspended == on {
-			continue
+		if !living(p) || p.State == authority.Intended || p.Suspended == on {
+			continue // of an intended pair the hall has not heard
 		}
 		p.Suspended = on
 		r := ca.record(kind, Record{Case: p.Case, Attempt: p.Attempt, Lineage: l, Pair: p.ID}, struct {
