@@ -1,0 +1,159 @@
+package web
+
+import (
+	"context"
+	"encoding/hex"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/certhall/certhall"
+)
+
+// edge is what every request passes first: an id, a time limit, headers, the
+// log, and problems for addresses and methods there are not.
+type edge struct {
+	mux *http.ServeMux
+	Options
+}
+
+// request is what the edge knows of the request at hand.
+type request struct {
+	id      string
+	address string // network address of the client
+}
+
+type requestKey struct{}
+
+func requestOf(ctx context.Context) request {
+	r, _ := ctx.Value(requestKey{}).(request)
+	return r
+}
+
+// ServeHTTP implements http.Handler.
+func (e edge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	began := time.Now()
+	at := request{e.newID(), e.addressOf(r)}
+	ctx, end := context.WithTimeout(context.WithValue(r.Context(), requestKey{}, at), requestTime)
+	defer end()
+	r = r.WithContext(ctx)
+	seen := &seen{ResponseWriter: w}
+	secure(seen.Header(), r, at.id)
+	defer func() {
+		if p := recover(); p != nil {
+			e.Log.ErrorContext(ctx, "panic", "request", at.id, "value", p)
+			if seen.status == 0 {
+				refuse(seen, r, http.StatusInternalServerError, certhall.ErrInternal)
+			}
+		}
+		// The pattern and not the path: what people type is none of the log's business.
+		e.Log.LogAttrs(ctx, slog.LevelInfo, "request", slog.String("request", at.id), slog.String("route", r.Pattern),
+			slog.String("method", methodOf(r)), slog.Int("status", seen.status), slog.Duration("took", time.Since(began)), slog.String("from", at.address))
+	}()
+	handler, pattern := e.mux.Handler(r)
+	if pattern == "" {
+		e.lost(seen, r, handler)
+		return
+	}
+	e.mux.ServeHTTP(seen, r)
+}
+
+// lost answers for addresses there are not, and methods they do not take.
+func (e edge) lost(w http.ResponseWriter, r *http.Request, handler http.Handler) {
+	verdict := &seen{ResponseWriter: nowhere{http.Header{}}}
+	handler.ServeHTTP(verdict, r)
+	if verdict.status == http.StatusMethodNotAllowed {
+		w.Header().Set("Allow", verdict.Header().Get("Allow"))
+		refuse(w, r, http.StatusMethodNotAllowed, ErrMethod)
+		return
+	}
+	refuse(w, r, http.StatusNotFound, ErrAddress)
+}
+
+func secure(h http.Header, r *http.Request, id string) {
+	h.Set("X-Request-Id", id)
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("X-Frame-Options", "DENY")
+	h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("Cross-Origin-Resource-Policy", "same-origin")
+	h.Set("Cache-Control", "no-store")
+	h.Set("Vary", "Accept-Language")
+	if r.TLS != nil {
+		h.Set("Strict-Transport-Security", "max-age=31536000")
+	}
+}
+
+func (e edge) newID() string {
+	var b [8]byte
+	if _, err := io.ReadFull(e.Random, b[:]); err != nil {
+		panic("web: no randomness: " + err.Error())
+	}
+	return hex.EncodeToString(b[:])
+}
+
+// addressOf is the client's network address: the last one that a declared
+// proxy tells of, else the other end of the connection.
+func (e edge) addressOf(r *http.Request) string {
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		host = r.RemoteAddr
+	}
+	forwarded := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
+	for i := len(forwarded) - 1; i >= 0 && e.isProxy(host); i-- {
+		told, err := netip.ParseAddr(strings.TrimSpace(forwarded[i]))
+		if err != nil {
+			break
+		}
+		host = told.String()
+	}
+	return host
+}
+
+func (e edge) isProxy(host string) bool {
+	a, err := netip.ParseAddr(host)
+	return err == nil && slices.ContainsFunc(e.Proxies, func(p netip.Prefix) bool { return p.Contains(a.Unmap()) })
+}
+
+func methodOf(r *http.Request) string {
+	switch r.Method {
+	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions:
+		return r.Method
+	}
+	return "other"
+}
+
+// seen notes the status.
+type seen struct {
+	http.ResponseWriter
+	status int
+}
+
+func (s *seen) WriteHeader(status int) {
+	if s.status == 0 {
+		s.status = status
+	}
+	s.ResponseWriter.WriteHeader(status)
+}
+
+func (s *seen) Write(b []byte) (int, error) {
+	if s.status == 0 {
+		s.status = http.StatusOK
+	}
+	return s.ResponseWriter.Write(b)
+}
+
+// Unwrap lets http.ResponseController reach the connection.
+func (s *seen) Unwrap() http.ResponseWriter { return s.ResponseWriter }
+
+// nowhere takes an answer that nobody will see.
+type nowhere struct{ header http.Header }
+
+func (n nowhere) Header() http.Header         { return n.header }
+func (n nowhere) Write(b []byte) (int, error) { return len(b), nil }
+func (n nowhere) WriteHeader(int)             {}

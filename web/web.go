@@ -1,0 +1,98 @@
+// Package web is the hall's HTTP edge: it turns requests into calls of the
+// counters and their errors into problem documents in the reader's language.
+// It decides nothing. It is the only importer of huma.
+package web
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"github.com/certhall/certhall"
+	"github.com/certhall/certhall/hall/services"
+)
+
+// Limits on one request.
+const (
+	requestTime = 25 * time.Second // carriers give up after thirty
+	readTime    = 10 * time.Second // for the body
+	smallBody   = 32 << 10
+	replyBody   = 256 << 10 // a reply of proof.MaxMessage bytes in base64, and some
+)
+
+// Counter is what the edge calls: hall/services' Counter.
+type Counter interface {
+	Nonce(ctx context.Context) (services.Nonce, error)
+	Open(ctx context.Context, opening []byte) (services.Opened, error)
+	Next(ctx context.Context, token string, id certhall.CaseID, in services.Input) (services.Next, error)
+	Close(ctx context.Context, token string, id certhall.CaseID) (services.Next, error)
+}
+
+// Check is one condition of being ready.
+type Check struct {
+	Name string
+	// Ready answers nil, or why not: the code of a certhall.Error is shown,
+	// never a cause.
+	Ready func(ctx context.Context) error
+}
+
+// Options of the edge.
+type Options struct {
+	Counter Counter
+	Checks  []Check
+	Log     *slog.Logger   // nil: silent
+	Random  io.Reader      // for request ids
+	Proxies []netip.Prefix // whose X-Forwarded-For is believed
+	Version string         // of the program, for the API's document
+}
+
+// New makes the handler of the hall's whole HTTP side.
+func New(o Options) http.Handler {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	mux := http.NewServeMux()
+	api := newAPI(mux, o)
+	document := encode(api)
+	mux.HandleFunc("GET /openapi.json", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = w.Write(document)
+	})
+	mux.HandleFunc("GET /healthz", healthz)
+	mux.Handle("GET /readyz", readyz(o.Checks, o.Log))
+	return edge{mux, o}
+}
+
+// OpenAPI is the API's document: docs/openapi.json, kept by a test.
+func OpenAPI(version string) []byte {
+	return encode(newAPI(http.NewServeMux(), Options{Log: slog.New(slog.DiscardHandler), Version: version}))
+}
+
+func newAPI(mux *http.ServeMux, o Options) huma.API {
+	config := huma.DefaultConfig("certhall", o.Version)
+	config.OpenAPIPath, config.DocsPath, config.SchemasPath = "", "", ""
+	config.CreateHooks = nil // no $schema in what is answered
+	config.Transformers = []huma.Transformer{localise}
+	config.Info.Description = "Cases at the counters of the hall. Every case is one loop: POST …/next until nothing comes next."
+	config.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
+		"case": {Type: "http", Scheme: "bearer", Description: "the token that opening a case answered; it opens this case alone"},
+	}
+	api := humago.New(mux, config)
+	routes{o}.register(api)
+	return api
+}
+
+func encode(api huma.API) []byte {
+	document, err := json.MarshalIndent(api.OpenAPI(), "", "  ")
+	if err != nil {
+		panic("web: " + err.Error()) // types of this package only
+	}
+	return append(document, '\n')
+}
