@@ -1,0 +1,280 @@
+package proof
+
+import (
+	"bytes"
+	"crypto/rand"
+	"encoding/asn1"
+	"errors"
+	"flag"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/emmansun/gmsm/sm2"
+
+	"github.com/certhall/certhall/gm"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+var (
+	when  = time.Date(2026, 12, 1, 2, 3, 4, 0, time.UTC)
+	nonce = []byte("0123456789abcdef")
+	sum   = bytes.Repeat([]byte{0xab}, 32)
+	some  = Signed{Message: []byte{1, 2, 3}, Signatures: []Signature{{Certificate: []byte{4}, Value: []byte{5}}}}
+	whole = Bundle{
+		Authority: "ra", Case: "c1", Attempt: 2, OldSerial: "41", Subject: []byte{0x30, 0}, Sign: []byte{1}, Enc: []byte{2},
+		Chain: [][]byte{{3}, {4}}, Envelope: []byte{5}, SealedNonce: []byte{6},
+	}
+)
+
+// samples are one of each message, every field set.
+var samples = []Message{
+	Opening{"ra", "renew", "41", "https://hall.example", nonce},
+	Ticket{"ra", "renew", "c1", 2, "41", nonce, when},
+	OldKey{"ra", "renew", "c1", 2, "e1", "41", "p1", "org", 3, sum, "keep", "SK1", nonce, when},
+	Decision{
+		"ra", "apply", "c1", 2, "e1", []byte{0x30, 0}, []byte{0x30, 0}, "l1", "91310000MA1K35XE0X", "项目", "HT-1", "SK1", "org", 3,
+		[][]byte{sum}, sum, Approve, "资料齐全", nonce, when,
+	},
+	Enrolment{"ra", Reviewer, "审核员1", sum, "42", nonce, when},
+	whole,
+	Acknowledgement{"ra", "c1", 2, "43", "44", sum, nonce, true},
+	Receipt{"ra", "c1", 2, "41", "42", "43", "44", sum, "SK1", "delete", true},
+	Retired{"ra", "c1", 2, sum},
+	Claim{"ra", "c1", 2, "41", sum, FailingSelfTest},
+	VoidNotice{"ra", "c1", 2},
+	Closing{"ra", "c1", Closed},
+	Identify{"ra", "c1"},
+	Listing{"ra", "SK1", "海泰KEY", []ListedContainer{{"ch-ra-c1-2", []byte{1}, []byte{2}, sum, true}}},
+	Prepare{"ra", some, "e1", "p1", "org", 3, "keep", [][]byte{{7}}},
+	Prepared{"ra", "c1", 2, "SK1", []byte{1}, some},
+	Install{"ra", whole},
+	Installed{"ra", "c1", 2, true},
+	Acknowledge{"ra", whole},
+	Retire{"ra", []Signed{some}, []Signed{some}, true, [][]byte{{7}}},
+	RetireReport{"ra", []Signed{some}, []DeletedName{{"ch-ra-c1-1"}}, true},
+	MakeClaim{"ra", some, sum, sum, [][]byte{{7}}},
+	Trouble{"ra", "c1", 2, Incomplete},
+	some,
+}
+
+// decoders decode by tag.
+var decoders = map[string]func([]byte) (Message, error){}
+
+func decoder[M Message]() func([]byte) (Message, error) {
+	return func(der []byte) (Message, error) { return Decode[M](der) }
+}
+
+func init() {
+	for _, d := range []struct {
+		tag    string
+		decode func([]byte) (Message, error)
+	}{
+		{TagOf[Opening](), decoder[Opening]()}, {TagOf[Ticket](), decoder[Ticket]()}, {TagOf[OldKey](), decoder[OldKey]()},
+		{TagOf[Decision](), decoder[Decision]()}, {TagOf[Enrolment](), decoder[Enrolment]()}, {TagOf[Bundle](), decoder[Bundle]()},
+		{TagOf[Acknowledgement](), decoder[Acknowledgement]()}, {TagOf[Receipt](), decoder[Receipt]()}, {TagOf[Retired](), decoder[Retired]()},
+		{TagOf[Claim](), decoder[Claim]()}, {TagOf[VoidNotice](), decoder[VoidNotice]()}, {TagOf[Closing](), decoder[Closing]()},
+		{TagOf[Identify](), decoder[Identify]()}, {TagOf[Listing](), decoder[Listing]()}, {TagOf[Prepare](), decoder[Prepare]()},
+		{TagOf[Prepared](), decoder[Prepared]()}, {TagOf[Install](), decoder[Install]()}, {TagOf[Installed](), decoder[Installed]()},
+		{TagOf[Acknowledge](), decoder[Acknowledge]()}, {TagOf[Retire](), decoder[Retire]()}, {TagOf[RetireReport](), decoder[RetireReport]()},
+		{TagOf[MakeClaim](), decoder[MakeClaim]()}, {TagOf[Trouble](), decoder[Trouble]()}, {TagOf[Signed](), decoder[Signed]()},
+	} {
+		decoders[d.tag] = d.decode
+	}
+}
+
+func golden(m Message) string {
+	name := strings.TrimSuffix(strings.TrimPrefix(m.tag(), "certhall/"), "/1")
+	return filepath.Join("testdata", name+".der")
+}
+
+// TestGolden: the bytes are what they were: a signature made yesterday counts
+// tomorrow. A message that has to change gets another number in its tag.
+func TestGolden(t *testing.T) {
+	if len(samples) != len(decoders) {
+		t.Fatalf("%d samples of %d messages", len(samples), len(decoders))
+	}
+	for _, m := range samples {
+		der := Encode(m)
+		if *update {
+			if err := os.WriteFile(golden(m), der, 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		want, err := os.ReadFile(golden(m))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Equal(der, want) {
+			t.Errorf("%s is encoded otherwise", m.tag())
+		}
+		if Tag(want) != m.tag() {
+			t.Errorf("tag %q", Tag(want))
+		}
+		back, err := decoders[m.tag()](want)
+		if err != nil || !reflect.DeepEqual(back, m) {
+			t.Errorf("%s: %+v, %v", m.tag(), back, err)
+		}
+	}
+}
+
+// TestTagsAndAuthorities: every message has its own tag and, but for Signed,
+// begins with the authority's id.
+func TestTagsAndAuthorities(t *testing.T) {
+	seen := map[string]bool{}
+	for _, m := range samples {
+		if seen[m.tag()] || !strings.HasPrefix(m.tag(), "certhall/") || !strings.HasSuffix(m.tag(), "/1") {
+			t.Errorf("tag %q", m.tag())
+		}
+		seen[m.tag()] = true
+		if v := reflect.ValueOf(m); v.Type() != reflect.TypeFor[Signed]() && v.Type().Field(0).Name != "Authority" {
+			t.Errorf("%s does not begin with the authority", m.tag())
+		}
+	}
+}
+
+// TestStrict: no other bytes than the one form of a message are that message.
+func TestStrict(t *testing.T) {
+	for _, m := range samples {
+		der := Encode(m)
+		decode := decoders[m.tag()]
+		for name, bad := range map[string][]byte{
+			"empty":         nil,
+			"cut off":       der[:len(der)-1],
+			"with a tail":   append(bytes.Clone(der), 0),
+			"twice":         append(bytes.Clone(der), der...),
+			"without a tag": der[4:],
+		} {
+			if _, err := decode(bad); !errors.Is(err, ErrMalformed) {
+				t.Errorf("%s %s: %v", m.tag(), name, err)
+			}
+		}
+		for i := range der {
+			for _, flip := range []byte{1, 0x20, 0x80} {
+				bad := bytes.Clone(der)
+				bad[i] ^= flip
+				if back, err := decode(bad); err == nil && reflect.DeepEqual(back, m) {
+					t.Fatalf("%s: byte %d does not matter", m.tag(), i)
+				}
+			}
+		}
+		for tag, other := range decoders {
+			if tag != m.tag() {
+				if _, err := other(der); !errors.Is(err, ErrMalformed) {
+					t.Errorf("a %s is taken for a %s", m.tag(), tag)
+				}
+			}
+		}
+	}
+	if _, err := Decode[Identify](make([]byte, MaxMessage+1)); !errors.Is(err, ErrMalformed) || Tag(make([]byte, MaxMessage+1)) != "" {
+		t.Error("as long as one likes")
+	}
+}
+
+// TestOneForm: encodings that say the same in other bytes are refused.
+func TestOneForm(t *testing.T) {
+	der := Encode(VoidNotice{"ra", "c1", 2})
+	var e envelope
+	if _, err := asn1.Unmarshal(der, &e); err != nil {
+		t.Fatal(err)
+	}
+	inner := func(body []byte) []byte {
+		b, err := asn1.Marshal(envelope{e.Tag, asn1.RawValue{FullBytes: body}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b
+	}
+	for name, bad := range map[string][]byte{
+		"an extra element":   inner(append([]byte{0x30, e.Body.FullBytes[1] + 3}, append(bytes.Clone(e.Body.Bytes), 2, 1, 5)...)),
+		"a longer integer":   inner(bytes.Replace(append([]byte{0x30, e.Body.FullBytes[1] + 1}, e.Body.Bytes...), []byte{2, 1, 2}, []byte{2, 2, 0, 2}, 1)),
+		"a printable string": inner(bytes.Replace(bytes.Clone(e.Body.FullBytes), []byte{12, 2, 'r', 'a'}, []byte{19, 2, 'r', 'a'}, 1)),
+		"a long length":      append([]byte{0x30, 0x81, der[1]}, der[2:]...),
+	} {
+		if _, err := Decode[VoidNotice](bad); !errors.Is(err, ErrMalformed) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	local := Ticket{Authority: "ra", Expiry: time.Date(2026, 12, 1, 10, 3, 4, 0, time.FixedZone("x", 8*3600))}
+	if back, err := Decode[Ticket](Encode(local)); err == nil && !back.Expiry.Equal(local.Expiry) {
+		t.Errorf("another time: %v", back.Expiry)
+	}
+}
+
+func TestSignatures(t *testing.T) {
+	key, err := sm2.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := sm2.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := Sign(VoidNotice{"ra", "c1", 2}, []byte{1}, func(m []byte) ([]byte, error) { return gm.Sign(rand.Reader, key, m) })
+	if err != nil || s.IsZero() {
+		t.Fatal(err)
+	}
+	if m, err := VerifyKey[VoidNotice](s, &key.PublicKey); err != nil || m.Attempt != 2 {
+		t.Fatal(err)
+	}
+	if _, err := VerifyKey[VoidNotice](s, &other.PublicKey); !errors.Is(err, ErrSignature) {
+		t.Error("another key")
+	}
+	if _, err := VerifyKey[VoidNotice](s, nil); !errors.Is(err, ErrSignature) {
+		t.Error("no key")
+	}
+	if _, err := VerifyKey[Claim](s, &key.PublicKey); !errors.Is(err, ErrMalformed) {
+		t.Error("another message")
+	}
+	for name, signatures := range map[string][]Signature{
+		"none": nil, "two": append(s.Signatures, s.Signatures...), "empty": {{}}, "garbage": {{Value: []byte{0x30, 0}}},
+	} {
+		if _, err := VerifyKey[VoidNotice](Signed{s.Message, signatures}, &key.PublicKey); !errors.Is(err, ErrSignature) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if _, err := Sign(VoidNotice{}, nil, func([]byte) ([]byte, error) { return nil, ErrSignature }); !errors.Is(err, ErrSignature) {
+		t.Error("the signer's refusal is lost")
+	}
+	if _, err := VerifyKey[VoidNotice](Signed{}, &key.PublicKey); !errors.Is(err, ErrMalformed) || !(Signed{}).IsZero() {
+		t.Error("nothing at all")
+	}
+}
+
+func TestContainers(t *testing.T) {
+	for _, name := range []string{
+		Ticket{Authority: "ra", Case: "c1", Attempt: 2}.Container(), Receipt{Authority: "ra", Case: "c1", Attempt: 2}.Container(),
+		VoidNotice{"ra", "c1", 2}.Container(), whole.Container(),
+	} {
+		if name != "ch-ra-c1-2" {
+			t.Error(name)
+		}
+	}
+}
+
+// FuzzDecode: every decoder answers any bytes with a message in its one form
+// or with ErrMalformed.
+func FuzzDecode(f *testing.F) {
+	for _, m := range samples {
+		f.Add(Encode(m))
+	}
+	f.Fuzz(func(t *testing.T, der []byte) {
+		tag := Tag(der)
+		for name, decode := range decoders {
+			m, err := decode(der)
+			if err != nil {
+				if !errors.Is(err, ErrMalformed) {
+					t.Errorf("%s: %v", name, err)
+				}
+				continue
+			}
+			if tag != name || !bytes.Equal(Encode(m), der) {
+				t.Errorf("%s decodes what it would not encode", name)
+			}
+		}
+	})
+}
