@@ -111,6 +111,9 @@ func (ca *CA) voidAndReopen(ctx context.Context, k *Keys, m claimed) error {
 		if err := ca.lock(w, c.ID, c.Lineage); err != nil {
 			return err
 		}
+		if held, err := w.Case(c.ID); err != nil || held.Lineage != c.Lineage {
+			return raced(err) // its first intent came meanwhile, with the lineage
+		}
 		if old != nil && m.byKey {
 			standing, err := w.Pair(old.ID)
 			if err != nil {

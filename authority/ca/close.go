@@ -2,6 +2,7 @@ package ca
 
 import (
 	"context"
+	"time"
 
 	"github.com/certhall/certhall"
 	"github.com/certhall/certhall/authority"
@@ -21,7 +22,7 @@ func (ca *CA) Close(ctx context.Context, id certhall.CaseID) (proof.Signed, erro
 	}
 	outcome := ""
 	err = again(func() (err error) {
-		outcome, err = ca.closeCase(ctx, id)
+		outcome, err = ca.closeCase(ctx, id, time.Time{})
 		return err
 	})
 	if err != nil {
@@ -30,7 +31,8 @@ func (ca *CA) Close(ctx context.Context, id certhall.CaseID) (proof.Signed, erro
 	return ca.notarize(k, proof.Closing{Authority: ca.opt.ID, Case: string(id), Outcome: outcome})
 }
 
-func (ca *CA) closeCase(ctx context.Context, id certhall.CaseID) (outcome string, err error) {
+// closeCase closes a case; with a time, only if nothing has moved in it since.
+func (ca *CA) closeCase(ctx context.Context, id certhall.CaseID, idle time.Time) (outcome string, err error) {
 	var seen *Case
 	err = ca.opt.Store.Read(ctx, func(rd Reader) (err error) {
 		seen, err = rd.Case(id)
@@ -68,6 +70,11 @@ func (ca *CA) closeCase(ctx context.Context, id certhall.CaseID) (outcome string
 			outcome = proof.Acknowledged
 			return nil
 		}
+		if !idle.IsZero() {
+			if moved, err := movedSince(w, c, idle); err != nil || moved {
+				return err
+			}
+		}
 		outcome = proof.Closed
 		return ca.shut(w, c)
 	})
@@ -96,15 +103,30 @@ func (ca *CA) shut(w Writer, c *Case) error {
 	return w.AddRecord(ca.record(authority.CaseClosed, Record{Case: c.ID, Lineage: c.Lineage}, struct{}{}))
 }
 
+// movedSince tells whether the case's last attempt was opened, or its pair
+// issued, at or after t.
+func movedSince(r Reader, c *Case, t time.Time) (bool, error) {
+	a, err := r.LastAttempt(c.ID)
+	if err != nil || a == nil {
+		return false, err
+	}
+	p, err := r.PairOfAttempt(c.ID, a.Number)
+	if err != nil {
+		return false, err
+	}
+	return !a.OpenedAt.Before(t) || p != nil && !p.IssuedAt.Before(t), nil
+}
+
 // Lapse closes cases in which nothing has moved for the policy's time.
 func (ca *CA) Lapse(ctx context.Context) (int, error) {
 	var due []certhall.CaseID
+	idle := ca.now().Add(-ca.opt.Policy.Lapse)
 	err := ca.opt.Store.Read(ctx, func(rd Reader) (err error) {
-		due, err = rd.LapsedCases(ca.now().Add(-ca.opt.Policy.Lapse), 256)
+		due, err = rd.LapsedCases(idle, 256)
 		return err
 	})
 	for n, id := range due {
-		err := again(func() error { _, err := ca.closeCase(ctx, id); return err })
+		err := again(func() error { _, err := ca.closeCase(ctx, id, idle); return err })
 		if err != nil {
 			return n, err
 		}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/certhall/certhall"
 	"github.com/certhall/certhall/authority"
+	"github.com/certhall/certhall/gm"
 	"github.com/certhall/certhall/proof"
 )
 
@@ -140,5 +141,49 @@ func TestRevokeByAKeyThatIsOvertaken(t *testing.T) {
 	}
 	if got := o.state(renewed.pair.SignSerial); got != authority.Current {
 		t.Errorf("the renewed pair is %s", got)
+	}
+}
+
+// A case that moves while the round goes does not lapse.
+func TestLapseIsJudgedUnderTheLock(t *testing.T) {
+	o := newOffice(t)
+	h := o.apply("lineage", 1)
+	o.clock.advance(300 * day)
+	o.ticket("renew", "c", h.pair.SignSerial)
+	o.clock.advance(31 * day)
+	slow := o.slowNode(2, func() {
+		r := o.prepare("renew", "c", h)
+		_, err := o.Issue(t.Context(), r.call(t, h.person))
+		must(t, err)
+	})
+	_, err := slow.Lapse(t.Context())
+	must(t, err)
+	if v, err := o.Pair(t.Context(), authority.PairQuery{Case: "c"}); err != nil || v.Closed || v.Pair.State != authority.Issued {
+		t.Errorf("closed: %v, %+v %v", v.Closed, v.Pair, err)
+	}
+}
+
+// A reviewer's word voids an attempt whose first intent, and with it the
+// lineage, came meanwhile: everything about it says which lineage it was.
+func TestClaimOvertakenByTheFirstIntent(t *testing.T) {
+	o := newOffice(t)
+	request := p10(t, newKey(t))
+	key, _, err := gm.ParseRequest(request)
+	must(t, err)
+	digest, err := gm.KeyDigest(key)
+	must(t, err)
+	o.ticket("apply", "c", "")
+	d := o.decision("c", "l", 1, request)
+	slow := o.slowNode(3, func() {
+		_, err := o.Issue(t.Context(), authority.IssueRequest{Case: "c", Attempt: 1, Request: request, Evidence: signBy(t, d, o.reviewer)})
+		must(t, err)
+	})
+	void := d
+	void.Verdict, void.RequestDigest = proof.VoidAttempt, digest
+	_, err = slow.Claim(t.Context(), signBy(t, void, o.reviewer))
+	must(t, err)
+	events := o.events()
+	if last := events[len(events)-1]; last.Kind != authority.AttemptOpened || last.Lineage != "l" {
+		t.Errorf("the last event: %+v", last)
 	}
 }
