@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"path/filepath"
+	"syscall"
 	"testing"
 	"time"
 
@@ -70,6 +71,7 @@ func measure(b *testing.B, addressOurs, addressTheirs string, open func() (*sql.
 		b.Fatal(err)
 	}
 
+	var cpuOurs, cpuTheirs time.Duration
 	both := func() (ours, theirs time.Duration) {
 		b.StopTimer()
 		requests, err := us.prepare(ctx, round)
@@ -80,16 +82,21 @@ func measure(b *testing.B, addressOurs, addressTheirs string, open func() (*sql.
 		if err != nil {
 			b.Fatal(certhall.CauseText(err))
 		}
+		before := cpu()
 		if theirs, err = top.run(ctx, orders); err != nil {
 			b.Fatal(err)
 		}
+		cpuTheirs += cpu() - before
 		b.StartTimer()
+		before = cpu()
 		if ours, err = us.issue(ctx, requests); err != nil {
 			b.Fatal(certhall.CauseText(err))
 		}
+		cpuOurs += cpu() - before
 		return ours, theirs
 	}
 	both() // compiles statements, warms caches
+	cpuOurs, cpuTheirs = 0, 0
 	b.ResetTimer()
 	var ours, theirs time.Duration
 	pairs := 0.0
@@ -100,7 +107,19 @@ func measure(b *testing.B, addressOurs, addressTheirs string, open func() (*sql.
 	b.ReportMetric(pairs/ours.Seconds(), "pairs/s")
 	b.ReportMetric(pairs/theirs.Seconds(), "ceiling/s")
 	b.ReportMetric(theirs.Seconds()/ours.Seconds(), "of-ceiling")
+	b.ReportMetric(float64(cpuOurs.Microseconds())/pairs, "cpu-µs/pair")
+	b.ReportMetric(float64(cpuTheirs.Microseconds())/pairs, "ceiling-cpu-µs/pair")
 	b.ReportMetric(0, "ns/op")
+}
+
+// cpu is the processor time that this process has used; PostgreSQL's own is
+// not in it.
+func cpu() time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		return 0
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 // newCeiling takes what it needs from an authority's database that was

@@ -79,15 +79,22 @@ func (db *DB) Close() error {
 	return db.writer.Close()
 }
 
-// Read runs f over one consistent state of the database.
+// Read runs f over one consistent state of the database. On SQLite only the
+// waiting for a connection ends with ctx: its statements are short, and
+// watching ctx would cost more than they do.
 func (db *DB) Read(ctx context.Context, f func(*Tx) error) error {
-	var options sql.TxOptions
-	if db.dialect == Postgres {
-		options = sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true}
-	} else {
-		options.ReadOnly = true // BEGIN without IMMEDIATE
+	conn, err := db.readers.Conn(ctx)
+	if err != nil {
+		return err
 	}
-	tx, err := db.readers.BeginTx(ctx, &options)
+	defer conn.Close()
+	options := sql.TxOptions{ReadOnly: true}
+	if db.dialect == Postgres {
+		options.Isolation = sql.LevelRepeatableRead
+	} else {
+		ctx = context.WithoutCancel(ctx)
+	}
+	tx, err := conn.BeginTx(ctx, &options)
 	if err != nil {
 		return err
 	}

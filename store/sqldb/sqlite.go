@@ -33,7 +33,7 @@ func openFile(ctx context.Context, path string, snapshot []byte) (*DB, error) {
 	if err := file.Close(); err != nil {
 		return nil, err
 	}
-	writer, err := openSQLite(ctx, path, url.Values{"_txlock": {"immediate"}, "_pragma": {
+	writer, err := openSQLite(ctx, path, url.Values{"_pragma": {
 		"busy_timeout(10000)", "journal_mode(wal)", "synchronous(full)", "foreign_keys(1)"}}, 1)
 	if err != nil {
 		return nil, err
@@ -49,8 +49,7 @@ func openFile(ctx context.Context, path string, snapshot []byte) (*DB, error) {
 // openMemory opens a database that lives in one connection, which reads and
 // writes by turns.
 func openMemory(ctx context.Context, snapshot []byte) (*DB, error) {
-	pool, err := openSQLite(ctx, ":memory:", url.Values{"_txlock": {"immediate"},
-		"_pragma": {"foreign_keys(1)"}}, 1)
+	pool, err := openSQLite(ctx, ":memory:", url.Values{"_pragma": {"foreign_keys(1)"}}, 1)
 	if err != nil {
 		return nil, err
 	}

@@ -100,6 +100,35 @@ func (c *cachingConn) QueryContext(ctx context.Context, query string, args []dri
 	return &cachedRows{Rows: rows, conn: c, query: query, statement: s}, nil
 }
 
+// BeginTx implements driver.ConnBeginTx with compiled statements: one that
+// only reads begins without the writer's lock.
+func (c *cachingConn) BeginTx(ctx context.Context, options driver.TxOptions) (driver.Tx, error) {
+	begin := "BEGIN IMMEDIATE"
+	if options.ReadOnly {
+		begin = "BEGIN"
+	}
+	if _, err := c.ExecContext(ctx, begin, nil); err != nil {
+		return nil, err
+	}
+	return cachedTx{c}, nil
+}
+
+type cachedTx struct{ conn *cachingConn }
+
+// Commit leaves no transaction behind if it fails.
+func (t cachedTx) Commit() error {
+	_, err := t.conn.ExecContext(context.Background(), "COMMIT", nil)
+	if err != nil {
+		_ = t.Rollback() // an error here says that SQLite has done so itself
+	}
+	return err
+}
+
+func (t cachedTx) Rollback() error {
+	_, err := t.conn.ExecContext(context.Background(), "ROLLBACK", nil)
+	return err
+}
+
 // Close closes the statements first: SQLite keeps a connection alive that has some.
 func (c *cachingConn) Close() error {
 	for _, s := range c.idle {
