@@ -10,6 +10,7 @@ import (
 	"encoding/asn1"
 	"encoding/json"
 	"io"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -76,8 +77,9 @@ type Keys struct {
 
 // CA answers the calls of authority.Authority.
 type CA struct {
-	opt  Options
-	keys atomic.Pointer[Keys] // nil while sealed
+	opt   Options
+	keys  atomic.Pointer[Keys] // nil while sealed
+	fixed sync.Map             // of fixedExtensions
 }
 
 var _ authority.Authority = (*CA)(nil)

@@ -4,6 +4,7 @@ import (
 	"crypto/ecdsa"
 	"encoding/asn1"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/certhall/certhall"
@@ -101,7 +102,39 @@ func (ca *CA) buildTBS(issuer *smx509.Certificate, c content) ([]byte, error) {
 func subjectKeyID(spki []byte) []byte { return gm.SM3(spki)[:20] }
 
 func (ca *CA) extensions(issuer *smx509.Certificate, spki []byte, c content) ([]extension, error) {
-	usage, err := c.Half.keyUsage()
+	fixed, err := ca.fixedExtensions(c.Profile, c.Half)
+	if err != nil {
+		return nil, err
+	}
+	aki, err := asn1.Marshal(struct {
+		ID []byte `asn1:"tag:0"`
+	}{issuer.SubjectKeyId})
+	if err != nil {
+		return nil, fmt.Errorf("ca: authority key identifier: %w", err)
+	}
+	ski, err := asn1.Marshal(subjectKeyID(spki))
+	if err != nil {
+		return nil, fmt.Errorf("ca: subject key identifier: %w", err)
+	}
+	exts := append([]extension{{oidAKI, false, aki}, {oidSKI, false, ski}}, fixed...)
+	if len(c.Identity) > 0 {
+		var identity []extension
+		if rest, err := asn1.Unmarshal(c.Identity, &identity); err != nil || len(rest) != 0 {
+			return nil, fmt.Errorf("ca: identity extensions malformed: %v", err)
+		}
+		exts = append(exts, identity...)
+	}
+	return exts, nil
+}
+
+// fixedExtensions are those that every certificate of a profile's half has
+// alike. They are encoded once: encoding is dear beside signing.
+func (ca *CA) fixedExtensions(p Profile, h Half) ([]extension, error) {
+	key := p.Name + "/" + strings.Join(h.KeyUsage, ",") + "/" + strings.Join(h.ExtKeyUsage, ",")
+	if known, ok := ca.fixed.Load(key); ok {
+		return known.([]extension), nil
+	}
+	usage, err := h.keyUsage()
 	if err != nil {
 		return nil, err
 	}
@@ -114,21 +147,17 @@ func (ca *CA) extensions(issuer *smx509.Certificate, spki []byte, c content) ([]
 		}
 		exts = append(exts, extension{id, critical, der})
 	}
-	add(oidAKI, false, struct {
-		ID []byte `asn1:"tag:0"`
-	}{issuer.SubjectKeyId})
-	add(oidSKI, false, subjectKeyID(spki))
 	add(oidKeyUsage, true, keyUsageBitString(usage))
 	add(oidBasic, true, struct{}{}) // cA FALSE by default
-	if len(c.Half.ExtKeyUsage) > 0 {
-		oids, err := parseOIDs(c.Half.ExtKeyUsage)
+	if len(h.ExtKeyUsage) > 0 {
+		oids, err := parseOIDs(h.ExtKeyUsage)
 		if err != nil {
 			return nil, err
 		}
 		add(oidExtKeyUsage, false, oids)
 	}
-	if len(c.Profile.Policies) > 0 {
-		oids, err := parseOIDs(c.Profile.Policies)
+	if len(p.Policies) > 0 {
+		oids, err := parseOIDs(p.Policies)
 		if err != nil {
 			return nil, err
 		}
@@ -146,13 +175,7 @@ func (ca *CA) extensions(issuer *smx509.Certificate, spki []byte, c content) ([]
 	if failed != nil {
 		return nil, failed
 	}
-	if len(c.Identity) > 0 {
-		var identity []extension
-		if rest, err := asn1.Unmarshal(c.Identity, &identity); err != nil || len(rest) != 0 {
-			return nil, fmt.Errorf("ca: identity extensions malformed: %v", err)
-		}
-		exts = append(exts, identity...)
-	}
+	ca.fixed.Store(key, exts)
 	return exts, nil
 }
 
