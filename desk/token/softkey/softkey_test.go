@@ -17,6 +17,8 @@ import (
 
 const pin = "Bright-1"
 
+var background = context.Background()
+
 var quick = Options{Serial: "SK0001", Label: "测试", PIN: pin, Room: 3, Tries: 3, Iterations: 1}
 
 func newKey(t *testing.T, cut Switch) (*Key, *Memory) {
@@ -51,7 +53,7 @@ func TestLife(t *testing.T) {
 
 // life uses a key from its first login to the deletion of a container.
 func life(k *Key) error {
-	ctx := context.Background()
+	ctx := background
 	if err := k.Login(ctx, pin); err != nil {
 		return err
 	}
