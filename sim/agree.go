@@ -96,6 +96,9 @@ func (w *World) settle() {
 				w.setSealed(false)
 			}
 			w.resume()
+			for _, shut := range w.rivals {
+				shut()
+			}
 		})
 		w.pc = w.newPC()
 		w.rest()

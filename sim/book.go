@@ -27,14 +27,15 @@ type book struct {
 	closings map[string]string        // outcome by case
 	bundles  map[attempt]proof.Bundle
 	handed   map[string]proof.Signed // receipts and void notices handed to the agent, by message
-	orders   [][]byte                // every order handed to the agent
+	seen     map[string]bool
+	orders   [][]byte // every order handed to the agent
 }
 
 func newBook(w *World) *book {
 	b := &book{
 		w: w, receipts: map[attempt]proof.Signed{}, voids: map[attempt]proof.Signed{},
 		tickets: map[attempt]proof.Signed{}, closings: map[string]string{},
-		bundles: map[attempt]proof.Bundle{}, handed: map[string]proof.Signed{},
+		bundles: map[attempt]proof.Bundle{}, handed: map[string]proof.Signed{}, seen: map[string]bool{},
 	}
 	for _, paper := range slices.Concat(w.t.otherTickets, w.t.otherReceipts, w.t.otherVoids) {
 		b.add(paper)
@@ -44,9 +45,14 @@ func newBook(w *World) *book {
 
 // add notes a paper of the notary's.
 func (b *book) add(s proof.Signed) {
-	if s.IsZero() {
+	if s.IsZero() || len(s.Signatures) == 0 {
 		return
 	}
+	bytes := string(s.Message) + string(s.Signatures[0].Value)
+	if b.seen[bytes] {
+		return
+	}
+	b.seen[bytes] = true
 	switch proof.Tag(s.Message) {
 	case proof.TagOf[proof.Receipt]():
 		if r, err := byNotary[proof.Receipt](b.w, s); err == nil {

@@ -57,13 +57,21 @@ func (d door) Issue(ctx context.Context, r authority.IssueRequest) (proof.Bundle
 		b, err := a.Issue(ctx, r)
 		if err == nil {
 			d.w.book.addBundle(b)
+		} else {
+			d.w.judgeIssue(r, err)
 		}
 		return b, err
 	})
 }
 
 func (d door) Acknowledge(ctx context.Context, ack proof.Signed) (proof.Signed, error) {
-	return d.papers("Acknowledge", func(a authority.Authority) (proof.Signed, error) { return a.Acknowledge(ctx, ack) })
+	return d.papers("Acknowledge", func(a authority.Authority) (proof.Signed, error) {
+		s, err := a.Acknowledge(ctx, ack)
+		if err != nil {
+			d.w.judgeAcknowledge(ack, err)
+		}
+		return s, err
+	})
 }
 
 func (d door) Retired(ctx context.Context, retired proof.Signed) error {
@@ -125,13 +133,13 @@ func (d door) Events(ctx context.Context, after int64, limit int) ([]authority.E
 }
 
 func (w *World) shuffle(page []authority.Event) []authority.Event {
-	page = append(slices.Clone(page), w.held...)
-	w.held = nil
+	page = append(slices.Clone(page), w.withheld...)
+	w.withheld = nil
 	if len(page) == 0 || w.calm {
 		return page
 	}
 	if i := w.dice.IntN(len(page)); i > 0 {
-		w.held = append(w.held, page[i])
+		w.withheld = append(w.withheld, page[i])
 		page = slices.Delete(page, i, i+1)
 	}
 	w.old = append(w.old, page...)

@@ -71,6 +71,9 @@ func RunAll(t *Template, n int, schedule func(int) Schedule, firstOnly bool, pro
 				tally.Ends[r.End]++
 				if r.Violation != nil {
 					failed.Store(true)
+					if progress != nil {
+						fmt.Fprintf(progress, "%.100v\t-replay '%s'\n", r.Violation, r.Schedule)
+					}
 					tally.Failed++
 					if len(tally.Failures) < maxFailures {
 						tally.Failures = append(tally.Failures, r)

@@ -56,6 +56,10 @@ const (
 	StaleOther    = "stale-other"    // genuine receipts, void notices and tickets of other cases
 	Remake        = "remake"         // other software makes the attempt's container again, with a key of its own
 	Wipe          = "wipe"           // other software deletes the attempt's container
+	Spoil         = "spoil"          // the attempt's encryption key goes bad
+	Overwrite     = "overwrite"      // other software writes another certificate into the attempt's container
+	Rival         = "rival"          // a second case of the lineage asks for its pair past the hall; closed later
+	Thief         = "thief"          // another holder's case spends this case's entitlement
 	Shuffle       = "shuffle"        // from here on the hall sees pages of events shuffled, repeated and with gaps filled late
 	Stall         = "stall"          // the sequencer numbers nothing for a while
 )
@@ -103,6 +107,10 @@ func init() { // the acts lead back to boundaries, which look here
 		StaleOther:    (*World).foreignPapers,
 		Remake:        (*World).remake,
 		Wipe:          (*World).wipe,
+		Spoil:         (*World).spoil,
+		Overwrite:     (*World).overwrite,
+		Rival:         (*World).rival,
+		Thief:         (*World).thief,
 		Shuffle:       (*World).shuffleEvents,
 		Stall:         (*World).stallSequencer,
 	}

@@ -129,7 +129,10 @@ func (w *World) claim(s *standing, digest []byte) error {
 func (w *World) suspend() {
 	w.authorityChanged = true
 	if err := w.freshCA().Suspend(background, lineage, "reported lost"); err == nil {
-		w.suspended = true
+		w.suspended, w.held = true, map[certhall.PairID]authority.State{}
+		for _, p := range w.pairs() {
+			w.held[p.ID] = p.State
+		}
 	}
 }
 

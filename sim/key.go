@@ -22,7 +22,7 @@ func (k watchedKey) command(name string, writes bool, judge func(), fn func() er
 			judge()
 			judge = nil
 		}
-		if writes {
+		if writes && name != "Login" {
 			k.w.keyChanged = true
 		}
 		return fn()

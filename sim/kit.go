@@ -49,11 +49,16 @@ type kit struct {
 
 	falseAuthority *ceremony.Authority // another one, that bears the same id
 
+	other          *ca.Pair // of another holder, on another key
+	otherContainer string
+	otherMedium    *softkey.Memory
+
 	// Genuine papers of other cases.
 	otherReceipts, otherVoids, otherTickets []proof.Signed
 
-	authorityDB, hallDB []byte // snapshots
-	medium              *softkey.Memory
+	authorityDB, hallDB     []byte // snapshots
+	authorityRows, hallRows dump
+	medium                  *softkey.Memory
 }
 
 // randomness is reproducible.

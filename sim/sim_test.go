@@ -3,6 +3,7 @@ package sim
 import (
 	"flag"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"slices"
 	"testing"
@@ -51,6 +52,7 @@ func clean(t *testing.T, tmpl *Template) map[string][]Point {
 
 func run(t *testing.T, tmpl *Template, all []Schedule) {
 	t.Helper()
+	rand.New(rand.NewPCG(1, 1)).Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] }) // what is wrong shows early
 	tally := RunAll(tmpl, len(all), func(i int) Schedule { return all[i] }, *first, os.Stderr)
 	for _, r := range tally.Failures {
 		t.Errorf("%s", r)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/certhall/certhall"
 	"github.com/certhall/certhall/authority"
+	"github.com/certhall/certhall/authority/ca"
 	"github.com/certhall/certhall/desk/agent"
 	"github.com/certhall/certhall/desk/courier"
 	"github.com/certhall/certhall/hall/services"
@@ -34,6 +35,9 @@ func (w *World) tab(a *actor) {
 		case errors.Is(err, courier.ErrReissue):
 			w.end = string(services.NeedsReissue)
 		case errors.Is(err, authority.ErrExpired) && service == certhall.Renew:
+			if s := w.stands(); s != nil && s.c.State == ca.CaseOpen && s.c.Service == service {
+				w.violate("the window was judged when the case's ticket was given; now it is expired")
+			}
 			service = certhall.Repair // as the hint says
 		case final(err):
 			w.end = string(services.Refused)

@@ -2,6 +2,7 @@ package sim
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -80,10 +81,13 @@ func newKit(room int, random io.Reader) (*kit, error) {
 	if err := k.firstPair(a, store, room, clock, random); err != nil {
 		return nil, err
 	}
-	if err := k.otherPapers(a, clock, random); err != nil {
+	if err := k.otherPapers(a, store, clock, random); err != nil {
 		return nil, err
 	}
 	if _, err := (audit.Sequencer{Store: store}).Run(background); err != nil {
+		return nil, err
+	}
+	if k.authorityRows, err = dumpOf(db); err != nil {
 		return nil, err
 	}
 	if k.authorityDB, err = db.Snapshot(background); err != nil {
@@ -145,25 +149,34 @@ func (k *kit) firstPair(a *demo.Authority, store *authoritystore.Store, room int
 		return err
 	}
 	k.oldContainer = bundle.Container()
+	k.old, err = pairOf(store, bundle)
+	return err
+}
+
+func pairOf(store *authoritystore.Store, b proof.Bundle) (p *ca.Pair, err error) {
 	err = store.Read(background, func(r ca.Reader) (err error) {
-		k.old, err = r.PairOfAttempt(certhall.CaseID(bundle.Case), bundle.Attempt)
+		p, err = r.PairOfAttempt(certhall.CaseID(b.Case), b.Attempt)
 		return err
 	})
-	return err
+	return p, err
 }
 
 // otherPapers has another holder's pair issued on another key, and one of his
 // attempts voided.
-func (k *kit) otherPapers(a *demo.Authority, clock certhall.Clock, random io.Reader) error {
+func (k *kit) otherPapers(a *demo.Authority, store *authoritystore.Store, clock certhall.Clock, random io.Reader) error {
 	m, err := newMedium(4, random)
 	if err != nil {
 		return err
 	}
 	pc := oneKey{medium: m, random: random}.plugged(a.Founded.Root.Certificate, clock)
 	bundle, err := a.Apply(background, pc, keySerial, demo.Applicant{
-		Name: "另一医院", Organisation: "91330000MA27XXXX1B", Lineage: "lineage2", Project: project, TermYears: 1,
+		Name: "另一医院", Organisation: "91330000MA27XXXX1B", Lineage: "lineage2", Project: project, KeyNumber: "SIM-0002", TermYears: 1,
 	})
 	if err != nil {
+		return err
+	}
+	k.otherMedium, k.otherContainer = m, bundle.Container()
+	if k.other, err = pairOf(store, bundle); err != nil {
 		return err
 	}
 	view, err := a.CA.Pair(background, authority.PairQuery{Case: certhall.CaseID(bundle.Case), Attempt: bundle.Attempt})
@@ -228,24 +241,31 @@ func (k *kit) openHall(c *ca.CA, clock certhall.Clock, random io.Reader) error {
 			break
 		}
 	}
+	if k.hallRows, err = dumpOf(db); err != nil {
+		return err
+	}
 	k.hallDB, err = db.Snapshot(background)
 	return err
 }
 
 // Bench is where one goroutine runs worlds, one after the other.
 type Bench struct {
-	t    *Template
-	dir  string
-	runs int
+	t      *Template
+	dir    string
+	runs   int
+	memory map[*kit]*databases // used again and again
 }
 
 // Bench makes a place to run worlds in.
 func (t *Template) Bench() *Bench {
-	return &Bench{t: t}
+	return &Bench{t: t, memory: map[*kit]*databases{}}
 }
 
 // Close clears it away.
 func (b *Bench) Close() {
+	for _, d := range b.memory {
+		_ = d.close()
+	}
 	if b.dir != "" {
 		_ = os.RemoveAll(b.dir)
 	}
@@ -257,23 +277,32 @@ func (b *Bench) world(s Schedule) (*World, error) {
 	if k == nil {
 		return nil, fmt.Errorf("no key is called %q", s.Key)
 	}
-	dir := ""
-	if s.File {
-		if b.dir == "" {
-			var err error
-			if b.dir, err = os.MkdirTemp(b.t.dir, "bench"); err != nil {
-				return nil, err
-			}
-		}
-		b.runs++
-		dir = filepath.Join(b.dir, fmt.Sprint(b.runs))
-		if err := os.Mkdir(dir, 0o700); err != nil {
-			return nil, err
-		}
-	}
-	data, err := openDatabases(dir, k.authorityDB, k.hallDB)
+	data, err := b.databases(k, s.File)
 	if err != nil {
 		return nil, err
 	}
 	return newWorld(k, s, data), nil
+}
+
+func (b *Bench) databases(k *kit, file bool) (*databases, error) {
+	if !file {
+		if d := b.memory[k]; d != nil {
+			return d, errors.Join(k.authorityRows.restore(d.authorityDB), k.hallRows.restore(d.hallDB))
+		}
+		d, err := openDatabases("", k.authorityDB, k.hallDB)
+		b.memory[k] = d
+		return d, err
+	}
+	if b.dir == "" {
+		var err error
+		if b.dir, err = os.MkdirTemp(b.t.dir, "bench"); err != nil {
+			return nil, err
+		}
+	}
+	b.runs++
+	dir := filepath.Join(b.dir, fmt.Sprint(b.runs))
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		return nil, err
+	}
+	return openDatabases(dir, k.authorityDB, k.hallDB)
 }

@@ -3,6 +3,7 @@ package sim
 import (
 	"bytes"
 	"crypto/ecdsa"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -53,10 +54,53 @@ func (w *World) watch() error {
 	if err := w.statesOnlyGrow(pairs); err != nil {
 		return err
 	}
+	if w.suspended {
+		for _, p := range pairs {
+			if now := p.State; now != w.held[p.ID] && (now == authority.Intended || now == authority.Issued || now == authority.Current) {
+				return fmt.Errorf("the lineage is suspended, and a pair that was %q becomes %s", w.held[p.ID], now)
+			}
+		}
+	}
 	if w.revoked || w.suspended {
 		return heldAsAWhole(pairs, w.revoked)
 	}
 	return w.neverWithout(pairs)
+}
+
+// judgeIssue: ◆ the same attempt and the same key get the stored answer,
+// before any other check.
+func (w *World) judgeIssue(r authority.IssueRequest, err error) {
+	key, _, wrong := gm.ParseRequest(r.Request)
+	if wrong != nil || w.sealed || !refusal(err) {
+		return
+	}
+	w.read(func(rd ca.Reader) error {
+		p, err2 := rd.PairOfAttempt(r.Case, r.Attempt)
+		if err2 != nil || p == nil {
+			return err2
+		}
+		digest, err2 := gm.KeyDigest(key)
+		if stands := p.State != authority.Void && p.State != authority.Intended; stands && bytes.Equal(digest, p.KeyDigest) {
+			w.violate("the attempt has its pair, and the same key is answered: %v", err)
+		}
+		return err2
+	})
+}
+
+// judgeAcknowledge: the same acknowledgement gets the same receipt for ever.
+func (w *World) judgeAcknowledge(ack proof.Signed, err error) {
+	m, wrong := proof.Decode[proof.Acknowledgement](ack.Message)
+	if wrong != nil || w.sealed || !refusal(err) {
+		return
+	}
+	if _, ok := w.book.receipts[attempt{m.Case, m.Attempt}]; ok {
+		w.violate("the attempt has its receipt, and its acknowledgement is answered: %v", err)
+	}
+}
+
+// refusal tells an answer of the authority's from a fault of the schedule's.
+func refusal(err error) bool {
+	return !errors.Is(err, errConnection) && !errors.Is(err, errDisk)
 }
 
 // oneOfEach is invariant 2.
@@ -139,8 +183,16 @@ func (w *World) neverWithout(pairs []*ca.Pair) error {
 	return fmt.Errorf("invariant 1: no pair on the key works and is valid (%s)", strings.Join(why, "; "))
 }
 
-// trouble tells what keeps the pair in the named container from working.
+// trouble tells what keeps the pair in the named container from working. What
+// was found holds until the key changes.
 func (w *World) trouble(name string, p *ca.Pair) error {
+	if w.keyChanged {
+		clear(w.tested)
+	}
+	found := name + string(p.SignSerial)
+	if known, ok := w.tested[found]; ok {
+		return known
+	}
 	var trouble error
 	w.bare(func(k token.Key) error {
 		c, err := k.Container(background, name)
@@ -150,6 +202,7 @@ func (w *World) trouble(name string, p *ca.Pair) error {
 		trouble = err
 		return nil
 	})
+	w.tested[found] = trouble
 	return trouble
 }
 

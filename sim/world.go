@@ -52,22 +52,25 @@ type World struct {
 	journey    int // boundaries until faults stopped
 
 	// What was done to the run, and what may therefore be excused.
-	calm         bool // faults have stopped
-	suspended    bool
-	revoked      bool
-	closed       bool           // by an act, or by time
-	tampered     map[string]int // containers that other software touched, and when
-	orderBegan   int            // when the agent was last given an order
-	sealed       bool
-	consented    bool // the person agreed to make room
-	shuffled     bool
-	stalledUntil int
-	held, old    []authority.Event
+	calm          bool // faults have stopped
+	suspended     bool
+	held          map[certhall.PairID]authority.State // as the pairs were when the lineage was suspended
+	revoked       bool
+	closed        bool           // by an act, or by time
+	tampered      map[string]int // containers that other software touched, and when
+	orderBegan    int            // when the agent was last given an order
+	sealed        bool
+	consented     bool // the person agreed to make room
+	shuffled      bool
+	stalledUntil  int
+	withheld, old []authority.Event
+	rivals        []func() // close what rivals opened
 
 	cases            []certhall.CaseID // in the order they were opened
 	token            string            // of the last one, as the last tab holds it
 	triedCode        string
 	states           map[certhall.PairID]authority.State
+	tested           map[string]error // what trouble found, until the key changes
 	authorityChanged bool
 	keyChanged       bool
 	end              string
@@ -77,7 +80,7 @@ type World struct {
 func newWorld(k *kit, s Schedule, data *databases) *World {
 	w := &World{
 		t: k, sched: s, clock: new(clock), random: randomness(s.Seed + 1000), dice: rand.New(rand.NewPCG(s.Seed, 7)),
-		data: data, medium: k.medium.Clone(), arrivals: map[int][]func(){}, tampered: map[string]int{},
+		data: data, medium: k.medium.Clone(), arrivals: map[int][]func(){}, tampered: map[string]int{}, tested: map[string]error{},
 		states: map[certhall.PairID]authority.State{},
 	}
 	w.clock.set(k.begins(s))
@@ -90,10 +93,10 @@ func newWorld(k *kit, s Schedule, data *databases) *World {
 	return w
 }
 
-// discard clears the world away.
+// discard clears the world away; databases in memory are used again.
 func (w *World) discard() {
-	_ = w.data.close()
 	if w.data.dir != "" {
+		_ = w.data.close()
 		_ = os.RemoveAll(w.data.dir)
 	}
 }
@@ -157,17 +160,7 @@ func (w *World) bare(f func(token.Key) error) {
 // signWith signs a message with the signing key in a container, past the agent.
 func (w *World) signWith(name string, m proof.Message) (s proof.Signed, err error) {
 	w.bare(func(k token.Key) error {
-		c, e := k.Container(background, name)
-		if e != nil {
-			err = e
-			return nil
-		}
-		der, e := c.Certificate(background, token.Signing)
-		if e != nil {
-			err = e
-			return nil
-		}
-		s, err = proof.Sign(m, der, func(message []byte) ([]byte, error) { return c.Sign(background, message) })
+		s, err = signIn(k, name, m)
 		return nil
 	})
 	return s, err
