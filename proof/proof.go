@@ -139,8 +139,8 @@ func VerifyKey[M Message](s Signed, pub *ecdsa.PublicKey) (M, error) {
 	if err != nil {
 		return m, err
 	}
-	if len(s.Signatures) != 1 {
-		return m, ErrSignature.Becausef("%d signatures", len(s.Signatures))
+	if len(s.Signatures) != 1 || len(s.Signatures[0].Certificate) > gm.MaxCertificate {
+		return m, ErrSignature.Becausef("%d signatures, or a certificate beyond measure", len(s.Signatures))
 	}
 	if err := gm.Verify(pub, s.Message, s.Signatures[0].Value); err != nil {
 		return m, ErrSignature.Because(err)

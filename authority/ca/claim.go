@@ -46,6 +46,9 @@ func (ca *CA) weighClaim(ctx context.Context, s proof.Signed) (claimed, error) {
 		if d.Authority != ca.opt.ID || d.Verdict != proof.VoidAttempt {
 			return claimed{}, authority.ErrEvidence.Becausef("verdict %q", d.Verdict)
 		}
+		if !validID(d.Case) {
+			return claimed{}, authority.ErrUnknownCase
+		}
 		if !now.Before(d.Expiry) {
 			return claimed{}, authority.ErrEvidenceExpired
 		}
@@ -54,6 +57,9 @@ func (ca *CA) weighClaim(ctx context.Context, s proof.Signed) (claimed, error) {
 	m, err := proof.Decode[proof.Claim](s.Message)
 	if err != nil {
 		return claimed{}, err
+	}
+	if !validID(m.Case) {
+		return claimed{}, authority.ErrUnknownCase
 	}
 	var old *Pair
 	err = ca.opt.Store.Read(ctx, func(rd Reader) error {

@@ -13,7 +13,7 @@ import (
 func (ca *CA) Eligible(ctx context.Context, service certhall.Service, serial certhall.Serial) (authority.Eligibility, error) {
 	var e authority.Eligibility
 	err := ca.opt.Store.Read(ctx, func(r Reader) error {
-		p, err := r.PairBySerial(serial)
+		p, err := findSerial(r, serial)
 		if err != nil {
 			return err
 		}

@@ -40,7 +40,7 @@ func (ca *CA) weighEnrolment(ctx context.Context, s proof.Signed) (proof.Enrolme
 	}
 	now := ca.now()
 	if e.Authority != ca.opt.ID || (e.Role != proof.Officer && e.Role != proof.Reviewer) ||
-		(e.Retire == "" && !named(e.Name)) || len(e.Nonce) != proof.NonceLength {
+		(e.Retire == "" && !named(e.Name)) || (e.Retire != "" && !validID(e.Retire)) || len(e.Nonce) != proof.NonceLength {
 		return e, authority.ErrEvidence.Becausef("fields do not fit")
 	}
 	if !now.Before(e.Expiry) {

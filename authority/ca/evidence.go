@@ -4,7 +4,10 @@ import (
 	"bytes"
 	"context"
 	"crypto/ecdsa"
+	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/certhall/certhall"
 	"github.com/certhall/certhall/authority"
@@ -84,7 +87,7 @@ func (ca *CA) weighOldKey(ctx context.Context, r authority.IssueRequest, req req
 		e.Service == string(c.Service) && e.OldSerial == string(old.SignSerial) &&
 		e.Project == old.Project && e.Profile == old.Profile && bytes.Equal(e.RequestDigest, req.digest) &&
 		(disposal == certhall.Keep || disposal == certhall.Delete) && validID(e.Entitlement) &&
-		len(e.KeySerial) > 0 && len(e.KeySerial) <= 64
+		named(e.KeySerial)
 	if !fits {
 		return grounds{}, authority.ErrEvidence.Becausef("fields do not fit the case")
 	}
@@ -135,7 +138,7 @@ func (ca *CA) weighDecision(ctx context.Context, r authority.IssueRequest, req r
 	fits := d.Authority == ca.opt.ID && d.Case == string(r.Case) && d.Attempt == r.Attempt &&
 		d.Service == string(c.Service) && c.Service == certhall.Apply && d.Verdict == proof.Approve &&
 		bytes.Equal(d.RequestDigest, req.digest) && validID(d.Lineage) && validID(d.Entitlement) &&
-		named(d.Organisation) && named(d.Project) && named(d.KeySerial) && len(d.KeyNumber) <= 64
+		named(d.Organisation) && named(d.Project) && named(d.KeySerial) && (d.KeyNumber == "" || named(d.KeyNumber))
 	if !fits {
 		return grounds{}, authority.ErrEvidence.Becausef("fields do not fit the case")
 	}
@@ -151,7 +154,17 @@ func (ca *CA) weighDecision(ctx context.Context, r authority.IssueRequest, req r
 	return grounds{c.Service, certhall.EntitlementID(d.Entitlement), nil, nil, p}, nil
 }
 
-func named(s string) bool { return len(s) > 0 && len(s) <= 64 }
+// named tells whether a name from outside can be kept and shown: not empty, at
+// most 64 bytes, nothing that is not text.
+func named(s string) bool { return len(s) > 0 && len(s) <= 64 && isText(s) }
+
+// isText tells whether s is UTF-8 without control characters and without marks
+// that reorder what stands beside them on a screen.
+func isText(s string) bool {
+	return utf8.ValidString(s) && !strings.ContainsFunc(s, func(r rune) bool {
+		return unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r)
+	})
+}
 
 // caseIsOpen says why nothing can be issued in an attempt.
 func caseIsOpen(c *Case, a *Attempt) error {

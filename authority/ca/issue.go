@@ -16,6 +16,9 @@ import (
 // last before a crash: the intent is stored, the real key signs outside any
 // transaction, the signatures are stored by compare-and-swap.
 func (ca *CA) Issue(ctx context.Context, r authority.IssueRequest) (proof.Bundle, error) {
+	if !validID(string(r.Case)) {
+		return proof.Bundle{}, authority.ErrUnknownCase
+	}
 	key, digest, err := gm.ParseRequest(r.Request)
 	if err != nil {
 		return proof.Bundle{}, authority.ErrRequest.Because(err)
@@ -80,7 +83,12 @@ func (ca *CA) unlessAnswered(ctx context.Context, r authority.IssueRequest, err 
 	return err
 }
 
+// pairOfAttempt finds the pair of a case and attempt from outside; nil if
+// there is none.
 func (ca *CA) pairOfAttempt(ctx context.Context, c certhall.CaseID, n int) (p *Pair, err error) {
+	if !validID(string(c)) {
+		return nil, nil
+	}
 	err = ca.opt.Store.Read(ctx, func(rd Reader) (err error) {
 		p, err = rd.PairOfAttempt(c, n)
 		return err

@@ -64,7 +64,12 @@ type person struct {
 
 func newOffice(t *testing.T) *office {
 	t.Helper()
-	db, err := sqldb.Open(t.Context(), "sqlite::memory:")
+	return newOfficeOn(t, "sqlite::memory:")
+}
+
+func newOfficeOn(t *testing.T, address string) *office {
+	t.Helper()
+	db, err := sqldb.Open(t.Context(), address)
 	must(t, err)
 	t.Cleanup(func() { db.Close() })
 	must(t, sqldb.Migrate(t.Context(), db, storeauthority.Migrations()))

@@ -19,6 +19,9 @@ func (ca *CA) Pair(ctx context.Context, q authority.PairQuery) (authority.PairVi
 		if err != nil {
 			return err
 		}
+		if !validID(string(q.Case)) {
+			return authority.ErrUnknownCase
+		}
 		c, err := rd.Case(q.Case)
 		if err != nil {
 			return err
@@ -66,7 +69,7 @@ func findPair(rd Reader, q *authority.PairQuery) (*Pair, error) {
 	if q.Serial == "" {
 		return nil, nil
 	}
-	p, err := rd.PairBySerial(q.Serial)
+	p, err := findSerial(rd, q.Serial)
 	if err != nil {
 		return nil, err
 	}

@@ -46,6 +46,9 @@ func (ca *CA) weighOrder(ctx context.Context, s proof.Signed, service string) (o
 		if d.Authority != ca.opt.ID || d.Service != service || d.Verdict != proof.Approve {
 			return o, authority.ErrEvidence.Becausef("not a decision to %s", service)
 		}
+		if !validID(d.Lineage) {
+			return o, authority.ErrUnknownLineage
+		}
 		o = order{certhall.LineageID(d.Lineage), "", certhall.CaseID(d.Case), d.Nonce, d.Expiry, reasonOf(d)}
 	case proof.TagOf[proof.OldKey]():
 		m, err := proof.Decode[proof.OldKey](s.Message)
@@ -78,7 +81,7 @@ func (ca *CA) weighOrder(ctx context.Context, s proof.Signed, service string) (o
 // pairBySerial finds an issued pair by its signing certificate's serial.
 func (ca *CA) pairBySerial(ctx context.Context, serial certhall.Serial) (p *Pair, err error) {
 	err = ca.opt.Store.Read(ctx, func(rd Reader) (err error) {
-		p, err = rd.PairBySerial(serial)
+		p, err = findSerial(rd, serial)
 		return err
 	})
 	if err == nil && (p == nil || p.SignCert == nil || p.SignSerial != serial) {
@@ -176,9 +179,18 @@ func (ca *CA) revokePairs(w Writer, pairs []*Pair, o order, now time.Time) error
 	return nil
 }
 
+// maxReason is the longest reason of a suspension that is recorded, in bytes.
+const maxReason = 1000
+
 // Suspend holds a whole lineage (certificateHold) on the hall's word: the only
 // act without evidence, therefore limited a day and audited.
 func (ca *CA) Suspend(ctx context.Context, lineage certhall.LineageID, reason string) error {
+	if !validID(string(lineage)) {
+		return authority.ErrUnknownLineage
+	}
+	if len(reason) > maxReason {
+		return proof.ErrMalformed.Becausef("a reason of %d bytes", len(reason))
+	}
 	now := ca.now()
 	return ca.opt.Store.Write(ctx, func(w Writer) error {
 		if err := w.LockLineages(lineage); err != nil {

@@ -51,7 +51,7 @@ func (ca *CA) Ticket(ctx context.Context, r authority.TicketRequest) (proof.Sign
 				return err
 			}
 			if r.OldSerial != "" {
-				if old, err = rd.PairBySerial(r.OldSerial); err != nil {
+				if old, err = findSerial(rd, r.OldSerial); err != nil {
 					return err
 				}
 			}
@@ -180,8 +180,20 @@ func (ca *CA) lock(w Writer, c certhall.CaseID, l certhall.LineageID) error {
 
 // validID tells whether an id from outside is one of ours: it becomes part of
 // a container's name.
-func validID(id string) bool {
-	if len(id) == 0 || len(id) > 32 {
+func validID(id string) bool { return len(id) <= 32 && plain(id) }
+
+// findSerial finds a pair by a serial from outside; nil if there is none.
+func findSerial(rd Reader, s certhall.Serial) (*Pair, error) {
+	if len(s) > 40 || !plain(string(s)) {
+		return nil, nil
+	}
+	return rd.PairBySerial(s)
+}
+
+// plain tells whether an id is of small letters and digits alone: whatever
+// else it might hold is not for the database to judge.
+func plain(id string) bool {
+	if id == "" {
 		return false
 	}
 	for _, r := range id {
