@@ -128,6 +128,9 @@ func (q asked) Answer(ctx context.Context, a courier.Ask, problem *certhall.Erro
 		return q.phone(a)
 	}
 	if !a.Sent {
+		if !scripted && !q.interactive() {
+			return courier.Answer{}, errNoCode // nobody could type it: none is sent
+		}
 		if a.ResendAfter > 0 { // the phone got a code for another case just now
 			q.note("cli.code-waiting", "phone", a.Phone, "seconds", strconv.Itoa(a.ResendAfter))
 			if err := courier.Sleep(ctx, time.Duration(a.ResendAfter)*time.Second); err != nil {
