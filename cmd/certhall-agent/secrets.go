@@ -66,7 +66,7 @@ func (s *shell) prompt(text string) (string, error) {
 	line, err := term.ReadPassword(int(s.in.Fd()))
 	fmt.Fprintln(s.err)
 	if err != nil {
-		return "", err
+		return "", errInterrupted.Because(err) // the terminal was closed
 	}
 	return string(line), nil
 }
@@ -76,7 +76,7 @@ func (s *shell) ask(text string) (string, error) {
 	fmt.Fprint(s.err, text)
 	line, err := bufio.NewReader(io.LimitReader(s.in, longestLine)).ReadString('\n')
 	if err != nil && line == "" {
-		return "", err
+		return "", errInterrupted.Because(err)
 	}
 	return strings.TrimSpace(line), nil
 }

@@ -118,8 +118,8 @@ var (
 func (q asked) Answer(ctx context.Context, a courier.Ask, problem *certhall.Error) (courier.Answer, error) {
 	scripted := q.c.CodeFD >= 0 || q.c.CodeFile != ""
 	if problem != nil {
-		if scripted || !q.interactive() {
-			return courier.Answer{}, problem // what was answered would be answered again
+		if scripted || !q.interactive() || a.Kind == courier.AskCode && !a.Sent {
+			return courier.Answer{}, problem // what was done would be done again
 		}
 		message, hint := q.words(problem)
 		q.note("cli.problem", "message", message, "hint", hint)
