@@ -177,7 +177,7 @@ func commonName(name []byte) string {
 			return ""
 		}
 		for _, a := range attrs {
-			if a.ID.Equal(asn1.ObjectIdentifier{2, 5, 4, 3}) {
+			if a.ID.Equal(oidCommonName) {
 				cn = string(a.Value.Bytes)
 			}
 		}

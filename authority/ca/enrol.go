@@ -175,7 +175,7 @@ func (ca *CA) retireStaff(ctx context.Context, e proof.Enrolment) error {
 // staffName is the subject of an officer's or reviewer's certificate.
 func staffName(role, name string) ([]byte, error) {
 	unit := map[string]string{proof.Officer: "安全管理员", proof.Reviewer: "审核员"}[role]
-	return MarshalName(Attribute{asn1.ObjectIdentifier{2, 5, 4, 11}, unit}, Attribute{asn1.ObjectIdentifier{2, 5, 4, 3}, name})
+	return MarshalName(Attribute{oidUnitName, unit}, Attribute{oidCommonName, name})
 }
 
 // Attribute is one attribute of a Name.
@@ -194,7 +194,7 @@ func MarshalName(attributes ...Attribute) ([]byte, error) {
 	var rdns []asn1.RawValue
 	for _, a := range attributes {
 		tag := asn1.TagUTF8String
-		if a.ID.Equal(asn1.ObjectIdentifier{2, 5, 4, 6}) {
+		if a.ID.Equal(oidCountryName) {
 			tag = asn1.TagPrintableString
 		}
 		der, err := asn1.MarshalWithParams([]value{{a.ID, asn1.RawValue{Tag: tag, Bytes: []byte(a.Value)}}}, "set")

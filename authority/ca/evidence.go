@@ -41,37 +41,18 @@ type request struct {
 
 // weigh checks the evidence for issuing a pair to this request: the heart of
 // "a broken-into portal cannot obtain a certificate".
-func (ca *CA) weigh(ctx context.Context, r authority.IssueRequest, req request, now time.Time) (grounds, error) {
+func (ca *CA) weigh(ctx context.Context, r authority.IssueRequest, req request, at place, now time.Time) (grounds, error) {
 	switch proof.Tag(r.Evidence.Message) {
 	case proof.TagOf[proof.OldKey]():
-		return ca.weighOldKey(ctx, r, req, now)
+		return ca.weighOldKey(r, req, at, now)
 	case proof.TagOf[proof.Decision]():
-		return ca.weighDecision(ctx, r, req, now)
+		return ca.weighDecision(ctx, r, req, at, now)
 	}
 	return grounds{}, authority.ErrEvidence.Becausef("tag %.40q", proof.Tag(r.Evidence.Message))
 }
 
-func (ca *CA) weighOldKey(ctx context.Context, r authority.IssueRequest, req request, now time.Time) (grounds, error) {
-	var c *Case
-	var a *Attempt
-	var old *Pair
-	escrowed := false
-	err := ca.opt.Store.Read(ctx, func(rd Reader) (err error) {
-		if c, err = rd.Case(r.Case); err != nil || c == nil {
-			return err
-		}
-		if a, err = rd.Attempt(r.Case, r.Attempt); err != nil || c.OldPair == "" {
-			return err
-		}
-		if old, err = rd.Pair(c.OldPair); err != nil {
-			return err
-		}
-		escrowed, err = rd.Escrowed(c.OldPair)
-		return err
-	})
-	if err != nil {
-		return grounds{}, err
-	}
+func (ca *CA) weighOldKey(r authority.IssueRequest, req request, at place, now time.Time) (grounds, error) {
+	c, a, old := at.c, at.a, at.old
 	if err := caseIsOpen(c, a); err != nil {
 		return grounds{}, err
 	}
@@ -103,7 +84,7 @@ func (ca *CA) weighOldKey(ctx context.Context, r authority.IssueRequest, req req
 	if err := inForce(old); err != nil {
 		return grounds{}, err
 	}
-	if disposal == certhall.Delete && !escrowed {
+	if disposal == certhall.Delete && !at.escrowed {
 		disposal = certhall.Keep // only the escrow could give the old encryption key back
 	}
 	p := Pair{

@@ -30,14 +30,18 @@ func (ca *CA) Issue(ctx context.Context, r authority.IssueRequest) (proof.Bundle
 	req := request{key, keyDigest, digest}
 	var bundle proof.Bundle
 	err = again(func() error {
-		stored, err := ca.answered(ctx, r, req)
+		at, err := ca.look(ctx, r.Case, r.Attempt)
+		if err != nil {
+			return err
+		}
+		stored, err := ca.answered(ctx, at.pair, req)
 		if err != nil || stored != nil {
 			if stored != nil {
 				bundle = *stored
 			}
 			return err
 		}
-		p, err := ca.intend(ctx, r, req)
+		p, err := ca.intend(ctx, r, req, at)
 		if err != nil {
 			return ca.unlessAnswered(ctx, r, err)
 		}
@@ -51,13 +55,43 @@ func (ca *CA) Issue(ctx context.Context, r authority.IssueRequest) (proof.Bundle
 	return bundle, err
 }
 
+// place is what stands at an attempt, read in one go; nil where there is none.
+type place struct {
+	c        *Case
+	a        *Attempt
+	pair     *Pair // of the attempt
+	old      *Pair // of the case
+	escrowed bool  // the old pair's encryption key
+}
+
+func (ca *CA) look(ctx context.Context, c certhall.CaseID, n int) (at place, err error) {
+	err = ca.opt.Store.Read(ctx, func(rd Reader) (err error) {
+		at = place{}
+		if at.c, err = rd.Case(c); err != nil || at.c == nil {
+			return err
+		}
+		if at.a, err = rd.Attempt(c, n); err != nil {
+			return err
+		}
+		if at.pair, err = rd.PairOfAttempt(c, n); err != nil || at.pair != nil || at.c.OldPair == "" {
+			return err
+		}
+		if at.old, err = rd.Pair(at.c.OldPair); err != nil {
+			return err
+		}
+		at.escrowed, err = rd.Escrowed(at.c.OldPair)
+		return err
+	})
+	return at, err
+}
+
 // answered gives the stored answer for the same attempt and the same key,
 // before any other check ◆; nil if nothing is stored for the attempt.
-func (ca *CA) answered(ctx context.Context, r authority.IssueRequest, req request) (*proof.Bundle, error) {
-	p, err := ca.pairOfAttempt(ctx, r.Case, r.Attempt)
-	if err != nil || p == nil {
-		return nil, err
+func (ca *CA) answered(ctx context.Context, p *Pair, req request) (*proof.Bundle, error) {
+	if p == nil {
+		return nil, nil
 	}
+	var err error
 	if p.State == authority.Void {
 		return nil, authority.ErrAttemptVoid
 	}
@@ -97,13 +131,13 @@ func (ca *CA) pairOfAttempt(ctx context.Context, c certhall.CaseID, n int) (p *P
 }
 
 // intend checks the evidence, makes everything but the signatures and stores it.
-func (ca *CA) intend(ctx context.Context, r authority.IssueRequest, req request) (*Pair, error) {
+func (ca *CA) intend(ctx context.Context, r authority.IssueRequest, req request, at place) (*Pair, error) {
 	k, err := ca.unsealed()
 	if err != nil {
 		return nil, err
 	}
 	now := ca.now()
-	g, err := ca.weigh(ctx, r, req, now)
+	g, err := ca.weigh(ctx, r, req, at, now)
 	if err != nil {
 		return nil, err
 	}

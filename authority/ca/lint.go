@@ -5,6 +5,8 @@ import (
 	"encoding/asn1"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -53,7 +55,7 @@ func (ca *CA) lint(tbs []byte, issuer *smx509.Certificate, want content) error {
 }
 
 // lintExtensions holds the extensions against a list of what must be there,
-// byte for byte, and nothing else.
+// and nothing else.
 func (ca *CA) lintExtensions(t tbsCertificate, issuer *smx509.Certificate, want content) error {
 	seen := map[string]extension{}
 	for _, e := range t.Extensions {
@@ -99,29 +101,58 @@ func (ca *CA) lintExtensions(t tbsCertificate, issuer *smx509.Certificate, want 
 	if !bytes.Equal(basic, []byte{0x30, 0}) {
 		return errors.New("lint: basicConstraints is not an end entity's")
 	}
-	for _, must := range []struct {
-		id      asn1.ObjectIdentifier
-		address string
-	}{{oidCRLDP, ca.opt.Addresses.CRL}, {oidAIA, ca.opt.Addresses.OCSP}} {
-		value, err := take(must.id, false)
+	if value, err := take(oidCRLDP, false); err != nil {
+		return err
+	} else if err := lintAddresses(value, ca.opt.Addresses.CRL); err != nil {
+		return err
+	}
+	if value, err := take(oidAIA, false); err != nil {
+		return err
+	} else if err := lintAddresses(value, ca.opt.Addresses.OCSP, ca.opt.Addresses.Issuer); err != nil {
+		return err
+	}
+	if len(want.Half.ExtKeyUsage) > 0 {
+		value, err := take(oidExtKeyUsage, false)
 		if err != nil {
 			return err
 		}
-		if must.address == "" || !bytes.Contains(value, []byte(must.address)) {
-			return fmt.Errorf("lint: extension %v does not carry its address", must.id)
-		}
-	}
-	if len(want.Half.ExtKeyUsage) > 0 {
-		if _, err := take(oidExtKeyUsage, false); err != nil {
-			return err
+		var usages []asn1.ObjectIdentifier
+		if rest, err := asn1.Unmarshal(value, &usages); err != nil || len(rest) != 0 || !sameOIDs(usages, want.Half.ExtKeyUsage) {
+			return fmt.Errorf("lint: extKeyUsage is not the profile's: %v", err)
 		}
 	}
 	if len(want.Profile.Policies) > 0 {
-		if _, err := take(oidPolicies, false); err != nil {
+		value, err := take(oidPolicies, false)
+		if err != nil {
 			return err
+		}
+		var policies []struct{ ID asn1.ObjectIdentifier }
+		rest, err := asn1.Unmarshal(value, &policies)
+		ids := make([]asn1.ObjectIdentifier, len(policies))
+		for i, p := range policies {
+			ids[i] = p.ID
+		}
+		if err != nil || len(rest) != 0 || !sameOIDs(ids, want.Profile.Policies) {
+			return fmt.Errorf("lint: certificatePolicies are not the profile's: %v", err)
 		}
 	}
 	return lintIdentity(seen, want)
+}
+
+// lintAddresses wants each address in an extension as a whole
+// uniformResourceIdentifier, IA5String (RFC 5280, 4.2.1.13 and 4.2.2.1).
+func lintAddresses(value []byte, addresses ...string) error {
+	for _, a := range addresses {
+		der := append([]byte{0x86, byte(len(a))}, a...)
+		if len(a) == 0 || len(a) > 127 || strings.ContainsFunc(a, func(r rune) bool { return r <= ' ' || r > '~' }) || !bytes.Contains(value, der) {
+			return fmt.Errorf("lint: address %.200q is missing or malformed", a)
+		}
+	}
+	return nil
+}
+
+func sameOIDs(ids []asn1.ObjectIdentifier, names []string) bool {
+	return slices.EqualFunc(ids, names, func(id asn1.ObjectIdentifier, name string) bool { return id.String() == name })
 }
 
 // lintKeyUsage reads the named bits one by one (RFC 5280, 4.2.1.3).
@@ -143,6 +174,9 @@ func lintKeyUsage(value []byte, half Half) error {
 	return nil
 }
 
+// maxIdentity is the longest value of an identity extension, in bytes.
+const maxIdentity = 256
+
 // lintIdentity lets through exactly the identity extensions meant, none of
 // them critical, none outside the profile.
 func lintIdentity(left map[string]extension, want content) error {
@@ -159,6 +193,10 @@ func lintIdentity(left map[string]extension, want content) error {
 	for _, m := range meant {
 		id := m.ID.String()
 		e, ok := left[id]
+		var value asn1.RawValue
+		if rest, err := asn1.Unmarshal(m.Value, &value); err != nil || len(rest) != 0 || len(m.Value) > maxIdentity {
+			return fmt.Errorf("lint: identity extension %s is not one short DER value: %v", id, err)
+		}
 		if !ok || e.Critical || !allowed[id] || !bytes.Equal(e.Value, m.Value) {
 			return fmt.Errorf("lint: identity extension %s is missing, critical or not of this profile", id)
 		}
@@ -171,14 +209,16 @@ func lintIdentity(left map[string]extension, want content) error {
 }
 
 // lintName checks a subject that a decision brings: C as PrintableString of
-// two letters, the rest UTF8String (GB/T 20518; openssl and Bouncy Castle read
-// both), no empty or overlong values, exactly one common name.
+// two capitals, the rest UTF8String (GB/T 20518; openssl and Bouncy Castle read
+// both), one attribute an RDN, no empty or overlong values, exactly one common
+// name. Only the exact bytes that MarshalName gives pass.
 func lintName(der []byte) error {
 	var rdns []asn1.RawValue
 	if rest, err := asn1.Unmarshal(der, &rdns); err != nil || len(rest) != 0 || len(rdns) == 0 || len(der) > 1024 {
 		return fmt.Errorf("lint: subject is not a Name: %v", err)
 	}
 	names := 0
+	var attributes []Attribute
 	for _, rdn := range rdns {
 		var attrs []struct {
 			ID    asn1.ObjectIdentifier
@@ -187,29 +227,24 @@ func lintName(der []byte) error {
 		if rest, err := asn1.UnmarshalWithParams(rdn.FullBytes, &attrs, "set"); err != nil || len(rest) != 0 || len(attrs) != 1 {
 			return fmt.Errorf("lint: subject: not one attribute an RDN: %v", err)
 		}
-		a := attrs[0]
-		length := utf8.RuneCount(a.Value.Bytes)
-		switch country := a.ID.Equal(asn1.ObjectIdentifier{2, 5, 4, 6}); {
-		case country && (a.Value.Tag != asn1.TagPrintableString || length != 2):
-			return errors.New("lint: subject: C is not a PrintableString of two letters")
-		case !country && a.Value.Tag != asn1.TagUTF8String:
-			return fmt.Errorf("lint: subject: %v is not a UTF8String", a.ID)
-		case a.Value.Class != asn1.ClassUniversal || !utf8.Valid(a.Value.Bytes) || length == 0 || length > 64:
-			return fmt.Errorf("lint: subject: %v is empty, too long or not UTF-8", a.ID)
+		id, value := attrs[0].ID, string(attrs[0].Value.Bytes)
+		if length := utf8.RuneCountInString(value); length == 0 || length > 64 || !isText(value) {
+			return fmt.Errorf("lint: subject: %v is empty, too long or no text", id)
 		}
-		if bytes.ContainsAny(a.Value.Bytes, "\x00\r\n") {
-			return fmt.Errorf("lint: subject: %v has control characters", a.ID)
-		}
-		if a.ID.Equal(asn1.ObjectIdentifier{2, 5, 4, 3}) {
+		switch {
+		case id.Equal(oidCountryName) && !(len(value) == 2 && 'A' <= min(value[0], value[1]) && max(value[0], value[1]) <= 'Z'):
+			return errors.New("lint: subject: C is not two capitals")
+		case id.Equal(oidCommonName):
 			names++
 		}
+		attributes = append(attributes, Attribute{id, value})
 	}
 	if names != 1 {
 		return errors.New("lint: subject: not exactly one common name")
 	}
-	again, err := asn1.Marshal(rdns)
+	again, err := MarshalName(attributes...)
 	if err != nil || !bytes.Equal(again, der) {
-		return errors.New("lint: subject: not DER")
+		return errors.New("lint: subject: another string type, or not DER")
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package ca
 
 import (
+	"bytes"
 	"crypto/rand"
 	"encoding/asn1"
 	"math/big"
@@ -15,8 +16,8 @@ import (
 )
 
 var (
-	oidCountry = asn1.ObjectIdentifier{2, 5, 4, 6}
-	oidName    = asn1.ObjectIdentifier{2, 5, 4, 3}
+	oidCountry = oidCountryName
+	oidName    = oidCommonName
 	oidOrg     = asn1.ObjectIdentifier{2, 5, 4, 10}
 )
 
@@ -130,10 +131,19 @@ func TestLintRefuses(t *testing.T) {
 		"another issuer key":  func(t *tbsCertificate) { find(t, oidAKI).Value[5] ^= 1 },
 		"another subject key": func(t *tbsCertificate) { find(t, oidSKI).Value[5] ^= 1 },
 		"no CRL address":      func(t *tbsCertificate) { find(t, oidCRLDP).Value = []byte{0x30, 0} },
-		"identity changed":    func(t *tbsCertificate) { t.Extensions[len(t.Extensions)-1].Value = []byte("\x13\x01x") },
-		"identity critical":   func(t *tbsCertificate) { t.Extensions[len(t.Extensions)-1].Critical = true },
-		"identity gone":       func(t *tbsCertificate) { t.Extensions = t.Extensions[:len(t.Extensions)-1] },
-		"twice":               func(t *tbsCertificate) { t.Extensions = append(t.Extensions, t.Extensions[0]) },
+		"no issuer's address": func(t *tbsCertificate) {
+			e := find(t, oidAIA)
+			e.Value = bytes.Replace(e.Value, []byte("/ca/issuing.cer"), []byte("/ca/another.cer"), 1)
+		},
+		"an address going on": func(t *tbsCertificate) {
+			e := find(t, oidCRLDP)
+			e.Value = bytes.Replace(e.Value, []byte{0x86, 36}, []byte{0x86, 37}, 1)
+		},
+		"another purpose":   func(t *tbsCertificate) { find(t, oidExtKeyUsage).Value[11] ^= 7 },
+		"identity changed":  func(t *tbsCertificate) { t.Extensions[len(t.Extensions)-1].Value = []byte("\x13\x01x") },
+		"identity critical": func(t *tbsCertificate) { t.Extensions[len(t.Extensions)-1].Critical = true },
+		"identity gone":     func(t *tbsCertificate) { t.Extensions = t.Extensions[:len(t.Extensions)-1] },
+		"twice":             func(t *tbsCertificate) { t.Extensions = append(t.Extensions, t.Extensions[0]) },
 		"one more": func(t *tbsCertificate) {
 			t.Extensions = append(t.Extensions, extension{ID: asn1.ObjectIdentifier{2, 5, 29, 17}, Value: []byte{0x30, 0}})
 		},
@@ -186,19 +196,35 @@ func TestLintName(t *testing.T) {
 	}{{oidName, "abc"}}, "set")
 	outer, _ := asn1.Marshal([]asn1.RawValue{{FullBytes: printable}})
 	for what, der := range map[string][]byte{
-		"empty":             {0x30, 0},
-		"no common name":    name(Attribute{oidCountry, "CN"}),
-		"two common names":  name(Attribute{oidName, "a"}, Attribute{oidName, "b"}),
-		"empty value":       name(Attribute{oidName, ""}),
-		"overlong":          name(Attribute{oidName, strings.Repeat("长", 65)}),
-		"country of three":  name(Attribute{oidCountry, "CHN"}, Attribute{oidName, "a"}),
-		"control character": name(Attribute{oidName, "a\x00b"}),
-		"printable string":  outer,
-		"trailing":          append(name(Attribute{oidName, "a"}), 0),
-		"garbage":           []byte("garbage"),
+		"empty":                {0x30, 0},
+		"no common name":       name(Attribute{oidCountry, "CN"}),
+		"two common names":     name(Attribute{oidName, "a"}, Attribute{oidName, "b"}),
+		"empty value":          name(Attribute{oidName, ""}),
+		"overlong":             name(Attribute{oidName, strings.Repeat("长", 65)}),
+		"country of three":     name(Attribute{oidCountry, "CHN"}, Attribute{oidName, "a"}),
+		"control character":    name(Attribute{oidName, "a\x00b"}),
+		"printable string":     outer,
+		"trailing":             append(name(Attribute{oidName, "a"}), 0),
+		"garbage":              []byte("garbage"),
+		"country in digits":    name(Attribute{oidCountry, "12"}, Attribute{oidName, "a"}),
+		"reordering mark":      name(Attribute{oidName, "a\u202eb"}),
+		"escape":               name(Attribute{oidName, "a\x1bb"}),
+		"more in an attribute": {0x30, 0x0f, 0x31, 0x0d, 0x30, 0x0b, 6, 3, 0x55, 4, 3, 0x0c, 1, 'a', 1, 1, 0},
 	} {
 		if lintName(der) == nil {
 			t.Errorf("%s: passed", what)
+		}
+	}
+}
+
+func TestLintIdentity(t *testing.T) {
+	ca, k, c := drafted(t)
+	for what, value := range map[string][]byte{
+		"empty": {}, "not DER": {1}, "two values": []byte("\x13\x01a\x13\x01b"), "huge": append([]byte{0x13, 0x82, 1, 0}, make([]byte, 256)...),
+	} {
+		c.Identity, _ = asn1.Marshal([]extension{{ID: asn1.ObjectIdentifier{1, 2, 156, 10260, 4, 1, 4}, Value: value}})
+		if _, err := ca.draft(k, c); err == nil {
+			t.Errorf("%s passed", what)
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/asn1"
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/emmansun/gmsm/smx509"
@@ -76,8 +77,8 @@ func parseOIDs(names []string) ([]asn1.ObjectIdentifier, error) {
 	for _, name := range names {
 		var oid asn1.ObjectIdentifier
 		for _, arc := range strings.Split(name, ".") {
-			var n int
-			if _, err := fmt.Sscanf(arc, "%d", &n); err != nil {
+			n, err := strconv.Atoi(arc)
+			if err != nil {
 				return nil, fmt.Errorf("ca: object identifier %q", name)
 			}
 			oid = append(oid, n)

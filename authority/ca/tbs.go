@@ -26,6 +26,13 @@ var (
 	oidCAIssuers   = asn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 48, 2}
 )
 
+// Object identifiers of a Name's attributes (X.520).
+var (
+	oidCommonName  = asn1.ObjectIdentifier{2, 5, 4, 3}
+	oidCountryName = asn1.ObjectIdentifier{2, 5, 4, 6}
+	oidUnitName    = asn1.ObjectIdentifier{2, 5, 4, 11}
+)
+
 // extension is Extension of RFC 5280, 4.1.
 type extension struct {
 	ID       asn1.ObjectIdentifier
