@@ -25,6 +25,14 @@ type hall struct {
 	calls   int
 	seen    []string
 	nonces  int
+	poses   string // as whose origin it gives out, if not its own
+}
+
+func (h *hall) origin(r *http.Request) string {
+	if h.poses != "" {
+		return h.poses
+	}
+	return "http://" + r.Host
 }
 
 func (h *hall) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -39,7 +47,7 @@ func (h *hall) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch r.URL.Path {
 	case "/api/openings":
 		h.nonces++
-		out = Nonce{Nonce: []byte{byte(h.nonces)}, Origin: "https://hall.example", Authority: "ra"}
+		out = Nonce{Nonce: []byte{byte(h.nonces)}, Origin: h.origin(r), Authority: "ra"}
 	case "/api/cases":
 		out = CaseRef{Case: "c1", Token: "t1"}
 	case "/api/cases/c1/next":
@@ -175,6 +183,30 @@ func TestLostConnections(t *testing.T) {
 	}
 }
 
+// TestOrigin: nothing is signed for another origin than the one reached.
+func TestOrigin(t *testing.T) {
+	for _, other := range []string{"https://hall.example", "http://127.0.0.1", "https://127.0.0.1:1", "null", "::"} {
+		run, e, _ := begin(t, &hall{poses: other})
+		if _, _, err := run.Do(t.Context()); !errors.Is(err, ErrOrigin) || len(e.nonces) != 0 {
+			t.Errorf("%q: %v", other, err)
+		}
+	}
+	for _, bad := range []string{"", "hall.example", "ftp://hall.example", "file:///x", ":"} {
+		run, _, _ := begin(t, &hall{})
+		run.Server.(*HTTP).Base = bad
+		if _, _, err := run.Do(t.Context()); !errors.Is(err, ErrAddress) {
+			t.Errorf("%q: %v", bad, err)
+		}
+	}
+	for a, b := range map[string]string{
+		"https://Hall.example/": "https://hall.example:443", "http://hall.example:80/x": "http://hall.example", "http://[::1]:8083": "http://[::1]:8083/",
+	} {
+		if origin(a) == "" || origin(a) != origin(b) {
+			t.Errorf("%s is not %s", a, b)
+		}
+	}
+}
+
 func TestUnreachable(t *testing.T) {
 	run, _, waits := begin(t, &hall{})
 	run.Server.(*HTTP).Base = "http://127.0.0.1:1"
@@ -246,7 +278,15 @@ func FuzzAnswers(f *testing.F) {
 	f.Add(409, []byte(`{"code":"x"}`))
 	f.Fuzz(func(t *testing.T, status int, body []byte) {
 		status = 200 + (status%400+400)%400
-		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			switch r.URL.Path {
+			case "/api/openings":
+				_ = json.NewEncoder(w).Encode(Nonce{Origin: "http://" + r.Host})
+				return
+			case "/api/cases":
+				_ = json.NewEncoder(w).Encode(CaseRef{Case: "c1"})
+				return
+			}
 			w.WriteHeader(status)
 			_, _ = w.Write(body)
 		}))

@@ -32,10 +32,42 @@ type HTTP struct {
 	Heard  func(server time.Time) // told the server's clock with every answer; may be nil
 }
 
-// Nonce begins an opening.
+// What is answered to addresses.
+var (
+	// ErrAddress: not an address of the form https://hall.example.
+	ErrAddress = certhall.NewError("server-address", certhall.Invalid)
+	// ErrOrigin: the hall calls itself by another address than it was reached at.
+	ErrOrigin = certhall.NewError("server-origin", certhall.Denied)
+)
+
+// Nonce begins an opening. What the key will sign names the hall's origin; it
+// must be the address at which the hall was reached, or somebody between could
+// pass on an opening that was meant for him.
 func (h *HTTP) Nonce(ctx context.Context) (n Nonce, err error) {
-	err = h.patiently(ctx, "/api/openings", "", struct{}{}, &n)
-	return n, err
+	reached := origin(h.Base)
+	if reached == "" {
+		return n, ErrAddress.With("server", h.Base)
+	}
+	if err = h.patiently(ctx, "/api/openings", "", struct{}{}, &n); err != nil {
+		return n, err
+	}
+	if origin(n.Origin) != reached {
+		return n, ErrOrigin.With("server", h.Base).With("origin", n.Origin)
+	}
+	return n, nil
+}
+
+// origin is scheme, host and port of an address (RFC 6454, 4), or empty.
+func origin(address string) string {
+	u, err := url.Parse(address)
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		return ""
+	}
+	port := u.Port()
+	if port == "" {
+		port = map[string]string{"http": "80", "https": "443"}[u.Scheme]
+	}
+	return strings.ToLower(u.Scheme + "://" + u.Hostname() + ":" + port)
 }
 
 // Open opens a case. It is sent once: an opening counts once.
