@@ -15,7 +15,7 @@ import (
 // ◆ Same attempt and same key: the stored answer, also to a call that another
 // node overtook while it weighed the evidence.
 func TestOvertakenIssueAnswersWhatIsStored(t *testing.T) {
-	for n := 2; n <= 5; n++ {
+	for n := 2; n <= 4; n++ {
 		t.Run(fmt.Sprint("before call ", n), func(t *testing.T) {
 			o := newOffice(t)
 			request := p10(t, newKey(t))
@@ -41,7 +41,7 @@ func TestTwoDecisionsForOneLineage(t *testing.T) {
 	o := newOffice(t)
 	request := p10(t, newKey(t))
 	o.ticket("apply", "late", "")
-	slow := o.slowNode(4, func() { o.apply("l", 1) })
+	slow := o.slowNode(3, func() { o.apply("l", 1) })
 	_, err := slow.Issue(t.Context(), authority.IssueRequest{Case: "late", Attempt: 1, Request: request,
 		Evidence: signBy(t, o.decision("late", "l", 1, request), o.reviewer)})
 	if !errors.Is(err, authority.ErrLineageBusy) {
@@ -56,7 +56,7 @@ func TestSuspensionOvertakesTheSignature(t *testing.T) {
 	h := o.apply("lineage", 1)
 	o.clock.advance(300 * day)
 	r := o.prepare("renew", "c", h)
-	slow := o.slowNode(4, func() { must(t, o.Suspend(t.Context(), "lineage", "lost key")) })
+	slow := o.slowNode(3, func() { must(t, o.Suspend(t.Context(), "lineage", "lost key")) })
 	if _, err := slow.Issue(t.Context(), r.call(t, h.person)); !errors.Is(err, authority.ErrSuspended) {
 		t.Errorf("signed while suspended: %v", err)
 	}
