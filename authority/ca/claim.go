@@ -39,7 +39,7 @@ func (ca *CA) Claim(ctx context.Context, claim proof.Signed) (proof.Signed, erro
 func (ca *CA) weighClaim(ctx context.Context, s proof.Signed) (claimed, error) {
 	if proof.Tag(s.Message) == proof.TagOf[proof.Decision]() {
 		now := ca.now()
-		d, err := verifyByStaff[proof.Decision](ca, ctx, s, proof.Reviewer, now)
+		d, _, err := ca.verifyDecision(ctx, s, now)
 		if err != nil {
 			return claimed{}, err
 		}

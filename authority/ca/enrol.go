@@ -5,6 +5,8 @@ import (
 	"context"
 	"crypto/ecdsa"
 	"encoding/asn1"
+	"slices"
+	"time"
 
 	"github.com/certhall/certhall"
 	"github.com/certhall/certhall/authority"
@@ -84,6 +86,13 @@ func (ca *CA) EnrolFounder(ctx context.Context, name string, p10 []byte) ([]byte
 	if len(officers) >= 2 || !named(name) {
 		return nil, authority.ErrEvidence.Becausef("founders are two")
 	}
+	digest, err := gm.KeyDigest(key)
+	if err != nil {
+		return nil, authority.ErrRequest.Because(err)
+	}
+	if slices.ContainsFunc(officers, func(m *Staff) bool { return bytes.Equal(m.KeyDigest, digest) }) {
+		return nil, authority.ErrEvidence.Becausef("one key for two officers")
+	}
 	nonce, err := proof.NewNonce(ca.opt.Random)
 	if err != nil {
 		return nil, err
@@ -151,10 +160,14 @@ func (ca *CA) retireStaff(ctx context.Context, e proof.Enrolment) error {
 		} else if !fresh {
 			return authority.ErrNonce
 		}
+		if err := w.LockStaff(); err != nil {
+			return err
+		}
 		officers, err := w.StaffByRole(proof.Officer)
 		if err != nil {
 			return err
 		}
+		officers = slices.DeleteFunc(officers, func(m *Staff) bool { return m.Serial == certhall.Serial(e.Retire) || !inOffice(m, now) })
 		m, err := w.Staff(certhall.Serial(e.Retire))
 		if err != nil {
 			return err
@@ -162,7 +175,7 @@ func (ca *CA) retireStaff(ctx context.Context, e proof.Enrolment) error {
 		if m == nil || m.Role != e.Role {
 			return authority.ErrUnknownCert
 		}
-		if m.Role == proof.Officer && len(officers) <= 2 {
+		if m.Role == proof.Officer && len(officers) < 2 {
 			return authority.ErrEvidence.Becausef("two officers must remain")
 		}
 		if retired, err := w.RetireStaff(m.Serial, now); err != nil || !retired {
@@ -170,6 +183,12 @@ func (ca *CA) retireStaff(ctx context.Context, e proof.Enrolment) error {
 		}
 		return w.AddRecord(ca.record(authority.StaffRetired, Record{}, map[string]string{"serial": e.Retire}))
 	})
+}
+
+// inOffice tells whether a member of staff's certificate is within its time.
+func inOffice(m *Staff, now time.Time) bool {
+	c, err := gm.ParseCertificate(m.Certificate)
+	return err == nil && !now.Before(c.NotBefore) && !now.After(c.NotAfter)
 }
 
 // staffName is the subject of an officer's or reviewer's certificate.

@@ -96,20 +96,9 @@ func (ca *CA) weighOldKey(r authority.IssueRequest, req request, at place, now t
 	return grounds{c.Service, certhall.EntitlementID(e.Entitlement), old, e.Nonce, p}, nil
 }
 
-func (ca *CA) weighDecision(ctx context.Context, r authority.IssueRequest, req request, now time.Time) (grounds, error) {
-	var c *Case
-	var a *Attempt
-	d, err := verifyByStaff[proof.Decision](ca, ctx, r.Evidence, proof.Reviewer, now)
-	if err != nil {
-		return grounds{}, err
-	}
-	err = ca.opt.Store.Read(ctx, func(rd Reader) (err error) {
-		if c, err = rd.Case(r.Case); err != nil {
-			return err
-		}
-		a, err = rd.Attempt(r.Case, r.Attempt)
-		return err
-	})
+func (ca *CA) weighDecision(ctx context.Context, r authority.IssueRequest, req request, at place, now time.Time) (grounds, error) {
+	c, a := at.c, at.a
+	d, reviewer, err := ca.verifyDecision(ctx, r.Evidence, now)
 	if err != nil {
 		return grounds{}, err
 	}
@@ -125,6 +114,9 @@ func (ca *CA) weighDecision(ctx context.Context, r authority.IssueRequest, req r
 	}
 	if !now.Before(d.Expiry) {
 		return grounds{}, authority.ErrEvidenceExpired
+	}
+	if gm.SameKey(reviewer, req.key) {
+		return grounds{}, authority.ErrEvidence.Becausef("a reviewer decided about his own key")
 	}
 	if err := lintName(d.Subject); err != nil {
 		return grounds{}, authority.ErrEvidence.Because(err)
@@ -186,21 +178,21 @@ func pairKey(p *Pair) (*ecdsa.PublicKey, error) {
 	return gm.CertificateKey(c)
 }
 
-// verifyByStaff decodes a message signed by one active member of staff of a role.
-func verifyByStaff[M proof.Message](ca *CA, ctx context.Context, s proof.Signed, role string, now time.Time) (M, error) {
-	var none M
+// verifyDecision decodes a decision of an active reviewer's, and answers the
+// reviewer's key beside it.
+func (ca *CA) verifyDecision(ctx context.Context, s proof.Signed, now time.Time) (proof.Decision, *ecdsa.PublicKey, error) {
 	if len(s.Signatures) != 1 {
-		return none, authority.ErrEvidence.Becausef("%d signatures", len(s.Signatures))
+		return proof.Decision{}, nil, authority.ErrEvidence.Becausef("%d signatures", len(s.Signatures))
 	}
-	signer, err := ca.activeStaff(ctx, s.Signatures[0].Certificate, role, now)
+	reviewer, err := ca.activeStaff(ctx, s.Signatures[0].Certificate, proof.Reviewer, now)
 	if err != nil {
-		return none, err
+		return proof.Decision{}, nil, err
 	}
-	m, err := proof.VerifyKey[M](s, signer)
+	d, err := proof.VerifyKey[proof.Decision](s, reviewer)
 	if err != nil {
-		return none, authority.ErrEvidence.Because(err)
+		return proof.Decision{}, nil, authority.ErrEvidence.Because(err)
 	}
-	return m, nil
+	return d, reviewer, nil
 }
 
 // activeStaff is the key of the active officer or reviewer whose certificate,
@@ -218,8 +210,7 @@ func (ca *CA) activeStaff(ctx context.Context, der []byte, role string, now time
 	if err != nil {
 		return nil, err
 	}
-	if m == nil || m.State != StaffActive || m.Role != role || !bytes.Equal(m.Certificate, der) ||
-		now.Before(shown.NotBefore) || now.After(shown.NotAfter) {
+	if m == nil || m.State != StaffActive || m.Role != role || !bytes.Equal(m.Certificate, der) || !inOffice(m, now) {
 		return nil, authority.ErrEvidence.Becausef("signer is not an active %s", role)
 	}
 	return gm.CertificateKey(shown)

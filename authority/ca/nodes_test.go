@@ -3,7 +3,6 @@ package ca_test
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"testing"
 
 	"github.com/certhall/certhall"
@@ -15,19 +14,19 @@ import (
 // ◆ Same attempt and same key: the stored answer, also to a call that another
 // node overtook while it weighed the evidence.
 func TestOvertakenIssueAnswersWhatIsStored(t *testing.T) {
-	for n := 2; n <= 4; n++ {
-		t.Run(fmt.Sprint("before call ", n), func(t *testing.T) {
+	for call, n := range map[string]int{"Read": 2, "SaveIntent": 1, "SaveIssued": 1} {
+		t.Run("before "+call, func(t *testing.T) {
 			o := newOffice(t)
 			request := p10(t, newKey(t))
 			o.ticket("apply", "c", "")
-			call := authority.IssueRequest{Case: "c", Attempt: 1, Request: request, Evidence: signBy(t, o.decision("c", "l", 1, request), o.reviewer)}
+			r := authority.IssueRequest{Case: "c", Attempt: 1, Request: request, Evidence: signBy(t, o.decision("c", "l", 1, request), o.reviewer)}
 			var first proof.Bundle
-			slow := o.slowNode(n, func() {
+			slow := o.slowNode(call, n, func() {
 				var err error
-				first, err = o.Issue(t.Context(), call)
+				first, err = o.Issue(t.Context(), r)
 				must(t, err)
 			})
-			second, err := slow.Issue(t.Context(), call)
+			second, err := slow.Issue(t.Context(), r)
 			must(t, err)
 			if len(first.Sign) == 0 || !bytes.Equal(first.Sign, second.Sign) {
 				t.Error("two answers for one attempt")
@@ -41,7 +40,7 @@ func TestTwoDecisionsForOneLineage(t *testing.T) {
 	o := newOffice(t)
 	request := p10(t, newKey(t))
 	o.ticket("apply", "late", "")
-	slow := o.slowNode(3, func() { o.apply("l", 1) })
+	slow := o.slowNode("SaveIntent", 1, func() { o.apply("l", 1) })
 	_, err := slow.Issue(t.Context(), authority.IssueRequest{Case: "late", Attempt: 1, Request: request,
 		Evidence: signBy(t, o.decision("late", "l", 1, request), o.reviewer)})
 	if !errors.Is(err, authority.ErrLineageBusy) {
@@ -56,7 +55,7 @@ func TestSuspensionOvertakesTheSignature(t *testing.T) {
 	h := o.apply("lineage", 1)
 	o.clock.advance(300 * day)
 	r := o.prepare("renew", "c", h)
-	slow := o.slowNode(3, func() { must(t, o.Suspend(t.Context(), "lineage", "lost key")) })
+	slow := o.slowNode("SaveIssued", 1, func() { must(t, o.Suspend(t.Context(), "lineage", "lost key")) })
 	if _, err := slow.Issue(t.Context(), r.call(t, h.person)); !errors.Is(err, authority.ErrSuspended) {
 		t.Errorf("signed while suspended: %v", err)
 	}
@@ -83,7 +82,7 @@ func TestRecordsTellThePairAsItIs(t *testing.T) {
 	must(t, err)
 	must(t, o.Suspend(t.Context(), "lineage", "lost key"))
 	resume := signBy(t, o.order("resume", "lineage", ""), o.reviewer)
-	slow := o.slowNode(3, func() { must(t, o.Resume(t.Context(), resume)) })
+	slow := o.slowNode("Write", 1, func() { must(t, o.Resume(t.Context(), resume)) })
 	_, err = slow.Acknowledge(t.Context(), o.acknowledgement(b, r.key))
 	must(t, err)
 	events := o.events()
@@ -135,7 +134,7 @@ func TestRevokeByAKeyThatIsOvertaken(t *testing.T) {
 	o.clock.advance(300 * day)
 	own := signBy(t, proof.OldKey{Authority: "test", Service: "revoke", OldSerial: string(h.pair.SignSerial), Nonce: nonce(t), Expiry: o.expiry()}, h.person)
 	var renewed holder
-	slow := o.slowNode(2, func() { renewed, _ = o.renew("renew", h) })
+	slow := o.slowNode("Write", 1, func() { renewed, _ = o.renew("renew", h) })
 	if err := slow.Revoke(t.Context(), own); !errors.Is(err, authority.ErrNotCurrent) {
 		t.Errorf("a superseded pair's key gave an order: %v", err)
 	}
@@ -151,7 +150,7 @@ func TestLapseIsJudgedUnderTheLock(t *testing.T) {
 	o.clock.advance(300 * day)
 	o.ticket("renew", "c", h.pair.SignSerial)
 	o.clock.advance(31 * day)
-	slow := o.slowNode(2, func() {
+	slow := o.slowNode("Read", 2, func() {
 		r := o.prepare("renew", "c", h)
 		_, err := o.Issue(t.Context(), r.call(t, h.person))
 		must(t, err)
@@ -174,7 +173,7 @@ func TestClaimOvertakenByTheFirstIntent(t *testing.T) {
 	must(t, err)
 	o.ticket("apply", "c", "")
 	d := o.decision("c", "l", 1, request)
-	slow := o.slowNode(3, func() {
+	slow := o.slowNode("Write", 1, func() {
 		_, err := o.Issue(t.Context(), authority.IssueRequest{Case: "c", Attempt: 1, Request: request, Evidence: signBy(t, d, o.reviewer)})
 		must(t, err)
 	})

@@ -69,11 +69,8 @@ func newOffice(t *testing.T) *office {
 
 func newOfficeOn(t *testing.T, address string) *office {
 	t.Helper()
-	db, err := sqldb.Open(t.Context(), address)
-	must(t, err)
-	t.Cleanup(func() { db.Close() })
-	must(t, sqldb.Migrate(t.Context(), db, storeauthority.Migrations()))
-	store := storeauthority.New(db)
+	store := newStore(t, address)
+	var err error
 	o := &office{t: t, clock: &clock{t: time.Date(2026, 3, 1, 2, 0, 0, 0, time.UTC)}, store: store}
 	o.founded, err = ceremony.Found(ceremony.Plan{ID: "test", Name: "测试机构", Clock: o.clock, Random: rand.Reader})
 	must(t, err)
@@ -90,6 +87,15 @@ func newOfficeOn(t *testing.T, address string) *office {
 	return o
 }
 
+func newStore(t *testing.T, address string) *storeauthority.Store {
+	t.Helper()
+	db, err := sqldb.Open(t.Context(), address)
+	must(t, err)
+	t.Cleanup(func() { db.Close() })
+	must(t, sqldb.Migrate(t.Context(), db, storeauthority.Migrations()))
+	return storeauthority.New(db)
+}
+
 // node is another server node over a store.
 func (o *office) node(store ca.Store) *ca.CA {
 	n := ca.New(ca.Options{
@@ -100,44 +106,48 @@ func (o *office) node(store ca.Store) *ca.CA {
 	return n
 }
 
-// slowNode is another server node; before its call number n (from 1) of the
-// store the other things happen.
-func (o *office) slowNode(n int, others func()) *ca.CA {
+// slowNode is another server node; before its nth call (from 1) of the named
+// function of the store the other things happen.
+func (o *office) slowNode(call string, n int, others func()) *ca.CA {
 	s := &slowStore{Store: o.store, others: others}
 	node := o.node(s)
-	s.left = n
+	s.call, s.left = call, n
 	return node
 }
 
 type slowStore struct {
 	ca.Store
+	call   string
 	left   int
 	others func()
 }
 
-func (s *slowStore) call() {
+func (s *slowStore) before(call string) {
+	if call != s.call {
+		return
+	}
 	if s.left--; s.left == 0 {
 		s.others()
 	}
 }
 
 func (s *slowStore) Read(ctx context.Context, f func(ca.Reader) error) error {
-	s.call()
+	s.before("Read")
 	return s.Store.Read(ctx, f)
 }
 
 func (s *slowStore) Write(ctx context.Context, f func(ca.Writer) error) error {
-	s.call()
+	s.before("Write")
 	return s.Store.Write(ctx, f)
 }
 
 func (s *slowStore) SaveIntent(ctx context.Context, i ca.Intent, admit func(ca.Standing) error) error {
-	s.call()
+	s.before("SaveIntent")
 	return s.Store.SaveIntent(ctx, i, admit)
 }
 
 func (s *slowStore) SaveIssued(ctx context.Context, sig ca.Signatures) (bool, error) {
-	s.call()
+	s.before("SaveIssued")
 	return s.Store.SaveIssued(ctx, sig)
 }
 

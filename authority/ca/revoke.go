@@ -39,7 +39,7 @@ func (ca *CA) weighOrder(ctx context.Context, s proof.Signed, service string) (o
 	var o order
 	switch proof.Tag(s.Message) {
 	case proof.TagOf[proof.Decision]():
-		d, err := verifyByStaff[proof.Decision](ca, ctx, s, proof.Reviewer, now)
+		d, _, err := ca.verifyDecision(ctx, s, now)
 		if err != nil {
 			return o, err
 		}

@@ -89,6 +89,7 @@ type Writer interface {
 	// pairs, and of intended ones that rest on an old key: these stay unsigned
 	// while it is set. It answers how many changed.
 	SetSuspended(certhall.LineageID, bool) (int, error)
+	LockStaff() error // all of them: who counts officers writes alone
 	AddStaff(Staff) error
 	// ActivateStaff stores the signed certificate: intended → active.
 	ActivateStaff(certhall.Serial, []byte) (bool, error)

@@ -34,6 +34,15 @@ func (r rows) StaffByRole(role string) ([]*ca.Staff, error) {
 	return r.staff("role = $1 AND state = 'active' ORDER BY n", role)
 }
 
+// LockStaff implements ca.Writer.
+func (w writer) LockStaff() error {
+	if w.ForUpdate() == "" {
+		return nil
+	}
+	_, err := w.Exec("SELECT n FROM staff ORDER BY n" + w.ForUpdate())
+	return err
+}
+
 // AddStaff implements ca.Writer. Its serial is one of the authority's too.
 func (w writer) AddStaff(m ca.Staff) error {
 	if err := exists(insert(w.Tx, "serials (serial, pair)", 2, []any{m.Serial, ""}, " ON CONFLICT DO NOTHING")); err != nil {
