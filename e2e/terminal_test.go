@@ -45,11 +45,14 @@ func (s *screen) end() {
 	s.changed = make(chan struct{})
 }
 
-func (s *screen) String() string {
+// raw is all that was printed, as it came.
+func (s *screen) raw() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return strings.ReplaceAll(s.text.String(), "\r\n", "\n")
+	return s.text.String()
 }
+
+func (s *screen) String() string { return strings.ReplaceAll(s.raw(), "\r\n", "\n") }
 
 // after waits until the text from an offset on matches, and gives the match
 // and the offset behind it. ok is false if the program ended without.
@@ -63,7 +66,11 @@ func (s *screen) after(t *testing.T, offset int, want *regexp.Regexp) (match []s
 		s.mu.Unlock()
 		if at := want.FindStringSubmatchIndex(text[offset:]); at != nil {
 			for i := 0; i < len(at); i += 2 {
-				match = append(match, text[offset+at[i]:offset+at[i+1]])
+				group := ""
+				if at[i] >= 0 {
+					group = text[offset+at[i] : offset+at[i+1]]
+				}
+				match = append(match, group)
 			}
 			return match, offset + at[1], true
 		}
