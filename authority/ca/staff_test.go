@@ -31,7 +31,7 @@ func (o *office) retire(p person, by ...person) error {
 
 // Two officers must remain, however many nodes retire them at once.
 func TestTwoOfficersRemain(t *testing.T) {
-	for range 5 {
+	for range 3 {
 		o := newOfficeOn(t, storetest.Address(t, "postgres"))
 		all := []person{o.officers[0], o.officers[1], o.enrol(proof.Officer, "三"), o.enrol(proof.Officer, "四")}
 		var wait sync.WaitGroup
