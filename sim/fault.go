@@ -2,6 +2,7 @@ package sim
 
 import (
 	"fmt"
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -116,23 +117,39 @@ func init() { // the acts lead back to boundaries, which look here
 	}
 }
 
+// Where acts can meet what happens. The agent is locked while it is at the
+// key, and the server cannot see the key: an act of the one side that falls
+// into the midst of the other's work is the same run as at the next point
+// where it can be noticed, and is tried there.
+var meets = map[string][]Kind{
+	ForgedReceipt: {Order, Message}, ForgedVoid: {Order, Message}, ForgedTicket: {Order, Message},
+	ForgedBundle: {Order, Message}, Stale: {Order, Message}, StaleOther: {Order, Message},
+	Remake: {KeyCommand, Order, Message}, Wipe: {KeyCommand, Order, Message},
+	Spoil: {KeyCommand, Order, Message}, Overwrite: {KeyCommand, Order, Message},
+	Tabs: {KeyCommand, Order, Message, Call, Transaction},
+}
+
+// atServer is where all other acts are met.
+var atServer = []Kind{Order, Message, Call, Transaction}
+
 // Fits tells whether a fault makes sense at a point.
 func Fits(what string, p Point) bool {
 	if acts[what] != nil {
-		return true
+		kinds := meets[what]
+		if kinds == nil {
+			kinds = atServer
+		}
+		return slices.Contains(kinds, p.Kind)
 	}
 	if !p.Writes {
 		switch what {
-		case Torn, Torn2, CutWrite, Twice, Dup:
+		case Torn, Torn2, CutWrite, Twice, Dup: // nothing is written
+			return false
+		case Lost, CutAfter, CrashAfter: // the same as before
 			return false
 		}
 	}
-	for _, k := range callFaults[what] {
-		if k == p.Kind {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(callFaults[what], p.Kind)
 }
 
 // faultNames lists every fault in order.

@@ -1,6 +1,8 @@
 package sim
 
 import (
+	"slices"
+
 	"github.com/certhall/certhall/desk/token/softkey"
 )
 
@@ -32,7 +34,7 @@ func (w *World) after(boundaries int, do func()) {
 // (the run was bent before) does nothing.
 func (w *World) inject(f Fault, kind Kind, do func() error, late func()) func() error {
 	p := &w.trace[w.n-1]
-	if !Fits(f.What, *p) {
+	if acts[f.What] == nil && !slices.Contains(callFaults[f.What], kind) {
 		return do
 	}
 	p.Outcome += "[" + f.What + "] "

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"runtime/debug"
 	"slices"
 	"testing"
 )
@@ -14,6 +15,12 @@ var (
 	first = flag.Bool("first", false, "stop at the first violation")
 	line  = flag.String("replay", "", "one schedule to run, as a failing run prints it")
 )
+
+// TestMain lets garbage lie longer: a run makes little that outlives it.
+func TestMain(m *testing.M) {
+	debug.SetGCPercent(400)
+	os.Exit(m.Run())
+}
 
 func template(t *testing.T) *Template {
 	t.Helper()
