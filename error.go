@@ -3,6 +3,7 @@ package certhall
 import (
 	"errors"
 	"fmt"
+	"strings"
 )
 
 // Kind sorts errors by what the other side can do about them. The web edge
@@ -86,15 +87,22 @@ func AsError(err error) *Error {
 	return ErrInternal.Because(err)
 }
 
-// CauseText is the whole chain of causes on one line, for logs only.
+// CauseText is the whole chain of causes on one line, for logs only; errors
+// that were joined follow each other.
 func CauseText(err error) string {
-	s := ""
-	for err != nil {
-		if s != "" {
-			s += ": "
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		var texts []string
+		for _, e := range joined.Unwrap() {
+			texts = append(texts, CauseText(e))
 		}
-		s += err.Error()
-		err = errors.Unwrap(err)
+		return strings.Join(texts, "; ")
+	}
+	if err == nil {
+		return ""
+	}
+	s := strings.ReplaceAll(err.Error(), "\n", "; ")
+	if cause := errors.Unwrap(err); cause != nil {
+		s += ": " + CauseText(cause)
 	}
 	return s
 }
