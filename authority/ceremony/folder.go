@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -50,8 +49,8 @@ type Public struct {
 	Escrow                               *ecdsa.PublicKey
 }
 
-// Write stores a founded authority in an empty or absent folder: certificates
-// as NAME.cer (PEM), keys as NAME.key (PKCS#8 encrypted with SM4-CBC under
+// Write stores a founded authority in a folder that holds none yet (what an
+// interrupted Write left there is overwritten): certificates as NAME.cer (PEM), keys as NAME.key (PKCS#8 encrypted with SM4-CBC under
 // PBKDF2-SM3). The root's and the escrow's private keys go to the subfolder
 // offline, which is meant to leave the machine.
 func Write(dir string, a *Authority, p Plan, demo bool, pass Passphrases) error {
@@ -65,7 +64,7 @@ func Write(dir string, a *Authority, p Plan, demo bool, pass Passphrases) error 
 	if cost == 0 {
 		cost = kdfCost
 	}
-	w := folderWriter{dir: dir, cost: cost, plan: p}
+	w := folderWriter{dir: dir, cost: cost}
 	w.key("offline/root", a.Root.Key, pass.Root)
 	w.key("offline/escrow", a.Escrow, pass.Root)
 	w.key("issuing", a.Issuing.Key, pass.Daily)
@@ -85,7 +84,9 @@ func Write(dir string, a *Authority, p Plan, demo bool, pass Passphrases) error 
 	if err != nil {
 		return err
 	}
+	w.entries("offline", ".")
 	w.file("authority.json", append(text, '\n'), 0o644) // last: with it the folder counts as founded
+	w.entries(".")
 	return w.err
 }
 
@@ -93,7 +94,6 @@ func Write(dir string, a *Authority, p Plan, demo bool, pass Passphrases) error 
 type folderWriter struct {
 	dir  string
 	cost int
-	plan Plan
 	err  error
 }
 
@@ -124,6 +124,20 @@ func (w *folderWriter) file(name string, data []byte, mode fs.FileMode) {
 		err = errors.Join(err, f.Sync(), f.Close())
 	}
 	w.err = err
+}
+
+// entries makes the names of the files in folders durable.
+func (w *folderWriter) entries(folders ...string) {
+	for _, name := range folders {
+		if w.err != nil {
+			return
+		}
+		d, err := os.Open(filepath.Join(w.dir, name))
+		if err == nil {
+			err = errors.Join(d.Sync(), d.Close())
+		}
+		w.err = err
+	}
 }
 
 // ReadPublic reads what needs no passphrase.
@@ -202,7 +216,7 @@ func readKey(path string, pass []byte) (*sm2.PrivateKey, error) {
 	}
 	key, err := pkcs8.ParsePKCS8PrivateKeySM2(der, pass)
 	if err != nil {
-		return nil, ErrPassphrase.Becausef("%s: %w", fmt.Sprint(filepath.Base(path)), err)
+		return nil, ErrPassphrase.Becausef("%s: %w", filepath.Base(path), err)
 	}
 	return key, nil
 }
