@@ -29,7 +29,6 @@ const (
 var (
 	OIDSM2WithSM3 = asn1.ObjectIdentifier{1, 2, 156, 10197, 1, 501}
 	OIDSM2Curve   = asn1.ObjectIdentifier{1, 2, 156, 10197, 1, 301}
-	OIDECPublic   = asn1.ObjectIdentifier{1, 2, 840, 10045, 2, 1}
 )
 
 // ErrNotSM2 says that a key is on another curve or of another algorithm.

@@ -15,11 +15,10 @@ import (
 	"github.com/certhall/certhall/proof"
 )
 
-// Kinds of evidence.
+// Kinds of evidence that a pair rests on.
 const (
 	KindOldKey   = "old-key"
 	KindDecision = "decision"
-	KindCeremony = "ceremony"
 )
 
 // grounds are what checked evidence gives: everything the pair is made of but

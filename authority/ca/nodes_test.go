@@ -2,11 +2,13 @@ package ca_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"testing"
 
 	"github.com/certhall/certhall"
 	"github.com/certhall/certhall/authority"
+	"github.com/certhall/certhall/authority/ca"
 	"github.com/certhall/certhall/gm"
 	"github.com/certhall/certhall/proof"
 )
@@ -185,4 +187,33 @@ func TestClaimOvertakenByTheFirstIntent(t *testing.T) {
 	if last := events[len(events)-1]; last.Kind != authority.AttemptOpened || last.Lineage != "l" {
 		t.Errorf("the last event: %+v", last)
 	}
+}
+
+// The data of a record may be erased: its event stays, and so do those behind.
+func TestErasedRecordsDoNotStopTheEvents(t *testing.T) {
+	o := newOffice(t)
+	o.apply("l", 1)
+	all := o.events()
+	erasing := o.node(erasedStore{o.store})
+	events, err := erasing.Events(t.Context(), 0, 1000)
+	must(t, err)
+	if len(events) != len(all) || events[len(events)-1].Kind != authority.PairAcknowledged {
+		t.Errorf("%d events of %d", len(events), len(all))
+	}
+}
+
+type erasedStore struct{ ca.Store }
+
+func (s erasedStore) Read(ctx context.Context, f func(ca.Reader) error) error {
+	return s.Store.Read(ctx, func(rd ca.Reader) error { return f(erasedReader{rd}) })
+}
+
+type erasedReader struct{ ca.Reader }
+
+func (r erasedReader) Events(after int64, limit int) ([]ca.Record, error) {
+	records, err := r.Reader.Events(after, limit)
+	for i := range records {
+		records[i].Data = nil
+	}
+	return records, err
 }

@@ -142,7 +142,7 @@ func (ca *CA) Events(ctx context.Context, after int64, limit int) ([]authority.E
 		e := authority.Event{Seq: r.Seq, At: r.At, Kind: r.Kind, Case: r.Case, Attempt: r.Attempt, Lineage: r.Lineage}
 		if internal[r.Kind] {
 			e = authority.Event{Seq: r.Seq, At: r.At}
-		} else if r.Pair != "" {
+		} else if r.Pair != "" && r.Data != nil { // erased data leave the bare event
 			info := new(authority.PairInfo)
 			if err := json.Unmarshal(r.Data, info); err != nil {
 				return nil, certhall.ErrInternal.Becausef("record %d: %w", r.Seq, err)

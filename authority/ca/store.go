@@ -140,7 +140,7 @@ type Pair struct {
 	RequestDigest []byte
 	KeyDigest     []byte
 	Evidence      []byte // proof.Signed, DER; kept for good
-	EvidenceKind  string // old-key, decision, ceremony
+	EvidenceKind  string // KindOldKey, KindDecision
 	Disposal      certhall.Disposal
 	SignTBS       []byte
 	EncTBS        []byte
@@ -218,8 +218,8 @@ const (
 	StaffRetired  = "retired"
 )
 
-// Record is an entry of the authority's record: audit entry and, where Event
-// is true, event for the hall. The sequencer numbers and chains it after
+// Record is an entry of the authority's record: audit entry and, but for the
+// authority's own kinds, event for the hall. The sequencer numbers and chains it after
 // commit (package audit).
 type Record struct {
 	Seq     int64 // 0 until sequenced
