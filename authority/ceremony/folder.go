@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 
 	"github.com/certhall/certhall"
 	"github.com/certhall/certhall/gm"
@@ -129,7 +130,7 @@ func (w *folderWriter) file(name string, data []byte, mode fs.FileMode) {
 // entries makes the names of the files in folders durable.
 func (w *folderWriter) entries(folders ...string) {
 	for _, name := range folders {
-		if w.err != nil {
+		if w.err != nil || runtime.GOOS == "windows" { // which does that by itself
 			return
 		}
 		d, err := os.Open(filepath.Join(w.dir, name))
