@@ -18,14 +18,9 @@ import (
 // what was meant. It shares no code with buildTBS beyond the profile, so that
 // a mistake there does not pass here. It runs before the real key signs.
 func (ca *CA) lint(tbs []byte, issuer *smx509.Certificate, want content) error {
-	var t tbsCertificate
-	rest, err := asn1.Unmarshal(tbs, &t)
-	if err != nil || len(rest) != 0 {
-		return fmt.Errorf("lint: not a TBSCertificate: %v", err)
-	}
-	again, err := asn1.Marshal(t)
-	if err != nil || !bytes.Equal(again, tbs) {
-		return errors.New("lint: not DER")
+	t, err := readTBS(tbs)
+	if err != nil {
+		return err
 	}
 	serial := want.Serial.Big()
 	wantSerial, _ := asn1.Marshal(serial)
