@@ -9,7 +9,6 @@ import (
 	"github.com/emmansun/gmsm/smx509"
 
 	"github.com/certhall/certhall"
-	"github.com/certhall/certhall/authority"
 	"github.com/certhall/certhall/gm"
 	"github.com/certhall/certhall/proof"
 )
@@ -95,7 +94,3 @@ func (c *Counter) isNotary(cert *smx509.Certificate) bool {
 	}
 	return slices.ContainsFunc(c.Roots, func(root *smx509.Certificate) bool { return cert.CheckSignatureFrom(root) == nil })
 }
-
-// closedThere tells that the authority has closed the case, perhaps unheard:
-// the signed closing is fetched, and with it the case ends.
-func closedThere(err error) bool { return errors.Is(err, authority.ErrCaseClosed) }

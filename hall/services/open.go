@@ -12,17 +12,6 @@ import (
 	"github.com/certhall/certhall/proof"
 )
 
-// Nonce makes the one-time value of an opening.
-func (c *Counter) Nonce(ctx context.Context) (Nonce, error) {
-	nonce, err := proof.NewNonce(c.Random)
-	if err != nil {
-		return Nonce{}, err
-	}
-	expires := c.now().Add(NonceLife)
-	err = c.Store.Write(ctx, func(w Writer) error { return w.AddNonce(nonce, expires) })
-	return Nonce{Nonce: nonce, Origin: c.Origin, Authority: c.AuthorityID, ExpiresAt: expires}, err
-}
-
 // Open opens a case on an opening signed by the pair's key: proof.Signed, DER.
 // A later opener with the key and the same service takes an open case over;
 // for another service the earlier case is closed first; the key of a pair that
@@ -76,7 +65,8 @@ func (c *Counter) weighOpening(ctx context.Context, der []byte) (o proof.Opening
 	if _, err := proof.VerifyKey[proof.Opening](signed, key); err != nil {
 		return o, pair, ErrOpening.Because(err)
 	}
-	return o, *view.Pair, nil
+	_, err = c.checkNonce(o.Nonce)
+	return o, *view.Pair, err
 }
 
 // open finds or makes the case of a checked opening.
@@ -86,7 +76,7 @@ func (c *Counter) open(ctx context.Context, o proof.Opening, pair authority.Pair
 	if err != nil {
 		return Opened{}, err
 	}
-	busy, made, err := c.standing(ctx, pair)
+	busy, made, err := c.standing(ctx, o, pair)
 	if err != nil {
 		return Opened{}, err
 	}
@@ -105,9 +95,18 @@ func (c *Counter) open(ctx context.Context, o proof.Opening, pair authority.Pair
 	return c.openNew(ctx, o, pair)
 }
 
-// standing reads the case that occupies the lineage, and the one that made the pair.
-func (c *Counter) standing(ctx context.Context, pair authority.PairInfo) (busy, made *Case, err error) {
-	err = c.Store.Read(ctx, func(r Reader) (err error) {
+// standing reads the case that occupies the lineage, and the one that made the
+// pair. An opening that was used before moves nothing, not even a case that
+// stands in its way.
+func (c *Counter) standing(ctx context.Context, o proof.Opening, pair authority.PairInfo) (busy, made *Case, err error) {
+	err = c.Store.Read(ctx, func(r Reader) error {
+		spent, err := r.NonceSpent(o.Nonce)
+		if err == nil && spent {
+			err = ErrOpenNonce
+		}
+		if err != nil {
+			return err
+		}
 		if busy, err = r.BusyCase(pair.Lineage); err != nil {
 			return err
 		}
@@ -132,7 +131,7 @@ func (c *Counter) takeOver(ctx context.Context, o proof.Opening, k Case) (Opened
 		return Opened{}, err
 	}
 	err = c.Store.Write(ctx, func(w Writer) error {
-		if err := c.spendNonce(w, o); err != nil {
+		if err := c.spendNonce(w, o.Nonce); err != nil {
 			return err
 		}
 		stored, err := w.LockCase(k.ID)
@@ -165,7 +164,7 @@ func (c *Counter) openNew(ctx context.Context, o proof.Opening, pair authority.P
 	id := certhall.CaseID(certhall.NewID(now, c.Random))
 	fresh := Case{ID: id, Service: certhall.Service(o.Service), Lineage: pair.Lineage, Serial: pair.SignSerial}
 	err = c.Store.Write(ctx, func(w Writer) error {
-		if err := c.spendNonce(w, o); err != nil {
+		if err := c.spendNonce(w, o.Nonce); err != nil {
 			return err
 		}
 		opened := Event{Kind: EvOpened, Serial: pair.SignSerial}
@@ -195,14 +194,6 @@ func (c *Counter) openNew(ctx context.Context, o proof.Opening, pair authority.P
 		return w.SetToken(Token{Session: session, Case: id, Expires: now.Add(TokenLife)})
 	})
 	return Opened{Case: id, Token: token}, err
-}
-
-func (c *Counter) spendNonce(w Writer, o proof.Opening) error {
-	fresh, err := w.UseNonce(o.Nonce, c.now())
-	if err == nil && !fresh {
-		err = ErrOpenNonce
-	}
-	return err
 }
 
 // registeredPhone is the phone of the lineage's one handler; with none, or

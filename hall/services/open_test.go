@@ -20,20 +20,25 @@ func TestOpeningIsChecked(t *testing.T) {
 	forge := func(by signer) []byte { // somebody else's key over our serial
 		return w.opening(by, func(o *proof.Opening) { o.Serial = string(certhall.SerialOf(w.old.cert.SerialNumber)) })
 	}
+	fresh, err := w.Nonce(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
 	for name, c := range map[string]struct {
 		opening []byte
 		want    *certhall.Error
 	}{
-		"garbage":           {[]byte("x"), proof.ErrMalformed},
-		"empty":             {nil, proof.ErrMalformed},
-		"another message":   {proof.Encode(w.old.sign(proof.Claim{Authority: authorityID})), proof.ErrMalformed},
-		"unsigned":          {proof.Encode(proof.Signed{Message: proof.Encode(proof.Opening{Authority: authorityID, Origin: origin, Service: "renew", Serial: string(certhall.SerialOf(w.old.cert.SerialNumber))})}), services.ErrOpening},
-		"another key":       {forge(stranger), services.ErrOpening},
-		"unknown serial":    {w.opening(stranger), authority.ErrUnknownCert},
-		"another authority": {w.opening(w.old, func(o *proof.Opening) { o.Authority = "a2" }), authority.ErrUnknownCert},
-		"another origin":    {w.opening(w.old, func(o *proof.Opening) { o.Origin = "https://evil.example" }), services.ErrOrigin},
-		"another nonce":     {w.opening(w.old, func(o *proof.Opening) { o.Nonce = []byte("0123456789abcdef") }), services.ErrOpenNonce},
-		"unknown service":   {w.opening(w.old, func(o *proof.Opening) { o.Service = "revoke" }), authority.ErrService},
+		"garbage":            {[]byte("x"), proof.ErrMalformed},
+		"empty":              {nil, proof.ErrMalformed},
+		"another message":    {proof.Encode(w.old.sign(proof.Claim{Authority: authorityID})), proof.ErrMalformed},
+		"unsigned":           {proof.Encode(proof.Signed{Message: proof.Encode(proof.Opening{Authority: authorityID, Origin: origin, Service: "renew", Serial: string(certhall.SerialOf(w.old.cert.SerialNumber)), Nonce: fresh.Nonce})}), services.ErrOpening},
+		"another key":        {forge(stranger), services.ErrOpening},
+		"unknown serial":     {w.opening(stranger), authority.ErrUnknownCert},
+		"another authority":  {w.opening(w.old, func(o *proof.Opening) { o.Authority = "a2" }), authority.ErrUnknownCert},
+		"another origin":     {w.opening(w.old, func(o *proof.Opening) { o.Origin = "https://evil.example" }), services.ErrOrigin},
+		"another nonce":      {w.opening(w.old, func(o *proof.Opening) { o.Nonce = []byte("0123456789abcdef") }), services.ErrOpenNonce},
+		"a nonce lengthened": {w.opening(w.old, func(o *proof.Opening) { o.Nonce[0]++ }), services.ErrOpenNonce},
+		"unknown service":    {w.opening(w.old, func(o *proof.Opening) { o.Service = "revoke" }), authority.ErrService},
 	} {
 		if _, err := w.Open(t.Context(), c.opening); !errors.Is(err, c.want) {
 			t.Errorf("%s: got %v, want %s", name, err, c.want.Code)
@@ -43,7 +48,7 @@ func TestOpeningIsChecked(t *testing.T) {
 	if _, err := w.Open(t.Context(), opening); err != nil {
 		t.Fatal(err)
 	}
-	_, err := w.Open(t.Context(), opening)
+	_, err = w.Open(t.Context(), opening)
 	refused(t, err, services.ErrOpenNonce)
 
 	late := w.opening(w.old)
@@ -119,6 +124,22 @@ func TestAnotherServiceClosesTheFirst(t *testing.T) {
 	w.expect(n, services.Open, services.StepIdentify, "retire")
 	if r := decode[proof.Retire](w, n); len(r.Voids) != 1 {
 		t.Errorf("errand %+v", r)
+	}
+}
+
+// TestAReplayedOpeningClosesNothing: who has seen an opening cannot end, with
+// it, the case of another service that was opened since.
+func TestAReplayedOpeningClosesNothing(t *testing.T) {
+	w := newWorld(t)
+	opening := w.opening(w.old, func(o *proof.Opening) { o.Service = string(certhall.Repair) })
+	if _, err := w.Open(t.Context(), opening); err != nil {
+		t.Fatal(err)
+	}
+	standing := w.open(w.old)
+	_, err := w.Open(t.Context(), opening)
+	refused(t, err, services.ErrOpenNonce)
+	if k := w.stored(standing.Case); k.State != services.Open {
+		t.Errorf("the standing case is %s", k.State)
 	}
 }
 

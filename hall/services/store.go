@@ -41,6 +41,8 @@ type Reader interface {
 	// CasesFrom are the cases that started from the pair with this signing
 	// certificate, latest first.
 	CasesFrom(certhall.Serial) ([]*Case, error)
+	// NonceSpent tells whether a nonce that has not expired was spent.
+	NonceSpent(nonce []byte) (bool, error)
 	Token(accounts.Session) (*Token, error)
 	Certificate(certhall.Serial) (*Certificate, error)
 	// Cursor is the number of the last event that was followed.
@@ -63,9 +65,8 @@ type Writer interface {
 	AddEntry(Entry) error
 	// Enqueue gives an effect to the queue, within this transaction.
 	Enqueue(Effect) error
-	AddNonce(nonce []byte, expires time.Time) error
-	// UseNonce spends a nonce; false if it is unknown, spent or expired.
-	UseNonce(nonce []byte, now time.Time) (bool, error)
+	// SpendNonce stores a nonce until it expires; false if it stands already.
+	SpendNonce(nonce []byte, expires, now time.Time) (bool, error)
 	// SetToken makes t the only token of its case.
 	SetToken(t Token) error
 	// ProjectPair stores a pair as it was after the event with this number,

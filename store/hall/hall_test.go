@@ -238,19 +238,25 @@ func TestOneOfManySavers(t *testing.T) {
 func TestOpeningsAndTokens(t *testing.T) {
 	each(t, func(t *testing.T, s *hall.Store, _ *queue) {
 		nonce := []byte("0123456789abcdef")
-		write(t, s, func(w services.Writer) error { return w.AddNonce(nonce, noon.Add(time.Minute)) })
 		use := func(now time.Time) (fresh bool) {
 			write(t, s, func(w services.Writer) (err error) {
-				fresh, err = w.UseNonce(nonce, now)
+				fresh, err = w.SpendNonce(nonce, now.Add(time.Minute), now)
 				return err
 			})
 			return fresh
 		}
-		if use(noon.Add(time.Minute)) {
-			t.Error("an expired nonce was taken")
-		}
-		if !use(noon) || use(noon) {
+		if !use(noon) || use(noon.Add(time.Minute-time.Millisecond)) {
 			t.Error("a nonce is taken once")
+		}
+		write(t, s, func(w services.Writer) error {
+			spent, err := w.NonceSpent(nonce)
+			if err == nil && !spent {
+				t.Error("a spent nonce is not remembered")
+			}
+			return err
+		})
+		if !use(noon.Add(time.Minute)) {
+			t.Error("a nonce is remembered after its end")
 		}
 		write(t, s, func(w services.Writer) error {
 			return w.SetToken(services.Token{Session: "s1", Case: "c", Expires: noon})

@@ -9,16 +9,17 @@ import (
 	"github.com/certhall/certhall/hall/services"
 )
 
-// AddNonce also drops those that have expired.
-func (r *rows) AddNonce(nonce []byte, expires time.Time) error {
-	if err := r.run(`DELETE FROM nonces WHERE expires < $1`, ms(expires.Add(-2*services.NonceLife))); err != nil {
-		return err
+// SpendNonce also drops those that have expired.
+func (r *rows) SpendNonce(nonce []byte, expires, now time.Time) (bool, error) {
+	if err := r.run(`DELETE FROM nonces WHERE expires <= $1`, ms(now)); err != nil {
+		return false, err
 	}
-	return r.run(`INSERT INTO nonces (nonce, expires) VALUES ($1, $2)`, nonce, ms(expires))
+	return r.swap(`INSERT INTO nonces (nonce, expires) VALUES ($1, $2) ON CONFLICT DO NOTHING`, nonce, ms(expires))
 }
 
-func (r *rows) UseNonce(nonce []byte, now time.Time) (bool, error) {
-	return r.swap(`DELETE FROM nonces WHERE nonce = $1 AND expires > $2`, nonce, ms(now))
+func (r *rows) NonceSpent(nonce []byte) (bool, error) {
+	var expires int64
+	return r.one(`SELECT expires FROM nonces WHERE nonce = $1`, []any{nonce}, &expires)
 }
 
 func (r *rows) SetToken(t services.Token) error {

@@ -38,10 +38,12 @@ CREATE TABLE proofs (
     PRIMARY KEY (session, phone)
 );
 
+-- nonces that were used
 CREATE TABLE nonces (
     nonce   BLOB PRIMARY KEY,
     expires BIGINT NOT NULL
 );
+CREATE INDEX nonces_expires ON nonces (expires);
 
 CREATE TABLE tokens (
     session TEXT PRIMARY KEY,
