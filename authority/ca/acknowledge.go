@@ -34,7 +34,7 @@ func (ca *CA) Acknowledge(ctx context.Context, ack proof.Signed) (proof.Signed, 
 			receipt, err = decodeSigned(p.Receipt)
 			return err
 		}
-		receipt, err = ca.makeCurrent(ctx, p)
+		receipt, err = ca.makeCurrent(ctx, p, ack)
 		return err
 	})
 	return receipt, err
@@ -61,7 +61,7 @@ func checkAcknowledgement(ack proof.Signed, m proof.Acknowledgement, p *Pair) er
 
 // makeCurrent is the one moment at which the old pair hands over to the new:
 // a compare-and-swap from issued, of the open attempt ◆.
-func (ca *CA) makeCurrent(ctx context.Context, p *Pair) (proof.Signed, error) {
+func (ca *CA) makeCurrent(ctx context.Context, p *Pair, ack proof.Signed) (proof.Signed, error) {
 	k, err := ca.unsealed()
 	if err != nil {
 		return proof.Signed{}, err
@@ -124,7 +124,7 @@ func (ca *CA) makeCurrent(ctx context.Context, p *Pair) (proof.Signed, error) {
 		if err != nil {
 			return err
 		}
-		return w.AddRecord(ca.pairRecord(authority.PairAcknowledged, p, authority.Current))
+		return w.AddRecord(ca.pairRecord(authority.PairAcknowledged, p, authority.Current, by(ack)))
 	})
 }
 
@@ -178,7 +178,7 @@ func (ca *CA) Retired(ctx context.Context, retired proof.Signed) error {
 	if p.OldPair == "" {
 		return nil
 	}
-	return ca.endGrace(ctx, p.OldPair, authority.PairRetired)
+	return ca.endGrace(ctx, p.OldPair, authority.PairRetired, by(retired))
 }
 
 // EndGrace revokes superseded pairs that nobody reported retired in time.
@@ -189,7 +189,7 @@ func (ca *CA) EndGrace(ctx context.Context) (int, error) {
 		return err
 	})
 	for n, p := range due {
-		if err := ca.endGrace(ctx, p.ID, authority.PairRevoked); err != nil {
+		if err := ca.endGrace(ctx, p.ID, authority.PairRevoked, why{Reason: "the grace ended"}); err != nil {
 			return n, err
 		}
 	}
@@ -197,7 +197,7 @@ func (ca *CA) EndGrace(ctx context.Context) (int, error) {
 }
 
 // endGrace revokes a superseded pair (reason superseded); done already is fine.
-func (ca *CA) endGrace(ctx context.Context, id certhall.PairID, kind authority.EventKind) error {
+func (ca *CA) endGrace(ctx context.Context, id certhall.PairID, kind authority.EventKind, y why) error {
 	now := ca.now()
 	return ca.opt.Store.Write(ctx, func(w Writer) error {
 		p, err := w.Pair(id)
@@ -218,6 +218,6 @@ func (ca *CA) endGrace(ctx context.Context, id certhall.PairID, kind authority.E
 		if err != nil || !moved {
 			return err
 		}
-		return w.AddRecord(ca.pairRecord(kind, p, authority.Revoked))
+		return w.AddRecord(ca.pairRecord(kind, p, authority.Revoked, y))
 	})
 }

@@ -140,11 +140,25 @@ func (ca *CA) record(kind authority.EventKind, r Record, data any) Record {
 	return r
 }
 
-// pairRecord is an entry about a pair as it is after the event.
-func (ca *CA) pairRecord(kind authority.EventKind, p *Pair, after authority.State) Record {
+// why is what an event rests on, kept in its record for good: the signed
+// evidence (DER of proof.Signed) where it needs some, else the reason given.
+type why struct {
+	Evidence []byte `json:"evidence,omitempty"`
+	Reason   string `json:"reason,omitempty"`
+}
+
+// by is the evidence of a signed message.
+func by(s proof.Signed) why { return why{Evidence: encodeSigned(s)} }
+
+// pairRecord is an entry about a pair as it is after the event. The evidence
+// for issuing lies with the pair and is not repeated here.
+func (ca *CA) pairRecord(kind authority.EventKind, p *Pair, after authority.State, w why) Record {
 	info := p.PairInfo
 	info.State = after
-	return ca.record(kind, Record{Case: p.Case, Attempt: p.Attempt, Lineage: p.Lineage, Pair: p.ID}, info)
+	return ca.record(kind, Record{Case: p.Case, Attempt: p.Attempt, Lineage: p.Lineage, Pair: p.ID}, struct {
+		authority.PairInfo
+		why
+	}{info, w})
 }
 
 func encodeSigned(s proof.Signed) []byte {

@@ -16,6 +16,7 @@ type claimed struct {
 	attempt   int
 	keyDigest []byte // in the authority's record of the attempt, or empty
 	byKey     bool   // by the old key: a suspension blocks it
+	evidence  why
 }
 
 // Claim voids an attempt whose container is unusable and opens the next: one
@@ -52,7 +53,7 @@ func (ca *CA) weighClaim(ctx context.Context, s proof.Signed) (claimed, error) {
 		if !now.Before(d.Expiry) {
 			return claimed{}, authority.ErrEvidenceExpired
 		}
-		return claimed{certhall.CaseID(d.Case), d.Attempt, d.RequestDigest, false}, nil
+		return claimed{certhall.CaseID(d.Case), d.Attempt, d.RequestDigest, false, by(s)}, nil
 	}
 	m, err := proof.Decode[proof.Claim](s.Message)
 	if err != nil {
@@ -79,7 +80,7 @@ func (ca *CA) weighClaim(ctx context.Context, s proof.Signed) (claimed, error) {
 	if _, err := verifyByPair[proof.Claim](s, old); err != nil {
 		return claimed{}, err
 	}
-	return claimed{certhall.CaseID(m.Case), m.Attempt, m.KeyDigest, true}, nil
+	return claimed{certhall.CaseID(m.Case), m.Attempt, m.KeyDigest, true, by(s)}, nil
 }
 
 func (ca *CA) voidAndReopen(ctx context.Context, k *Keys, m claimed) error {
@@ -136,7 +137,7 @@ func (ca *CA) voidAndReopen(ctx context.Context, k *Keys, m claimed) error {
 		if known := keyDigestOf(p); len(m.keyDigest) != 0 && !bytes.Equal(known, m.keyDigest) || len(m.keyDigest) == 0 && known != nil {
 			return authority.ErrOtherKey.Becausef("the claim names another key than the record")
 		}
-		if err := ca.voidAttempt(w, c, m.attempt, p, reasonSuperseded, now); err != nil {
+		if err := ca.voidAttempt(w, c, m.attempt, p, reasonSuperseded, m.evidence, now); err != nil {
 			return err
 		}
 		return ca.addAttempt(w, c, next)
@@ -144,16 +145,16 @@ func (ca *CA) voidAndReopen(ctx context.Context, k *Keys, m claimed) error {
 }
 
 // voidAttempt ends an open attempt for ever, with its intended or issued pair.
-func (ca *CA) voidAttempt(w Writer, c *Case, n int, p *Pair, reason int, now time.Time) error {
+func (ca *CA) voidAttempt(w Writer, c *Case, n int, p *Pair, reason int, y why, now time.Time) error {
 	if ended, err := w.EndAttempt(c.ID, n, authority.AttemptVoid); err != nil || !ended {
 		return raced(err)
 	}
-	r := ca.record(authority.AttemptVoided, Record{Case: c.ID, Attempt: n, Lineage: c.Lineage}, struct{}{})
+	r := ca.record(authority.AttemptVoided, Record{Case: c.ID, Attempt: n, Lineage: c.Lineage}, y)
 	if p != nil && (p.State == authority.Intended || p.State == authority.Issued) {
 		if moved, err := w.MovePair(p.ID, p.State, authority.Void, Change{RevokedAt: now, Reason: reason}); err != nil || !moved {
 			return raced(err)
 		}
-		r = ca.pairRecord(authority.AttemptVoided, p, authority.Void)
+		r = ca.pairRecord(authority.AttemptVoided, p, authority.Void, y)
 	}
 	return w.AddRecord(r)
 }

@@ -76,13 +76,13 @@ func (ca *CA) closeCase(ctx context.Context, id certhall.CaseID, idle time.Time)
 			}
 		}
 		outcome = proof.Closed
-		return ca.shut(w, c)
+		return ca.shut(w, c, why{})
 	})
 	return outcome, err
 }
 
 // shut closes an open, locked case: its open attempt and its pair become void.
-func (ca *CA) shut(w Writer, c *Case) error {
+func (ca *CA) shut(w Writer, c *Case, y why) error {
 	now := ca.now()
 	a, err := w.OpenAttempt(c.ID)
 	if err != nil {
@@ -93,14 +93,14 @@ func (ca *CA) shut(w Writer, c *Case) error {
 		if err != nil {
 			return err
 		}
-		if err := ca.voidAttempt(w, c, a.Number, p, reasonCessation, now); err != nil {
+		if err := ca.voidAttempt(w, c, a.Number, p, reasonCessation, y, now); err != nil {
 			return err
 		}
 	}
 	if ended, err := w.EndCase(c.ID, CaseClosed, now); err != nil || !ended {
 		return raced(err)
 	}
-	return w.AddRecord(ca.record(authority.CaseClosed, Record{Case: c.ID, Lineage: c.Lineage}, struct{}{}))
+	return w.AddRecord(ca.record(authority.CaseClosed, Record{Case: c.ID, Lineage: c.Lineage}, y))
 }
 
 // movedSince tells whether the case's last attempt was opened, or its pair

@@ -1,6 +1,8 @@
 package ca_test
 
 import (
+	"bytes"
+	"encoding/json"
 	"errors"
 	"slices"
 	"testing"
@@ -383,5 +385,43 @@ func TestEnrolment(t *testing.T) {
 	_, err = o.Issue(t.Context(), authority.IssueRequest{Case: "c", Attempt: 1, Request: request, Evidence: signBy(t, o.decision("c", "fresh", 1, request), o.reviewer)})
 	if !errors.Is(err, authority.ErrEvidence) {
 		t.Errorf("a retired reviewer decided: %v", err)
+	}
+}
+
+// What an event rests on lies in its record: courts ask who wanted it.
+func TestRecordsKeepTheEvidence(t *testing.T) {
+	o := newOffice(t)
+	h := o.apply("lineage", 1)
+	o.clock.advance(300 * day)
+	o.ticket(certhall.Renew, "c", h.pair.SignSerial)
+	claim := o.claim("c", 1, nil, h)
+	_, err := o.Claim(t.Context(), claim)
+	must(t, err)
+	revoke := signBy(t, o.order("revoke", "lineage", "keyCompromise"), o.reviewer)
+	must(t, o.Revoke(t.Context(), revoke))
+	o.kinds() // sequenced
+	kept := map[authority.EventKind][]byte{}
+	must(t, o.store.Read(t.Context(), func(rd ca.Reader) error {
+		records, err := rd.Events(0, 1000)
+		for _, r := range records {
+			var data struct {
+				Evidence []byte `json:"evidence"`
+			}
+			if err := json.Unmarshal(r.Data, &data); err != nil {
+				return err
+			}
+			if kept[r.Kind] == nil {
+				kept[r.Kind] = data.Evidence
+			}
+		}
+		return err
+	}))
+	for kind, want := range map[authority.EventKind]proof.Signed{authority.AttemptVoided: claim, authority.PairRevoked: revoke} {
+		if !bytes.Equal(kept[kind], proof.Encode(want)) {
+			t.Errorf("%s does not keep its evidence", kind)
+		}
+	}
+	if kept[authority.PairAcknowledged] == nil {
+		t.Error("acknowledged does not keep its evidence")
 	}
 }

@@ -22,7 +22,7 @@ func (ca *CA) Enrol(ctx context.Context, p10 []byte, evidence proof.Signed) ([]b
 		return nil, err
 	}
 	if e.Retire != "" {
-		return nil, ca.retireStaff(ctx, e)
+		return nil, ca.retireStaff(ctx, e, evidence)
 	}
 	key, digest, err := gm.ParseRequest(p10)
 	if err != nil {
@@ -152,7 +152,7 @@ func (ca *CA) enrol(ctx context.Context, role, name string, key *ecdsa.PublicKey
 	})
 }
 
-func (ca *CA) retireStaff(ctx context.Context, e proof.Enrolment) error {
+func (ca *CA) retireStaff(ctx context.Context, e proof.Enrolment, evidence proof.Signed) error {
 	now := ca.now()
 	return ca.opt.Store.Write(ctx, func(w Writer) error {
 		if fresh, err := w.UseNonce(e.Nonce, now); err != nil {
@@ -181,7 +181,10 @@ func (ca *CA) retireStaff(ctx context.Context, e proof.Enrolment) error {
 		if retired, err := w.RetireStaff(m.Serial, now); err != nil || !retired {
 			return err
 		}
-		return w.AddRecord(ca.record(authority.StaffRetired, Record{}, map[string]string{"serial": e.Retire}))
+		return w.AddRecord(ca.record(authority.StaffRetired, Record{}, struct {
+			Serial string `json:"serial"`
+			why
+		}{e.Retire, by(evidence)}))
 	})
 }
 

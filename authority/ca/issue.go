@@ -152,7 +152,7 @@ func (ca *CA) intend(ctx context.Context, r authority.IssueRequest, req request,
 		return nil, err
 	}
 	intent := Intent{Pair: *p, NewLineage: g.old == nil, Escrow: escrow,
-		Record: ca.pairRecord(authority.PairIntended, p, authority.Intended)}
+		Record: ca.pairRecord(authority.PairIntended, p, authority.Intended, why{})}
 	err = ca.opt.Store.SaveIntent(ctx, intent, func(s Standing) error { return admit(s, g) })
 	switch {
 	case errors.Is(err, ErrLineageTaken):
@@ -252,7 +252,7 @@ func (ca *CA) complete(ctx context.Context, p *Pair) (*Pair, error) {
 	if p.Suspended {
 		return nil, authority.ErrSuspended
 	}
-	s := Signatures{ID: p.ID, At: ca.now(), Record: ca.pairRecord(authority.PairIssued, p, authority.Issued)}
+	s := Signatures{ID: p.ID, At: ca.now(), Record: ca.pairRecord(authority.PairIssued, p, authority.Issued, why{})}
 	if s.SignCert, err = sealTBS(k.Issuer, p.SignTBS); err != nil {
 		return nil, err
 	}
@@ -319,7 +319,7 @@ func (ca *CA) giveUp(ctx context.Context, p *Pair) error {
 		if err != nil || !moved {
 			return err
 		}
-		return w.AddRecord(ca.pairRecord(authority.PairRevoked, p, authority.Void))
+		return w.AddRecord(ca.pairRecord(authority.PairRevoked, p, authority.Void, why{Reason: "the intent could not be completed"}))
 	})
 	if err != nil {
 		return err

@@ -18,6 +18,7 @@ type order struct {
 	nonce   []byte          // spent by the order
 	expiry  time.Time
 	reason  int
+	why     why
 }
 
 // Revoke ends a whole lineage in one transaction ◆: superseded pairs in grace
@@ -49,7 +50,7 @@ func (ca *CA) weighOrder(ctx context.Context, s proof.Signed, service string) (o
 		if !validID(d.Lineage) {
 			return o, authority.ErrUnknownLineage
 		}
-		o = order{certhall.LineageID(d.Lineage), "", certhall.CaseID(d.Case), d.Nonce, d.Expiry, reasonOf(d)}
+		o = order{certhall.LineageID(d.Lineage), "", certhall.CaseID(d.Case), d.Nonce, d.Expiry, reasonOf(d), by(s)}
 	case proof.TagOf[proof.OldKey]():
 		m, err := proof.Decode[proof.OldKey](s.Message)
 		if err != nil {
@@ -65,7 +66,7 @@ func (ca *CA) weighOrder(ctx context.Context, s proof.Signed, service string) (o
 		if m.Authority != ca.opt.ID || m.Service != service || service != string(certhall.Revoke) {
 			return o, authority.ErrEvidence.Becausef("not a request to %s", service)
 		}
-		o = order{p.Lineage, p.ID, "", m.Nonce, m.Expiry, reasonCessation}
+		o = order{p.Lineage, p.ID, "", m.Nonce, m.Expiry, reasonCessation, by(s)}
 	default:
 		return o, authority.ErrEvidence.Becausef("tag %.40q", proof.Tag(s.Message))
 	}
@@ -131,7 +132,7 @@ func (ca *CA) revoke(ctx context.Context, o order) error {
 			if c.ID == o.except && !slices.ContainsFunc(pairs, func(p *Pair) bool { return p.Case == c.ID && living(p) }) {
 				continue
 			}
-			if err := ca.shut(w, c); err != nil {
+			if err := ca.shut(w, c, o.why); err != nil {
 				return err
 			}
 		}
@@ -172,7 +173,7 @@ func (ca *CA) revokePairs(w Writer, pairs []*Pair, o order, now time.Time) error
 		if err != nil || !moved {
 			return raced(err)
 		}
-		if err := w.AddRecord(ca.pairRecord(authority.PairRevoked, p, authority.Revoked)); err != nil {
+		if err := w.AddRecord(ca.pairRecord(authority.PairRevoked, p, authority.Revoked, o.why)); err != nil {
 			return err
 		}
 	}
@@ -203,7 +204,7 @@ func (ca *CA) Suspend(ctx context.Context, lineage certhall.LineageID, reason st
 		if used >= ca.opt.Policy.SuspendPerDay {
 			return authority.ErrLimited
 		}
-		return ca.setSuspended(w, lineage, true, authority.PairSuspended, reason)
+		return ca.setSuspended(w, lineage, true, authority.PairSuspended, why{Reason: reason})
 	})
 }
 
@@ -228,13 +229,13 @@ func (ca *CA) Resume(ctx context.Context, evidence proof.Signed) error {
 			}
 			return unlessDone(!slices.ContainsFunc(pairs, func(p *Pair) bool { return living(p) && p.Suspended }))
 		}
-		return ca.setSuspended(w, o.lineage, false, authority.PairResumed, "")
+		return ca.setSuspended(w, o.lineage, false, authority.PairResumed, o.why)
 	})
 }
 
 // setSuspended sets or lifts the flag on the lineage's living pairs. A record
 // is kept for every pair, so that the hall's projection follows.
-func (ca *CA) setSuspended(w Writer, l certhall.LineageID, on bool, kind authority.EventKind, reason string) error {
+func (ca *CA) setSuspended(w Writer, l certhall.LineageID, on bool, kind authority.EventKind, y why) error {
 	pairs, err := w.LineagePairs(l)
 	if err != nil {
 		return err
@@ -250,11 +251,7 @@ func (ca *CA) setSuspended(w Writer, l certhall.LineageID, on bool, kind authori
 			continue // of an intended pair the hall has not heard
 		}
 		p.Suspended = on
-		r := ca.record(kind, Record{Case: p.Case, Attempt: p.Attempt, Lineage: l, Pair: p.ID}, struct {
-			authority.PairInfo
-			Reason string `json:"reason,omitempty"`
-		}{p.PairInfo, reason})
-		if err := w.AddRecord(r); err != nil {
+		if err := w.AddRecord(ca.pairRecord(kind, p, p.State, y)); err != nil {
 			return err
 		}
 	}
