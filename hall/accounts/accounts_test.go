@@ -249,6 +249,24 @@ func TestSendsFromOneAddress(t *testing.T) {
 	})
 }
 
+// TestSendsFromOneNetwork: a host that speaks IPv6 has as many addresses as it
+// likes, and is one sender all the same.
+func TestSendsFromOneNetwork(t *testing.T) {
+	each(t, func(w world) {
+		for i := range accounts.AddressAnHour {
+			if err := w.send("s", fmt.Sprintf("138%08d", i), fmt.Sprintf("2001:db8::%x", i+1)); err != nil {
+				w.Fatal(err)
+			}
+		}
+		w.refused(w.send("s", "13900000000", "2001:db8::ffff:0:0:1"), accounts.ErrSendLimit)
+		for i, other := range []string{"2001:db8:0:1::1", "192.0.2.1", "::ffff:192.0.2.2"} {
+			if err := w.send("s", fmt.Sprintf("139%08d", i), other); err != nil {
+				w.Errorf("%s: %v", other, err)
+			}
+		}
+	})
+}
+
 func TestSendsAtOnce(t *testing.T) {
 	each(t, func(w world) {
 		var wg sync.WaitGroup

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net/netip"
 	"strconv"
 	"time"
 
@@ -17,6 +18,7 @@ import (
 // the same, but nothing is sent and nobody ever learns its code.
 func (d *Desk) SendCode(ctx context.Context, s Session, phone, address string, decoy bool) error {
 	now := d.Clock.Now()
+	address = network(address)
 	code, err := d.draw()
 	if err != nil {
 		return err
@@ -73,6 +75,20 @@ func (d *Desk) mayWeSend(w Writer, phone, address string, now time.Time) error {
 		return ErrSendLimit
 	}
 	return nil
+}
+
+// network is what counts as one address: of IPv6, whose hosts choose the lower
+// half as they like, the first 64 bits.
+func network(address string) string {
+	a, err := netip.ParseAddr(address)
+	if err != nil {
+		return address
+	}
+	a = a.Unmap().WithZone("")
+	if a.Is4() {
+		return a.String()
+	}
+	return netip.PrefixFrom(a, 64).Masked().String()
 }
 
 // draw makes six digits, each value as likely as any other.

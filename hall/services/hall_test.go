@@ -84,9 +84,11 @@ type world struct {
 	rest   []proof.ListedContainer
 }
 
-func newWorld(t *testing.T) *world {
+func newWorld(t *testing.T) *world { return newWorldOn(t, "sqlite::memory:") }
+
+func newWorldOn(t *testing.T, address string) *world {
 	t.Helper()
-	db, err := sqldb.Open(t.Context(), "sqlite::memory:")
+	db, err := sqldb.Open(t.Context(), address)
 	if err != nil {
 		t.Fatal(err)
 	}

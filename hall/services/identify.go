@@ -30,7 +30,7 @@ func (c *Counter) identify(ctx context.Context, k Case, l proof.Listing) (Event,
 	}
 	holds := func(x proof.ListedContainer) bool { return bytes.Equal(x.Sign, view.Certificate) }
 	if len(view.Certificate) == 0 || !slices.ContainsFunc(l.Containers, holds) {
-		return Event{}, ErrWrongKey.With("key", l.KeyLabel)
+		return Event{}, ErrWrongKey
 	}
 	e := Event{Kind: EvIdentified, KeySerial: l.KeySerial}
 	if k.Attempt == 0 && k.State == Open { // later the judgement of the first ticket holds ◆

@@ -12,6 +12,7 @@ import (
 	"github.com/certhall/certhall/hall/orders"
 	"github.com/certhall/certhall/hall/services"
 	"github.com/certhall/certhall/proof"
+	"github.com/certhall/certhall/store/storetest"
 )
 
 func TestOpeningIsChecked(t *testing.T) {
@@ -238,54 +239,58 @@ func TestRepliesThatFitNothing(t *testing.T) {
 
 // TestManyTabsAtOnce: the same replies from many tabs move the case once.
 func TestManyTabsAtOnce(t *testing.T) {
-	w := newWorld(t)
-	o := w.atPrepare()
-	reply := proof.Encode(w.prepared(o, 1))
-	var wg sync.WaitGroup
-	for range 12 {
-		wg.Go(func() {
-			if _, err := w.Next(t.Context(), o.Token, o.Case, services.Input{Reply: reply}); err != nil {
-				t.Error(err)
-			}
-		})
-	}
-	wg.Wait()
-	if effects := w.queue.take(); len(effects) != 1 {
-		t.Errorf("effects %+v", effects)
-	}
+	storetest.Each(t, func(t *testing.T, address string) {
+		w := newWorldOn(t, address)
+		o := w.atPrepare()
+		reply := proof.Encode(w.prepared(o, 1))
+		var wg sync.WaitGroup
+		for range 12 {
+			wg.Go(func() {
+				if _, err := w.Next(t.Context(), o.Token, o.Case, services.Input{Reply: reply}); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+		if effects := w.queue.take(); len(effects) != 1 {
+			t.Errorf("effects %+v", effects)
+		}
+	})
 }
 
 // TestManyOpenersAtOnce: one case comes of it, and one token opens it.
 func TestManyOpenersAtOnce(t *testing.T) {
-	w := newWorld(t)
-	var wg sync.WaitGroup
-	var mu sync.Mutex
-	var all []services.Opened
-	for range 8 {
-		opening := w.opening(w.old)
-		wg.Go(func() {
-			o, err := w.Open(t.Context(), opening)
-			if err != nil {
-				t.Error(err)
+	storetest.Each(t, func(t *testing.T, address string) {
+		w := newWorldOn(t, address)
+		var wg sync.WaitGroup
+		var mu sync.Mutex
+		var all []services.Opened
+		for range 8 {
+			opening := w.opening(w.old)
+			wg.Go(func() {
+				o, err := w.Open(t.Context(), opening)
+				if err != nil {
+					t.Error(err)
+				}
+				mu.Lock()
+				defer mu.Unlock()
+				all = append(all, o)
+			})
+		}
+		wg.Wait()
+		working := 0
+		for _, o := range all {
+			if o.Case != all[0].Case {
+				t.Fatalf("two cases: %s, %s", o.Case, all[0].Case)
 			}
-			mu.Lock()
-			defer mu.Unlock()
-			all = append(all, o)
-		})
-	}
-	wg.Wait()
-	working := 0
-	for _, o := range all {
-		if o.Case != all[0].Case {
-			t.Fatalf("two cases: %s, %s", o.Case, all[0].Case)
+			if _, err := w.Next(t.Context(), o.Token, o.Case, services.Input{}); err == nil {
+				working++
+			}
 		}
-		if _, err := w.Next(t.Context(), o.Token, o.Case, services.Input{}); err == nil {
-			working++
+		if working != 1 {
+			t.Errorf("%d tokens work", working)
 		}
-	}
-	if working != 1 {
-		t.Errorf("%d tokens work", working)
-	}
+	})
 }
 
 func TestCloseFreesOnSignedWordAlone(t *testing.T) {
