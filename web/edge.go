@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"path"
 	"slices"
 	"strings"
 	"time"
@@ -56,7 +57,7 @@ func (e edge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			slog.String("method", methodOf(r)), slog.Int("status", seen.status), slog.Duration("took", time.Since(began)), slog.String("from", at.address))
 	}()
 	handler, pattern := e.mux.Handler(r)
-	if pattern == "" {
+	if pattern == "" || path.Clean(r.URL.Path) != r.URL.Path { // the mux would send it elsewhere, repeating what was typed
 		e.lost(seen, r, handler)
 		return
 	}

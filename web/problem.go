@@ -89,7 +89,7 @@ func init() {
 
 // problem makes the answer of an error; its cause goes to the log alone.
 func (r routes) problem(ctx context.Context, err error) error {
-	if errors.Is(err, context.DeadlineExceeded) {
+	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) { // out of time, or the caller has gone
 		err = ErrTooSlow.Because(err)
 	}
 	e := certhall.AsError(err)

@@ -219,6 +219,9 @@ func TestRoutes(t *testing.T) {
 		with(post("too slow", "/api/openings", ""), func(s *scenario) {
 			s.counter.err, s.status, s.content, s.has = context.DeadlineExceeded, 503, problemType, []string{"too-slow"}
 		}),
+		with(post("gone before the answer", "/api/openings", ""), func(s *scenario) {
+			s.counter.err, s.status, s.content, s.has = context.Canceled, 503, problemType, []string{"too-slow"}
+		}),
 		with(post("our fault", "/api/openings", ""), func(s *scenario) {
 			s.counter.err, s.status, s.content, s.has = errors.New("disk"), 500, problemType, []string{`"code":"internal"`}
 		}),
@@ -239,6 +242,7 @@ func TestRoutes(t *testing.T) {
 		}),
 		with(post("case id too long", "/api/cases/"+strings.Repeat("c", 65)+"/next", `{}`), func(s *scenario) { s.status, s.content = 422, problemType }),
 		{name: "no such address", method: "GET", path: "/api/secret-typed-here", status: 404, content: problemType, has: []string{"address-unknown"}, hasNot: []string{"secret-typed-here"}},
+		{name: "an address with a detour", method: "POST", path: "/api//cases/secret-typed-here/close", status: 404, content: problemType, has: []string{"address-unknown"}, hasNot: []string{"secret-typed-here"}},
 		{name: "no such address in English", method: "GET", path: "/x", headers: map[string]string{"Accept-Language": "en"}, status: 404, content: problemType, has: []string{"nothing at this address"}},
 		{name: "no such method", method: "GET", path: "/api/openings", status: 405, content: problemType, has: []string{"method-wrong"}},
 		{name: "alive", method: "GET", path: "/healthz", status: 200, content: jsonType, has: []string{"ok"}},
