@@ -49,10 +49,11 @@ func Text(lang, key string, params map[string]string) string {
 	if !ok {
 		return key
 	}
+	pairs := make([]string, 0, 2*len(params))
 	for name, value := range params {
-		text = strings.ReplaceAll(text, "{"+name+"}", value)
+		pairs = append(pairs, "{"+name+"}", value)
 	}
-	return text
+	return strings.NewReplacer(pairs...).Replace(text) // once: what a value says in braces stays as it is
 }
 
 // Error is what people are told of an error: what happened, and what to do next.
