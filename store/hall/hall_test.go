@@ -463,5 +463,13 @@ func TestOutbox(t *testing.T) {
 		if got := must[[]notify.Message](t)(s.Messages(t.Context(), noon, 10)); len(got) != 0 {
 			t.Errorf("behind it: %+v", got)
 		}
+		next := m
+		next.Key, next.At = "k2", noon.Add(25*time.Hour)
+		if err := s.AddMessage(t.Context(), next); err != nil {
+			t.Fatal(err)
+		}
+		if got := must[[]notify.Message](t)(s.Messages(t.Context(), time.Time{}, 10)); !reflect.DeepEqual(got, []notify.Message{next}) {
+			t.Errorf("after a day: %+v", got)
+		}
 	})
 }

@@ -9,6 +9,9 @@ import (
 	"github.com/certhall/certhall/store/sqldb"
 )
 
+// outboxLife is how long messages are kept: they hold codes.
+const outboxLife = 24 * time.Hour
+
 // AddMessage implements notify.Store.
 func (s *Store) AddMessage(ctx context.Context, m notify.Message) error {
 	vars, err := json.Marshal(m.Vars)
@@ -16,6 +19,9 @@ func (s *Store) AddMessage(ctx context.Context, m notify.Message) error {
 		return err
 	}
 	return s.db.Write(ctx, func(tx *sqldb.Tx) error {
+		if _, err := tx.Exec(`DELETE FROM outbox WHERE at < $1`, ms(m.At.Add(-outboxLife))); err != nil {
+			return err
+		}
 		_, err := tx.Exec(`INSERT INTO outbox (key, phone, template, vars, at) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING`,
 			m.Key, m.Phone, m.Template, string(vars), ms(m.At))
 		return err
