@@ -201,7 +201,7 @@ func TestPick(t *testing.T) {
 // TestValuesAreNotReadAgain: a value that holds braces is told as it is.
 func TestValuesAreNotReadAgain(t *testing.T) {
 	for range 20 { // a map has no order
-		got := locale.Text(locale.English, "cli.pin", map[string]string{"key": "{tries}", "purpose": "{key}", "tries": "3"})
+		got := Text(English, "cli.pin", map[string]string{"key": "{tries}", "purpose": "{key}", "tries": "3"})
 		if !strings.Contains(got, "{tries}") || !strings.Contains(got, "{key}") || !strings.Contains(got, "3") {
 			t.Fatal(got)
 		}
