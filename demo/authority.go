@@ -50,7 +50,7 @@ func NewAuthority(ctx context.Context, o Options) (*Authority, error) {
 }
 
 func (o Options) plan() ceremony.Plan {
-	return ceremony.Plan{ID: o.ID, Name: o.Name, Clock: o.Clock, Random: o.Random}
+	return ceremony.Plan{ID: o.ID, Name: o.Name, Address: o.Base, Clock: o.Clock, Random: o.Random}
 }
 
 func (o Options) ca(id string, chain [][]byte, k *kmc.KMC) *ca.CA {

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"errors"
 	"net/http"
 	"os"
 	"os/exec"
@@ -8,6 +9,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/certhall/certhall/store/sqldb"
 )
 
 // ceremony is what two officers, a reviewer and whoever runs the server type
@@ -26,7 +29,7 @@ agent --pin-fd 3 enrol --key keys/b.softkey --certificate state/officer-2.cer 3<
 bin/certhall admin draft-enrolment --dir state --role reviewer --request r.p10 --out r.enrolment
 agent --pin-fd 3 sign-decision --key keys/a.softkey r.enrolment --out r.a 3<pin
 agent --pin-fd 3 sign-decision --key keys/b.softkey r.enrolment --out r.b 3<pin
-bin/certhall admin enrol --dir state --public https://hall.example --request r.p10 --evidence r.a --evidence r.b --out r.cer --passphrase-fd 3 3<daily
+bin/certhall admin enrol --dir state --request r.p10 --evidence r.a --evidence r.b --out r.cer --passphrase-fd 3 3<daily
 agent --pin-fd 3 enrol --key keys/r.softkey --certificate r.cer 3<pin
 bin/certhall fsck --dir state
 `
@@ -81,8 +84,8 @@ func TestCeremony(t *testing.T) {
 		{"no passphrase", `bin/certhall init --dir other --id acme --name ACME --public https://hall.example --officer a.p10 --officer b.p10 </dev/null`, "passphrase-missing"},
 		{"wrong passphrase", `bin/certhall serve --dir state --listen 127.0.0.1:0 --passphrase-fd 3 3<root`, "passphrase-wrong"},
 		{"plain HTTP to the world", `bin/certhall serve --dir state --listen 0.0.0.0:0 --passphrase-fd 3 3<daily`, "plain-http"},
-		{"an enrolment used twice", `bin/certhall admin enrol --dir state --public https://hall.example --request r.p10 --evidence r.a --evidence r.b --out again.cer --passphrase-fd 3 3<daily`, "nonce-wrong"},
-		{"one officer twice", `bin/certhall admin enrol --dir state --public https://hall.example --request r.p10 --evidence r.a --evidence r.a --out again.cer --passphrase-fd 3 3<daily`, "evidence-wrong"},
+		{"an enrolment used twice", `bin/certhall admin enrol --dir state --request r.p10 --evidence r.a --evidence r.b --out again.cer --passphrase-fd 3 3<daily`, "nonce-wrong"},
+		{"one officer twice", `bin/certhall admin enrol --dir state --request r.p10 --evidence r.a --evidence r.a --out again.cer --passphrase-fd 3 3<daily`, "evidence-wrong"},
 	} {
 		if out, code := shell(t, dir, c.script); code == 0 || !strings.Contains(out, c.want) {
 			t.Errorf("%s: exit code %d, without %s:\n%s", c.name, code, c.want, out)
@@ -92,6 +95,25 @@ func TestCeremony(t *testing.T) {
 		t.Error("a refused ceremony left an authority")
 	}
 	serveSealed(t, dir)
+
+	// Somebody changes the record behind the authority's back.
+	db, err := sqldb.Open(t.Context(), "sqlite:"+filepath.Join(dir, "state", "authority.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = db.Write(t.Context(), func(tx *sqldb.Tx) error {
+		_, err := tx.Exec("UPDATE staff SET role = 'officer' WHERE role = 'reviewer'")
+		if err == nil {
+			_, err = tx.Exec("UPDATE records SET kind = 'issued' WHERE seq = 2")
+		}
+		return err
+	})
+	if err := errors.Join(err, db.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if out, code := shell(t, dir, "bin/certhall fsck --dir state"); code != 1 || !strings.Contains(out, "BROKEN") {
+		t.Errorf("fsck of a record that was changed: exit code %d\n%s", code, out)
+	}
 }
 
 // serveSealed starts the founded authority without a passphrase: it runs, and

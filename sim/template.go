@@ -71,7 +71,7 @@ func newKit(room int, random io.Reader) (*kit, error) {
 		return nil, err
 	}
 	k := &kit{founded: a.Founded, reviewer: a.Reviewer}
-	if k.falseAuthority, err = ceremony.Found(ceremony.Plan{ID: authorityID, Name: "模拟认证", Clock: clock, Random: random}); err != nil {
+	if k.falseAuthority, err = ceremony.Found(ceremony.Plan{ID: authorityID, Name: "模拟认证", Address: "https://hall.example", Clock: clock, Random: random}); err != nil {
 		return nil, err
 	}
 	if k.notary, err = gm.CertificateKey(a.Founded.Notary.Certificate); err != nil {

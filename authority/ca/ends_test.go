@@ -286,7 +286,7 @@ func TestIntentOfAnotherIssuerIsGivenUp(t *testing.T) {
 	v, err := o.Pair(t.Context(), authority.PairQuery{Case: "c"})
 	must(t, err)
 	intended := v.Pair.SignSerial
-	other, err := ceremony.Found(ceremony.Plan{ID: "test", Name: "新签发", Clock: o.clock, Random: rand.Reader})
+	other, err := ceremony.Found(ceremony.Plan{ID: "test", Name: "新签发", Address: "https://hall.example", Clock: o.clock, Random: rand.Reader})
 	must(t, err)
 	keys := o.founded.Keys(rand.Reader)
 	keys.Issuer = other.Keys(rand.Reader).Issuer

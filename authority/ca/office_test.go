@@ -72,7 +72,7 @@ func newOfficeOn(t *testing.T, address string) *office {
 	store := newStore(t, address)
 	var err error
 	o := &office{t: t, clock: &clock{t: time.Date(2026, 3, 1, 2, 0, 0, 0, time.UTC)}, store: store}
-	o.founded, err = ceremony.Found(ceremony.Plan{ID: "test", Name: "测试机构", Clock: o.clock, Random: rand.Reader})
+	o.founded, err = ceremony.Found(ceremony.Plan{ID: "test", Name: "测试机构", Address: "https://hall.example", Clock: o.clock, Random: rand.Reader})
 	must(t, err)
 	o.CA = o.node(store)
 	for i := range o.officers {

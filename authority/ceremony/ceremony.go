@@ -9,6 +9,7 @@ import (
 	"encoding/asn1"
 	"fmt"
 	"io"
+	"net/url"
 	"time"
 
 	"github.com/certhall/certhall"
@@ -31,6 +32,7 @@ const (
 type Plan struct {
 	ID      string // of the authority: short, lower-case letters and digits
 	Name    string // as people know it; in the subjects
+	Address string // public address, such as https://hall.example; every certificate carries it
 	Clock   certhall.Clock
 	Random  io.Reader
 	KDFCost int // iterations that protect each key; 0 means the default
@@ -48,6 +50,18 @@ type Authority struct {
 	Escrow  *sm2.PrivateKey
 }
 
+// ErrAddress says that the public address is none that certificates could carry.
+var ErrAddress = certhall.NewError("public-address-malformed", certhall.Invalid)
+
+// checkAddress wants scheme and host alone, short enough for every extension.
+func checkAddress(address string) error {
+	u, err := url.Parse(address)
+	if err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Host == "" || address != u.Scheme+"://"+u.Host || len(address) > 100 {
+		return ErrAddress
+	}
+	return nil
+}
+
 // Party is a certificate with its key; the key is nil while it is away.
 type Party struct {
 	Certificate *smx509.Certificate
@@ -56,6 +70,9 @@ type Party struct {
 
 // Found makes all keys and certificates.
 func Found(p Plan) (*Authority, error) {
+	if err := checkAddress(p.Address); err != nil {
+		return nil, err
+	}
 	f := founder{Plan: p, now: p.Clock.Now().UTC().Truncate(time.Second)}
 	a := &Authority{ID: p.ID}
 	a.Root = f.make(nil, "根证书", rootYears, func(t *smx509.Certificate) { asCA(t, 1) })

@@ -16,7 +16,7 @@ type fixed time.Time
 
 func (f fixed) Now() time.Time { return time.Time(f) }
 
-var plan = Plan{ID: "test", Name: "测试机构", Clock: fixed(time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)), Random: rand.Reader, KDFCost: 10}
+var plan = Plan{ID: "test", Name: "测试机构", Address: "https://hall.example", Clock: fixed(time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)), Random: rand.Reader, KDFCost: 10}
 
 func TestFoundedCertificates(t *testing.T) {
 	a, err := Found(plan)

@@ -78,6 +78,7 @@ func (f *founder) tryMake(issuer *Party, role string, years int, fill func(*smx5
 		if t.NotBefore.Before(parent.NotBefore) {
 			t.NotBefore = parent.NotBefore
 		}
+		f.addresses(t, parent)
 	} else {
 		t.AuthorityKeyId = t.SubjectKeyId
 	}
@@ -87,6 +88,17 @@ func (f *founder) tryMake(issuer *Party, role string, years int, fill func(*smx5
 	}
 	c, err := gm.ParseCertificate(der)
 	return Party{c, key}, err
+}
+
+// addresses tells where the issuer's CRL and certificate are: a folder of the
+// public address each, by the issuer's name.
+func (f *founder) addresses(t, issuer *smx509.Certificate) {
+	name := "issuing"
+	if issuer.MaxPathLen > 0 {
+		name = "root"
+	}
+	t.CRLDistributionPoints = []string{f.Address + "/crl/" + name + ".crl"}
+	t.IssuingCertificateURL = []string{f.Address + "/ca/" + name + ".cer"}
 }
 
 func utf8(s string) asn1.RawValue { return asn1.RawValue{Tag: asn1.TagUTF8String, Bytes: []byte(s)} }

@@ -37,14 +37,15 @@ type Passphrases struct {
 
 // about is authority.json: what is public.
 type about struct {
-	ID   string `json:"id"`
-	Name string `json:"name"`
-	Demo bool   `json:"demo,omitempty"`
+	ID      string `json:"id"`
+	Name    string `json:"name"`
+	Address string `json:"address"`
+	Demo    bool   `json:"demo,omitempty"`
 }
 
 // Public is what can be read without a passphrase: enough to serve while sealed.
 type Public struct {
-	ID, Name                             string
+	ID, Name, Address                    string
 	Demo                                 bool
 	Root, Issuing, Notary, Origins, OCSP *smx509.Certificate
 	Escrow                               *ecdsa.PublicKey
@@ -81,7 +82,7 @@ func Write(dir string, a *Authority, p Plan, demo bool, pass Passphrases) error 
 		return err
 	}
 	w.file("escrow.pub", pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: spki}), 0o644)
-	text, err := json.MarshalIndent(about{a.ID, p.Name, demo}, "", "  ")
+	text, err := json.MarshalIndent(about{a.ID, p.Name, p.Address, demo}, "", "  ")
 	if err != nil {
 		return err
 	}
@@ -152,7 +153,7 @@ func ReadPublic(dir string) (Public, error) {
 	if err := json.Unmarshal(text, &a); err != nil {
 		return p, ErrFolder.Because(err)
 	}
-	p.ID, p.Name, p.Demo = a.ID, a.Name, a.Demo
+	p.ID, p.Name, p.Address, p.Demo = a.ID, a.Name, a.Address, a.Demo
 	for name, c := range map[string]**smx509.Certificate{"root": &p.Root, "issuing": &p.Issuing,
 		"notary": &p.Notary, "origins": &p.Origins, "ocsp": &p.OCSP} {
 		der, err := readPEM(filepath.Join(dir, name+".cer"), "CERTIFICATE")

@@ -47,7 +47,7 @@ func TestRounds(t *testing.T) {
 	}
 	store := storeauthority.New(db)
 	now := &clock{time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)}
-	founded, err := ceremony.Found(ceremony.Plan{ID: "test", Name: "测试", Clock: now, Random: rand.Reader})
+	founded, err := ceremony.Found(ceremony.Plan{ID: "test", Name: "测试", Address: "https://hall.example", Clock: now, Random: rand.Reader})
 	if err != nil {
 		t.Fatal(err)
 	}

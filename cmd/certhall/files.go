@@ -3,7 +3,6 @@ package main
 import (
 	"encoding/pem"
 	"os"
-	"path/filepath"
 
 	"github.com/certhall/certhall"
 	"github.com/certhall/certhall/gm"
@@ -24,7 +23,6 @@ const (
 	authorityDB     = "authority.db"
 	hallDB          = "hall.db"
 	hallSecret      = "hall.secret" // keys the digests of SMS codes; outside the database on purpose
-	demoMark        = "demo.json"
 )
 
 // readDER reads a file that holds DER or PEM.
@@ -64,10 +62,4 @@ func readRequest(path string) (der []byte, name string, err error) {
 
 func writeCertificate(path string, der []byte) error {
 	return os.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o644)
-}
-
-// isDemo tells whether a state folder is a demo's.
-func isDemo(dir string) bool {
-	_, err := os.Stat(filepath.Join(dir, demoMark))
-	return err == nil
 }

@@ -1,13 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
 	"net"
 	"path/filepath"
 	"runtime/debug"
-	"strings"
 	"time"
 
 	"github.com/emmansun/gmsm/smx509"
@@ -37,20 +37,21 @@ type house struct {
 	counter   *services.Counter
 }
 
-// openHouse opens both wings; hallAddress "" is the database in the state folder.
-func openHouse(env *environment, f stateFlags, hallAddress string, demo bool) (*house, error) {
+// openHouse opens both wings; hallAddress "" is the database in the state
+// folder, origin "" the public address the authority was founded with.
+func openHouse(env *environment, f stateFlags, hallAddress, origin string, demo bool) (*house, error) {
 	wing, err := f.openAuthority(env, demo)
 	if err != nil {
 		return nil, err
 	}
 	h := &house{env: env, authority: wing}
-	if err := h.openHall(f, hallAddress); err != nil {
+	if err := h.openHall(f, hallAddress, cmp.Or(origin, wing.published.Address)); err != nil {
 		return nil, errors.Join(err, h.close())
 	}
 	return h, nil
 }
 
-func (h *house) openHall(f stateFlags, address string) error {
+func (h *house) openHall(f stateFlags, address, origin string) error {
 	if address == "" {
 		address = "sqlite:" + filepath.Join(f.Dir, hallDB)
 	}
@@ -77,7 +78,7 @@ func (h *house) openHall(f stateFlags, address string) error {
 			Store: store.Accounts(), SMS: h.outbox, Clock: env.clock, Random: env.random, Secret: secret,
 		}),
 		Roots: []*smx509.Certificate{h.authority.published.Root}, Clock: env.clock, Random: env.random,
-		Origin: strings.TrimSuffix(f.Public, "/"), Log: env.log,
+		Origin: origin, Log: env.log,
 	})
 	return nil
 }

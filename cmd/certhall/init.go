@@ -5,13 +5,13 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"github.com/certhall/certhall"
 	"github.com/certhall/certhall/authority/audit"
 	"github.com/certhall/certhall/authority/ca"
 	"github.com/certhall/certhall/authority/ceremony"
 	"github.com/certhall/certhall/authority/kmc"
+	"github.com/certhall/certhall/demo"
 	authoritystore "github.com/certhall/certhall/store/authority"
 	"github.com/certhall/certhall/store/sqldb"
 )
@@ -36,7 +36,7 @@ var (
 )
 
 func (c *initCmd) Run(env *environment) error {
-	if isDemo(c.Dir) {
+	if demo.IsComplete(c.Dir) {
 		return errDemoFolder.With("dir", c.Dir)
 	}
 	if _, err := os.Stat(filepath.Join(c.Dir, authorityFolder)); err == nil {
@@ -89,7 +89,7 @@ type founder struct {
 
 // found makes the authority in dir and enrols its first officers.
 func (c *initCmd) found(env *environment, dir string, pass ceremony.Passphrases, founders []founder) error {
-	plan := ceremony.Plan{ID: c.ID, Name: c.Name, Clock: env.clock, Random: env.random}
+	plan := ceremony.Plan{ID: c.ID, Name: c.Name, Address: c.Public, Clock: env.clock, Random: env.random}
 	founded, err := ceremony.Found(plan)
 	if err != nil {
 		return err
@@ -115,7 +115,7 @@ func (c *initCmd) enrolFounders(env *environment, dir string, db *sqldb.DB, foun
 	store := authoritystore.New(db)
 	issuer := ca.New(ca.Options{
 		ID: c.ID, Store: store, KMC: kmc.New(founded.EscrowKey(), env.random), Policy: ca.DefaultPolicy(),
-		Chain: founded.Chain(), Profiles: ca.Profiles(), Addresses: ca.AddressesAt(strings.TrimSuffix(c.Public, "/")),
+		Chain: founded.Chain(), Profiles: ca.Profiles(), Addresses: ca.AddressesAt(c.Public),
 		Clock: env.clock, Random: env.random,
 	})
 	if err := issuer.Unseal(env.ctx, founded.Keys(env.random)); err != nil {

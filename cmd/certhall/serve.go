@@ -1,5 +1,7 @@
 package main
 
+import "github.com/certhall/certhall/demo"
+
 // serveCmd runs the server of a founded authority.
 type serveCmd struct {
 	stateFlags
@@ -9,7 +11,7 @@ type serveCmd struct {
 }
 
 func (c *serveCmd) Run(env *environment) error {
-	if isDemo(c.Dir) {
+	if demo.IsComplete(c.Dir) {
 		return errDemoFolder.With("dir", c.Dir)
 	}
 	l, err := c.open()
@@ -17,7 +19,7 @@ func (c *serveCmd) Run(env *environment) error {
 		return err
 	}
 	defer l.Close()
-	h, err := openHouse(env, c.stateFlags, c.HallDB, false)
+	h, err := openHouse(env, c.stateFlags, c.HallDB, "", false)
 	if err != nil {
 		return err
 	}

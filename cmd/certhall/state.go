@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"github.com/certhall/certhall/authority/audit"
 	"github.com/certhall/certhall/authority/ca"
@@ -16,11 +15,10 @@ import (
 	"github.com/certhall/certhall/store/sqldb"
 )
 
-// stateFlags name the state folder, the databases and the public address.
+// stateFlags name the state folder and the authority's database.
 type stateFlags struct {
 	Dir         string `default:"." help:"State folder (certhall init)."`
 	AuthorityDB string `name:"authority-db" help:"Database of the authority, sqlite:PATH or postgres://…; default in the state folder."`
-	Public      string `default:"http://127.0.0.1:8083" help:"Public address, such as https://hall.example; certificates carry it."`
 }
 
 // public reads what needs no passphrase.
@@ -74,7 +72,7 @@ func (f stateFlags) openAuthority(env *environment, demo bool) (*authorityWing, 
 		ca: ca.New(ca.Options{
 			ID: published.ID, Store: store, KMC: kmc.New(published.Escrow, env.random), Policy: ca.DefaultPolicy(),
 			Chain: [][]byte{published.Issuing.Raw}, Profiles: ca.Profiles(),
-			Addresses: ca.AddressesAt(strings.TrimSuffix(f.Public, "/")), Clock: env.clock, Random: env.random,
+			Addresses: ca.AddressesAt(published.Address), Clock: env.clock, Random: env.random,
 		}),
 	}, nil
 }
