@@ -104,6 +104,11 @@ func TestReadme(t *testing.T) {
 			}
 		}
 	}
+	for _, line := range []string{"bin/certhall serve --dir .demo", "bin/certhall init --dir .demo --id acme --name ACME --public https://hall.example --officer a.p10 --officer b.p10"} {
+		if code, out := h.does(line); code != 1 || !strings.Contains(out, "demo-folder") {
+			t.Errorf("%s: exit code %d\n%s", line, code, out)
+		}
+	}
 	if t.Failed() {
 		return
 	}
