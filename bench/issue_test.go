@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"path/filepath"
+	"runtime/debug"
 	"syscall"
 	"testing"
 	"time"
@@ -51,6 +52,7 @@ func BenchmarkIssue(b *testing.B) {
 
 func measure(b *testing.B, addressOurs, addressTheirs string, open func() (*sql.DB, error)) {
 	ctx := b.Context()
+	defer debug.SetGCPercent(debug.SetGCPercent(400)) // as cmd/certhall
 	us, err := newOffice(ctx, addressOurs)
 	if err != nil {
 		b.Fatal(certhall.CauseText(err))
