@@ -51,7 +51,7 @@ func (ca *CA) weigh(ctx context.Context, r authority.IssueRequest, req request, 
 }
 
 func (ca *CA) weighOldKey(r authority.IssueRequest, req request, at place, now time.Time) (grounds, error) {
-	c, a, old := at.c, at.a, at.old
+	c, a, old := at.Case, at.Attempt, at.Old
 	if err := caseIsOpen(c, a); err != nil {
 		return grounds{}, err
 	}
@@ -96,7 +96,7 @@ func (ca *CA) weighOldKey(r authority.IssueRequest, req request, at place, now t
 }
 
 func (ca *CA) weighDecision(ctx context.Context, r authority.IssueRequest, req request, at place, now time.Time) (grounds, error) {
-	c, a := at.c, at.a
+	c, a := at.Case, at.Attempt
 	d, reviewer, err := ca.verifyDecision(ctx, r.Evidence, now)
 	if err != nil {
 		return grounds{}, err

@@ -34,7 +34,7 @@ func (ca *CA) Issue(ctx context.Context, r authority.IssueRequest) (proof.Bundle
 		if err != nil {
 			return err
 		}
-		stored, err := ca.answered(ctx, at.pair, req)
+		stored, err := ca.answered(ctx, at.Pair, req)
 		if err != nil || stored != nil {
 			if stored != nil {
 				bundle = *stored
@@ -55,31 +55,16 @@ func (ca *CA) Issue(ctx context.Context, r authority.IssueRequest) (proof.Bundle
 	return bundle, err
 }
 
-// place is what stands at an attempt, read in one go; nil where there is none.
+// place is what stands at an attempt, and whether the escrow holds the old
+// pair's encryption key.
 type place struct {
-	c        *Case
-	a        *Attempt
-	pair     *Pair // of the attempt
-	old      *Pair // of the case
-	escrowed bool  // the old pair's encryption key
+	Standing
+	escrowed bool
 }
 
 func (ca *CA) look(ctx context.Context, c certhall.CaseID, n int) (at place, err error) {
 	err = ca.opt.Store.Read(ctx, func(rd Reader) (err error) {
-		at = place{}
-		if at.c, err = rd.Case(c); err != nil || at.c == nil {
-			return err
-		}
-		if at.a, err = rd.Attempt(c, n); err != nil {
-			return err
-		}
-		if at.pair, err = rd.PairOfAttempt(c, n); err != nil || at.pair != nil || at.c.OldPair == "" {
-			return err
-		}
-		if at.old, err = rd.Pair(at.c.OldPair); err != nil {
-			return err
-		}
-		at.escrowed, err = rd.Escrowed(at.c.OldPair)
+		at.Standing, at.escrowed, err = rd.Standing(c, n)
 		return err
 	})
 	return at, err

@@ -41,6 +41,9 @@ type Reader interface {
 	PairBySerial(certhall.Serial) (*Pair, error)
 	// PairOfAttempt finds the attempt's pair, void ones too, given-up intents not.
 	PairOfAttempt(c certhall.CaseID, n int) (*Pair, error)
+	// Standing reads what stands at an attempt in one go, and whether the
+	// escrow holds the old pair's encryption key.
+	Standing(c certhall.CaseID, n int) (s Standing, escrowed bool, err error)
 	// SuccessorOf finds the pair (not void) whose OldPair is this one.
 	SuccessorOf(certhall.PairID) (*Pair, error)
 	// LineagePairs are all pairs of a lineage, oldest first.

@@ -59,16 +59,21 @@ func paperValues(p *ca.Pair) []any {
 		p.Envelope, p.Nonce, p.SealedNonce}
 }
 
-const selectPairs = "SELECT " + intentColumns + ", " + laterColumns + ", " + paperColumns + `, sign, enc
-	FROM pairs JOIN papers ON papers.n = pairs.n LEFT JOIN certificates ON certificates.n = pairs.n WHERE `
+const (
+	pairColumns = intentColumns + ", " + laterColumns + ", " + paperColumns + ", sign, enc"
+	pairTables  = " FROM pairs JOIN papers ON papers.n = pairs.n LEFT JOIN certificates ON certificates.n = pairs.n WHERE "
+)
+
+func pairFields(p *ca.Pair) []any {
+	return append(append(append(intentFields(p), laterFields(p)...), paperFields(p)...), &p.SignCert, &p.EncCert)
+}
 
 func (r rows) pairs(where string, args ...any) (pairs []*ca.Pair, err error) {
-	found, err := r.Query(selectPairs+where, args...)
+	found, err := r.Query("SELECT "+pairColumns+pairTables+where, args...)
 	err = all(found, err, func(row *sql.Rows) error {
 		p := new(ca.Pair)
 		pairs = append(pairs, p)
-		fields := append(append(intentFields(p), laterFields(p)...), paperFields(p)...)
-		return row.Scan(append(fields, &p.SignCert, &p.EncCert)...)
+		return row.Scan(pairFields(p)...)
 	})
 	return pairs, err
 }
