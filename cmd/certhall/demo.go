@@ -42,7 +42,7 @@ func (c *demoCmd) Run(env *environment) error {
 	if err := demo.Make(env.ctx, c.Dir, base, env.random); err != nil {
 		return err
 	}
-	h, err := openHouse(env, stateFlags{Dir: c.Dir}, "", base, true)
+	h, err := openHouse(env, stateFlags{Dir: c.Dir}, hallFlags{SMS: "outbox", origin: base}, true)
 	if err != nil {
 		return err
 	}

@@ -37,24 +37,29 @@ type house struct {
 	counter   *services.Counter
 }
 
-// openHouse opens both wings; hallAddress "" is the database in the state
-// folder, origin "" the public address the authority was founded with.
-func openHouse(env *environment, f stateFlags, hallAddress, origin string, demo bool) (*house, error) {
+// hallFlags are what the hall needs beside its state folder.
+type hallFlags struct {
+	HallDB string `name:"hall-db" help:"Database of the hall, sqlite:PATH or postgres://…; default in the state folder."`
+	SMS    string `name:"sms" enum:"none,outbox" default:"none" help:"Provider of short messages: none, or outbox (for trials: codes are not sent, they lie in the hall's database)."`
+
+	origin string // "": the public address the authority was founded with
+}
+
+// openHouse opens both wings.
+func openHouse(env *environment, f stateFlags, o hallFlags, demo bool) (*house, error) {
 	wing, err := f.openAuthority(env, demo)
 	if err != nil {
 		return nil, err
 	}
 	h := &house{env: env, authority: wing}
-	if err := h.openHall(f, hallAddress, cmp.Or(origin, wing.published.Address)); err != nil {
+	if err := h.openHall(f, o); err != nil {
 		return nil, errors.Join(err, h.close())
 	}
 	return h, nil
 }
 
-func (h *house) openHall(f stateFlags, address, origin string) error {
-	if address == "" {
-		address = "sqlite:" + filepath.Join(f.Dir, hallDB)
-	}
+func (h *house) openHall(f stateFlags, o hallFlags) error {
+	address := cmp.Or(o.HallDB, "sqlite:"+filepath.Join(f.Dir, hallDB))
 	ctx, env := h.env.ctx, h.env
 	var err error
 	if h.db, err = sqldb.Open(ctx, address); err != nil {
@@ -72,13 +77,18 @@ func (h *house) openHall(f stateFlags, address, origin string) error {
 	}
 	store := hallstore.New(h.db, h.queue)
 	h.outbox = &notify.Outbox{Store: store, Clock: env.clock}
+	sms := notify.Provider(h.outbox)
+	if o.SMS != "outbox" {
+		sms = notify.None{}
+		env.log.Warn("there is no provider of short messages: codes cannot be sent (--sms)")
+	}
 	h.counter = services.New(services.Options{
 		Store: store, Authority: h.authority.ca, AuthorityID: h.authority.published.ID,
 		Accounts: accounts.New(accounts.Options{
-			Store: store.Accounts(), SMS: h.outbox, Clock: env.clock, Random: env.random, Secret: secret,
+			Store: store.Accounts(), SMS: sms, Clock: env.clock, Random: env.random, Secret: secret,
 		}),
 		Roots: []*smx509.Certificate{h.authority.published.Root}, Clock: env.clock, Random: env.random,
-		Origin: origin, Log: env.log,
+		Origin: cmp.Or(o.origin, h.authority.published.Address), Log: env.log,
 	})
 	return nil
 }
@@ -88,7 +98,7 @@ func (h *house) run(ctx context.Context, listen listenFlags, l net.Listener) err
 	if err := h.queue.Start(ctx, h.counter); err != nil {
 		return err
 	}
-	handler := web.New(web.Options{Counter: h.counter, Checks: h.checks(), Log: h.env.log, Random: h.env.random, Version: version()})
+	handler := web.New(web.Options{Counter: h.counter, Checks: h.checks(), Log: h.env.log, Random: h.env.random, Proxies: listen.Proxy, Version: version()})
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return listen.serveHTTP(ctx, l, handler) })
 	group.Go(func() error {

@@ -97,6 +97,9 @@ func (c *initCmd) found(env *environment, dir string, pass ceremony.Passphrases,
 	if err := ceremony.Write(filepath.Join(dir, authorityFolder), founded, plan, false, pass); err != nil {
 		return err
 	}
+	if _, err := secretOf(dir, env); err != nil {
+		return err
+	}
 	address := c.AuthorityDB
 	if address == "" {
 		address = "sqlite:" + filepath.Join(dir, authorityDB)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"net/netip"
 	"time"
 
 	"github.com/certhall/certhall"
@@ -20,6 +21,8 @@ type listenFlags struct {
 	Listen  string `default:"127.0.0.1:8083" help:"Address to listen on; plain HTTP on loopback only."`
 	TLSCert string `name:"tls-cert" help:"Certificate chain, PEM."`
 	TLSKey  string `name:"tls-key" help:"Key, PEM."`
+	// Without it everybody behind a proxy would count as one sender of codes.
+	Proxy []netip.Prefix `help:"Network of a reverse proxy, such as 127.0.0.1/32, whose X-Forwarded-For is believed."`
 }
 
 func (f listenFlags) tls() bool { return f.TLSCert != "" && f.TLSKey != "" }

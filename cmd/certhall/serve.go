@@ -7,7 +7,7 @@ type serveCmd struct {
 	stateFlags
 	listenFlags
 	passphraseFlags
-	HallDB string `name:"hall-db" help:"Database of the hall, sqlite:PATH or postgres://…; default in the state folder."`
+	hallFlags
 }
 
 func (c *serveCmd) Run(env *environment) error {
@@ -19,7 +19,7 @@ func (c *serveCmd) Run(env *environment) error {
 		return err
 	}
 	defer l.Close()
-	h, err := openHouse(env, c.stateFlags, c.HallDB, "", false)
+	h, err := openHouse(env, c.stateFlags, c.hallFlags, false)
 	if err != nil {
 		return err
 	}

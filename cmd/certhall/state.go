@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -89,16 +90,39 @@ func (w *authorityWing) unseal(ctx context.Context, pass []byte) error {
 
 func (w *authorityWing) close() error { return w.db.Close() }
 
-// secretOf reads the hall's secret, and makes it at the first start.
+// secretLength is how many bytes the hall's secret has.
+const secretLength = 32
+
+// secretOf reads the hall's secret; init makes it, the demo's first start too.
+// All nodes of a hall share it.
 func secretOf(dir string, env *environment) ([]byte, error) {
 	path := filepath.Join(dir, hallSecret)
 	secret, err := os.ReadFile(path)
-	if err == nil || !errors.Is(err, fs.ErrNotExist) {
-		return secret, err
+	if errors.Is(err, fs.ErrNotExist) {
+		if err = makeSecret(path, env.random); err == nil || errors.Is(err, fs.ErrExist) { // another start was first
+			secret, err = os.ReadFile(path)
+		}
 	}
-	secret = make([]byte, 32)
-	if _, err := env.random.Read(secret); err != nil {
-		return nil, err
+	if err == nil && len(secret) != secretLength {
+		err = errFile.With("file", path).Becausef("%d bytes instead of %d", len(secret), secretLength)
 	}
-	return secret, os.WriteFile(path, secret, 0o600)
+	return secret, err
+}
+
+// makeSecret puts a whole secret in place, or none.
+func makeSecret(path string, random io.Reader) error {
+	secret := make([]byte, secretLength)
+	if _, err := io.ReadFull(random, secret); err != nil {
+		return err
+	}
+	file, err := os.CreateTemp(filepath.Dir(path), "."+hallSecret+"-") // for the owner's eyes alone
+	if err != nil {
+		return err
+	}
+	defer os.Remove(file.Name())
+	_, err = file.Write(secret)
+	if err := errors.Join(err, file.Sync(), file.Close()); err != nil {
+		return err
+	}
+	return os.Link(file.Name(), path)
 }

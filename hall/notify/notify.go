@@ -3,7 +3,10 @@
 // keeps what would have been sent, for the demo and the tests to show.
 package notify
 
-import "context"
+import (
+	"context"
+	"errors"
+)
 
 // Templates of short messages.
 const (
@@ -15,4 +18,12 @@ type Provider interface {
 	// Send hands one message over. The same idempotency key sends once.
 	// The provider's own id of the message is for its support desk.
 	Send(ctx context.Context, phone, template string, vars map[string]string, idempotencyKey string) (providerID string, err error)
+}
+
+// None is the provider of a hall that has none: nothing is sent.
+type None struct{}
+
+// Send refuses.
+func (None) Send(context.Context, string, string, map[string]string, string) (string, error) {
+	return "", errors.New("notify: there is no provider of short messages")
 }
