@@ -100,7 +100,7 @@ func (c *Case) take(e Event, now time.Time) (changed, repeat bool, err error) {
 	case EvTrouble:
 		return c.trouble(e)
 	case EvCleared:
-		if len(c.Errands) == 0 && len(e.Retired) == 0 {
+		if len(c.Errands) == 0 { // what no errand asked for is not carried on
 			return false, false, ErrOutOfTurn
 		}
 		c.Errands, c.MakeRoom = nil, false

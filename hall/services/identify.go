@@ -17,7 +17,7 @@ const maxContainers = 64
 // identify reads what lies on the key: it must hold the pair that opened the
 // case; what may be retired is collected; the terms are agreed.
 func (c *Counter) identify(ctx context.Context, k Case, l proof.Listing) (Event, error) {
-	if l.Authority != c.AuthorityID || len(l.Containers) > maxContainers {
+	if l.Authority != c.AuthorityID || len(l.Containers) > maxContainers || !short(l.KeySerial) {
 		return Event{}, ErrReply
 	}
 	serial := k.Serial

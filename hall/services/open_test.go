@@ -2,6 +2,7 @@ package services_test
 
 import (
 	"errors"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -216,6 +217,7 @@ func TestRepliesThatFitNothing(t *testing.T) {
 		"signed, of another kind":   {proof.Encode(w.old.sign(proof.Ticket{Authority: authorityID, Expiry: start})), services.ErrReply},
 		"another case":              {proof.Encode(proof.Installed{Authority: authorityID, Case: "other", Attempt: 1}), services.ErrReply},
 		"another authority":         {proof.Encode(proof.Installed{Authority: "a2", Case: string(o.Case), Attempt: 1}), services.ErrReply},
+		"words too long":            {proof.Encode(proof.Trouble{Authority: authorityID, Case: string(o.Case), Attempt: 1, Reason: strings.Repeat("x", 65)}), services.ErrReply},
 		"truncated":                 {proof.Encode(proof.Installed{Authority: authorityID, Case: string(o.Case), Attempt: 1})[:40], services.ErrReply},
 		"huge":                      {make([]byte, proof.MaxMessage+1), services.ErrReply},
 	} {
@@ -238,6 +240,18 @@ func TestRepliesThatFitNothing(t *testing.T) {
 }
 
 // TestManyTabsAtOnce: the same replies from many tabs move the case once.
+// TestReportsNobodyAskedFor: a carrier cannot fill the queue with reports.
+func TestReportsNobodyAskedFor(t *testing.T) {
+	w := newWorld(t)
+	o := w.atInstall()
+	w.queue.take()
+	before := w.stored(o.Case).Version
+	w.reply(o, proof.RetireReport{Authority: authorityID, Retired: []proof.Signed{w.old.sign(proof.Retired{Authority: authorityID, Case: "other", Attempt: 1})}})
+	if left := w.queue.take(); len(left) > 0 || w.stored(o.Case).Version != before {
+		t.Errorf("carried on: %+v", left)
+	}
+}
+
 func TestManyTabsAtOnce(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, address string) {
 		w := newWorldOn(t, address)

@@ -51,7 +51,7 @@ func (c *Counter) readReply(ctx context.Context, k Case, der []byte) (e Event, h
 		return e, nil, err
 	case proof.TagOf[proof.Prepared]():
 		p, err := proof.Decode[proof.Prepared](der)
-		if err != nil || !c.mine(k, p.Authority, p.Case) {
+		if err != nil || !c.mine(k, p.Authority, p.Case) || !short(p.KeySerial) {
 			return e, nil, orStray(err)
 		}
 		return Event{Kind: EvPrepared, Attempt: p.Attempt, KeySerial: p.KeySerial, Request: p.Request, Message: proof.Encode(p.Evidence)}, nil, nil
@@ -63,7 +63,7 @@ func (c *Counter) readReply(ctx context.Context, k Case, der []byte) (e Event, h
 		return Event{Kind: EvInstalled, Attempt: i.Attempt, Untestable: i.Untestable}, nil, nil
 	case proof.TagOf[proof.Trouble]():
 		t, err := proof.Decode[proof.Trouble](der)
-		if err != nil || t.Authority != c.AuthorityID {
+		if err != nil || t.Authority != c.AuthorityID || !short(t.Reason) {
 			return e, nil, orStray(err)
 		}
 		if k.MakeRoom && len(k.Errands) > 0 {
@@ -95,7 +95,7 @@ func (c *Counter) readSigned(k Case, der []byte) (Event, error) {
 		return Event{Kind: EvSigned, Attempt: a.Attempt, Untestable: a.Untestable, Message: der}, nil
 	case proof.TagOf[proof.Claim]():
 		m, err := proof.Decode[proof.Claim](s.Message)
-		if err != nil || !c.mine(k, m.Authority, m.Case) {
+		if err != nil || !c.mine(k, m.Authority, m.Case) || !short(m.Reason) {
 			return Event{}, orStray(err)
 		}
 		return Event{Kind: EvClaimed, Attempt: m.Attempt, Reason: m.Reason, Message: der}, nil
@@ -127,6 +127,9 @@ func (c *Counter) readReport(k Case, der []byte) (Event, *certhall.Error, error)
 func (c *Counter) mine(k Case, authorityID, id string) bool {
 	return authorityID == c.AuthorityID && id == string(k.ID)
 }
+
+// short tells whether a reply's word for something can be kept in the journal.
+func short(s string) bool { return len(s) <= 64 }
 
 // orStray is err, or ErrReply for a well-formed reply about something else.
 func orStray(err error) error {
