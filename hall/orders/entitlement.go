@@ -4,6 +4,7 @@
 package orders
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -29,6 +30,10 @@ type Entitlement struct {
 	State  State
 	MadeAt time.Time
 }
+
+// ErrAtOdds says that an entitlement is gone or has ended another way: its row
+// was tampered with. fsck tells which.
+var ErrAtOdds = errors.New("orders: an entitlement is at odds with its case")
 
 // Writer is the part of the hall's transaction that entitlements need.
 type Writer interface {
@@ -62,7 +67,7 @@ func move(w Writer, id certhall.EntitlementID, to State, now time.Time) error {
 		return err
 	}
 	if e == nil || e.State != to {
-		return fmt.Errorf("orders: entitlement %s cannot become %s: %+v", id, to, e)
+		return fmt.Errorf("%w: %s cannot become %s: %+v", ErrAtOdds, id, to, e)
 	}
 	return nil
 }

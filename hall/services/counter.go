@@ -130,11 +130,16 @@ func (c *Counter) record(w Writer, was, is Case, e Event, effects []Effect, now 
 			return err
 		}
 	}
+	var err error
 	switch {
 	case is.Spent() && !was.Spent():
-		return orders.Spend(w, is.Entitlement, now)
+		err = orders.Spend(w, is.Entitlement, now)
 	case is.Freed() && !was.Freed():
-		return orders.Free(w, is.Entitlement, now)
+		err = orders.Free(w, is.Entitlement, now)
 	}
-	return nil
+	if errors.Is(err, orders.ErrAtOdds) { // what the authority has done stands; one bad row must not hold up every case
+		c.Log.Error("an entitlement is at odds with its case", "case", is.ID, "cause", err)
+		return nil
+	}
+	return err
 }

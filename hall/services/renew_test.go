@@ -390,3 +390,20 @@ func TestWorkIsIdempotent(t *testing.T) {
 		t.Errorf("effects %+v", all)
 	}
 }
+
+// TestABadEntitlementHoldsNobodyUp: events are followed one after the other,
+// and one row that was tampered with must not stop them all.
+func TestABadEntitlementHoldsNobodyUp(t *testing.T) {
+	w := newWorld(t)
+	o := w.atAcknowledge()
+	id := w.stored(o.Case).Entitlement
+	w.must(w.store.Write(t.Context(), func(wr services.Writer) error {
+		_, err := wr.MoveEntitlement(id, orders.Open, orders.Freed, start)
+		return err
+	}))
+	w.next(o, services.Input{Reply: proof.Encode(w.acknowledgement(o, 1))})
+	w.must(w.work())
+	if k := w.stored(o.Case); k.State != services.Done || w.entitlement(o.Case) != orders.Freed {
+		t.Errorf("%s, entitlement %s", k.State, w.entitlement(o.Case))
+	}
+}
