@@ -113,7 +113,16 @@ func tuples(rows, columns int) string {
 var tupleTexts sync.Map
 
 // list is "($1, $2, $3)".
-func list(n int) string { return tuples(1, n) }
+func list(n int) string { return listFrom(0, n) }
+
+// listFrom is list with the placeholders behind the first so many.
+func listFrom(before, n int) string {
+	names := make([]string, n)
+	for i := range names {
+		names[i] = "$" + strconv.Itoa(before+i+1)
+	}
+	return "(" + strings.Join(names, ", ") + ")"
+}
 
 // insert writes rows with one statement. What stands behind the rows (ON
 // CONFLICT, RETURNING) comes as tail.

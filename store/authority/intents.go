@@ -55,13 +55,13 @@ func together[T any](batch []T, save func([]T) error, failed func(T, error)) {
 // addIntents locks, judges and inserts. What admit refuses is left out and
 // does not fail the others.
 func addIntents(tx *sqldb.Tx, batch []*intent) error {
-	standing, err := standings(tx, batch)
+	found, err := lockAndLoad(tx, batch)
 	if err != nil {
 		return err
 	}
 	var admitted []*intent
 	for _, i := range batch {
-		if i.err = i.admit(standing(i)); i.err == nil {
+		if i.err = i.admit(found.standing(i)); i.err == nil {
 			admitted = append(admitted, i)
 		}
 	}
@@ -69,103 +69,6 @@ func addIntents(tx *sqldb.Tx, batch []*intent) error {
 		return nil
 	}
 	return insertIntents(tx, admitted)
-}
-
-// standings locks all cases, then all lineages, in order of id ◆, and loads
-// what stands.
-func standings(tx *sqldb.Tx, batch []*intent) (func(*intent) ca.Standing, error) {
-	var caseIDs []certhall.CaseID
-	var lineageIDs []certhall.LineageID
-	var oldIDs []certhall.PairID
-	var fresh []any
-	for _, i := range batch {
-		caseIDs = append(caseIDs, i.Pair.Case)
-		lineageIDs = append(lineageIDs, i.Pair.Lineage)
-		oldIDs = append(oldIDs, i.Pair.OldPair)
-	}
-	caseIDs, lineageIDs, oldIDs = unique(caseIDs), unique(lineageIDs), unique(oldIDs)
-	cases := map[certhall.CaseID]*ca.Case{}
-	found, err := tx.Query("SELECT "+caseColumns+" FROM cases WHERE id IN "+list(len(caseIDs))+" ORDER BY id"+tx.ForUpdate(), anys(caseIDs)...)
-	err = all(found, err, func(row *sql.Rows) error {
-		c := new(ca.Case)
-		err := row.Scan(caseFields(c)...)
-		cases[c.ID] = c
-		return err
-	})
-	if err != nil {
-		return nil, err
-	}
-	for _, l := range lineageIDs {
-		for _, i := range batch {
-			if i.NewLineage && i.Pair.Lineage == l {
-				fresh = append(fresh, l, milliseconds(i.Pair.IntendedAt))
-				break
-			}
-		}
-	}
-	if len(fresh) > 0 {
-		if err := addLineages(tx, fresh); err != nil {
-			return nil, err
-		}
-	}
-	if err := lock(tx, "lineages", lineageIDs); err != nil {
-		return nil, err
-	}
-
-	lived := map[certhall.LineageID]bool{}
-	if len(fresh) > 0 {
-		found, err = tx.Query("SELECT DISTINCT lineage FROM pairs WHERE state <> 'void' AND lineage IN "+list(len(lineageIDs)), anys(lineageIDs)...)
-		err = all(found, err, func(row *sql.Rows) error {
-			var l certhall.LineageID
-			err := row.Scan(&l)
-			lived[l] = true
-			return err
-		})
-		if err != nil {
-			return nil, err
-		}
-	}
-	attempts := map[certhall.CaseID]map[int]*ca.Attempt{}
-	found, err = tx.Query("SELECT "+attemptColumns+" FROM attempts WHERE case_id IN "+list(len(caseIDs)), anys(caseIDs)...)
-	err = all(found, err, func(row *sql.Rows) error {
-		a := new(ca.Attempt)
-		err := row.Scan(attemptFields(a)...)
-		if attempts[a.Case] == nil {
-			attempts[a.Case] = map[int]*ca.Attempt{}
-		}
-		attempts[a.Case][a.Number] = a
-		return err
-	})
-	if err != nil {
-		return nil, err
-	}
-	olds, here := map[certhall.PairID]*ca.Pair{}, map[certhall.CaseID]map[int]*ca.Pair{}
-	load := func(where string, args []any, keep func(*ca.Pair)) error {
-		if len(args) == 0 {
-			return nil
-		}
-		found, err := tx.Query("SELECT "+intentColumns+", "+laterColumns+" FROM pairs WHERE "+where, args...)
-		return all(found, err, func(row *sql.Rows) error {
-			p := new(ca.Pair)
-			err := row.Scan(append(intentFields(p), laterFields(p)...)...)
-			keep(p)
-			return err
-		})
-	}
-	if err := load("id IN "+list(len(oldIDs)), anys(oldIDs), func(p *ca.Pair) { olds[p.ID] = p }); err != nil {
-		return nil, err
-	}
-	err = load("NOT given_up AND case_id IN "+list(len(caseIDs)), anys(caseIDs), func(p *ca.Pair) {
-		if here[p.Case] == nil {
-			here[p.Case] = map[int]*ca.Pair{}
-		}
-		here[p.Case][p.Attempt] = p
-	})
-	return func(i *intent) ca.Standing {
-		c, n := i.Pair.Case, i.Pair.Attempt
-		return ca.Standing{Case: cases[c], Attempt: attempts[c][n], Pair: here[c][n], Old: olds[i.Pair.OldPair],
-			Lived: i.NewLineage && lived[i.Pair.Lineage]}
-	}, err
 }
 
 // insertIntents writes the rows of all, one statement a table.
