@@ -22,7 +22,7 @@ import (
 
 // round is how many pairs are made in one go, by us and by the ceiling in
 // turns, so that both meet the same moods of the machine.
-const round = 40 * clients
+const round = 16 * clients
 
 // BenchmarkIssue measures pairs a second: ours, the ceiling's, and the ratio.
 func BenchmarkIssue(b *testing.B) {
