@@ -158,6 +158,14 @@ func (s guardedStore) Read(ctx context.Context, f func(ca.Reader) error) error {
 	return s.w.boundary(Transaction, "authority.Read", false, func() error { return s.Store.Read(ctx, f) })
 }
 
+func (s guardedStore) Standing(ctx context.Context, c certhall.CaseID, n int) (at ca.Standing, escrowed bool, err error) {
+	err = s.w.boundary(Transaction, "authority.Read", false, func() (err error) {
+		at, escrowed, err = s.Store.Standing(ctx, c, n)
+		return err
+	})
+	return at, escrowed, err
+}
+
 func (s guardedStore) Write(ctx context.Context, f func(ca.Writer) error) error {
 	return s.w.boundary(Transaction, "authority.Write", true, func() error {
 		s.w.authorityChanged = true

@@ -30,8 +30,9 @@ func (ca *CA) Issue(ctx context.Context, r authority.IssueRequest) (proof.Bundle
 	req := request{key, keyDigest, digest}
 	var bundle proof.Bundle
 	err = again(func() error {
-		at, err := ca.look(ctx, r.Case, r.Attempt)
-		if err != nil {
+		var at place
+		var err error
+		if at.Standing, at.escrowed, err = ca.opt.Store.Standing(ctx, r.Case, r.Attempt); err != nil {
 			return err
 		}
 		stored, err := ca.answered(ctx, at.Pair, req)
@@ -60,14 +61,6 @@ func (ca *CA) Issue(ctx context.Context, r authority.IssueRequest) (proof.Bundle
 type place struct {
 	Standing
 	escrowed bool
-}
-
-func (ca *CA) look(ctx context.Context, c certhall.CaseID, n int) (at place, err error) {
-	err = ca.opt.Store.Read(ctx, func(rd Reader) (err error) {
-		at.Standing, at.escrowed, err = rd.Standing(c, n)
-		return err
-	})
-	return at, err
 }
 
 // answered gives the stored answer for the same attempt and the same key,

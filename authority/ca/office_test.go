@@ -136,6 +136,11 @@ func (s *slowStore) Read(ctx context.Context, f func(ca.Reader) error) error {
 	return s.Store.Read(ctx, f)
 }
 
+func (s *slowStore) Standing(ctx context.Context, c certhall.CaseID, n int) (ca.Standing, bool, error) {
+	s.before("Read")
+	return s.Store.Standing(ctx, c, n)
+}
+
 func (s *slowStore) Write(ctx context.Context, f func(ca.Writer) error) error {
 	s.before("Write")
 	return s.Store.Write(ctx, f)

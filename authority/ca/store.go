@@ -18,6 +18,10 @@ import (
 // A member function of Write touches only the store and may be run again.
 type Store interface {
 	Read(ctx context.Context, f func(Reader) error) error
+	// Standing reads what stands at an attempt, and whether the escrow holds
+	// the old pair's encryption key: one consistent state, like Read, but calls
+	// that wait at the same time are served together.
+	Standing(ctx context.Context, c certhall.CaseID, n int) (s Standing, escrowed bool, err error)
 	// Write runs f in one transaction; success means committed and durable.
 	Write(ctx context.Context, f func(Writer) error) error
 	// SaveIntent stores one intent (SaveIntents gathers those that wait at the
@@ -41,9 +45,6 @@ type Reader interface {
 	PairBySerial(certhall.Serial) (*Pair, error)
 	// PairOfAttempt finds the attempt's pair, void ones too, given-up intents not.
 	PairOfAttempt(c certhall.CaseID, n int) (*Pair, error)
-	// Standing reads what stands at an attempt in one go, and whether the
-	// escrow holds the old pair's encryption key.
-	Standing(c certhall.CaseID, n int) (s Standing, escrowed bool, err error)
 	// SuccessorOf finds the pair (not void) whose OldPair is this one.
 	SuccessorOf(certhall.PairID) (*Pair, error)
 	// LineagePairs are all pairs of a lineage, oldest first.

@@ -1,6 +1,7 @@
 package authority
 
 import (
+	"context"
 	"database/sql"
 
 	"github.com/certhall/certhall"
@@ -8,35 +9,60 @@ import (
 	"github.com/certhall/certhall/store/sqldb"
 )
 
-// Standing implements ca.Reader with two statements: every issue asks for it.
-func (r rows) Standing(id certhall.CaseID, n int) (s ca.Standing, escrowed bool, err error) {
-	c, a := new(ca.Case), new(ca.Attempt)
-	found, err := one(r.QueryRow(`SELECT cases.id, service, state, lineage, old_pair, cases.opened_at, ended_at,
-		coalesce(case_id, ''), coalesce(number, 0), coalesce(standing, ''), coalesce(attempts.opened_at, 0), nonce, coalesce(expiry, 0), ticket
-		FROM cases LEFT JOIN attempts ON case_id = cases.id AND number = $1 WHERE cases.id = $2`, n, id),
-		append(caseFields(c), attemptFields(a)...)...)
-	if !found {
-		return s, false, err
+// look is one caller's question for what stands at an attempt.
+type look struct {
+	attemptKey
+	standing ca.Standing
+	escrowed bool
+	err      error
+}
+
+// Standing implements ca.Store: every issue asks for it, so questions that wait
+// at the same time are answered with the same few statements.
+func (s *Store) Standing(ctx context.Context, c certhall.CaseID, n int) (ca.Standing, bool, error) {
+	item := &look{attemptKey: attemptKey{c, n}}
+	if err := s.looks.Do(ctx, item); err != nil {
+		return ca.Standing{}, false, err
 	}
-	s.Case = c
-	if a.Number != 0 {
-		s.Attempt = a
-	}
-	pairs, err := r.Query("SELECT EXISTS (SELECT 1 FROM escrow WHERE escrow.n = pairs.n), "+pairColumns+pairTables+
-		"(case_id = $1 AND attempt = $2 AND NOT given_up OR id = $3)", id, n, c.OldPair)
-	err = all(pairs, err, func(row *sql.Rows) error {
-		p, held := new(ca.Pair), false
-		if err := row.Scan(append([]any{&held}, pairFields(p)...)...); err != nil {
+	return item.standing, item.escrowed, item.err
+}
+
+func (s *Store) answerLooks(batch []*look) {
+	err := s.db.Read(context.Background(), func(tx *sqldb.Tx) error {
+		l := newLoaded()
+		var cases []certhall.CaseID
+		var olds []certhall.PairID
+		for _, k := range batch {
+			cases = append(cases, k.c)
+		}
+		cases = unique(cases)
+		if len(cases) == 0 {
+			return nil
+		}
+		if err := l.loadCases(tx, cases, ""); err != nil {
 			return err
 		}
-		if p.ID == c.OldPair {
-			s.Old, escrowed = p, held
-		} else {
-			s.Pair = p
+		for _, c := range l.cases {
+			olds = append(olds, c.OldPair)
+		}
+		if err := l.loadAttempts(tx, cases); err != nil {
+			return err
+		}
+		if err := l.loadWhole(tx, unique(olds), cases); err != nil {
+			return err
+		}
+		for _, k := range batch {
+			k.standing = ca.Standing{Case: l.cases[k.c], Attempt: l.attempts[k.attemptKey], Pair: l.here[k.attemptKey]}
+			if k.standing.Case != nil {
+				k.standing.Old = l.pairs[k.standing.Case.OldPair]
+				k.escrowed = l.escrowed[k.standing.Case.OldPair]
+			}
 		}
 		return nil
 	})
-	return s, escrowed, err
+	for _, k := range batch {
+		k.err = err
+	}
 }
 
 // attemptKey names an attempt.
@@ -52,6 +78,12 @@ type loaded struct {
 	pairs    map[certhall.PairID]*ca.Pair // the old ones
 	here     map[attemptKey]*ca.Pair
 	lived    map[certhall.LineageID]bool
+	escrowed map[certhall.PairID]bool
+}
+
+func newLoaded() *loaded {
+	return &loaded{map[certhall.CaseID]*ca.Case{}, map[attemptKey]*ca.Attempt{}, map[certhall.PairID]*ca.Pair{},
+		map[attemptKey]*ca.Pair{}, map[certhall.LineageID]bool{}, map[certhall.PairID]bool{}}
 }
 
 func (l *loaded) standing(i *intent) ca.Standing {
@@ -62,8 +94,7 @@ func (l *loaded) standing(i *intent) ca.Standing {
 // lockAndLoad locks all cases, then all lineages, in order of id ◆, and loads
 // what stands once they are locked. New lineages get their row first.
 func lockAndLoad(tx *sqldb.Tx, batch []*intent) (*loaded, error) {
-	l := &loaded{map[certhall.CaseID]*ca.Case{}, map[attemptKey]*ca.Attempt{}, map[certhall.PairID]*ca.Pair{},
-		map[attemptKey]*ca.Pair{}, map[certhall.LineageID]bool{}}
+	l := newLoaded()
 	var cases []certhall.CaseID
 	var lineages, fresh []certhall.LineageID
 	var olds []certhall.PairID
@@ -74,7 +105,7 @@ func lockAndLoad(tx *sqldb.Tx, batch []*intent) (*loaded, error) {
 		}
 	}
 	cases, lineages, fresh, olds = unique(cases), unique(lineages), unique(fresh), unique(olds)
-	if err := l.lockCases(tx, cases); err != nil {
+	if err := l.loadCases(tx, cases, tx.ForUpdate()); err != nil {
 		return nil, err
 	}
 	if len(fresh) > 0 {
@@ -98,8 +129,8 @@ func lockAndLoad(tx *sqldb.Tx, batch []*intent) (*loaded, error) {
 	return l, l.loadPairs(tx, olds, cases)
 }
 
-func (l *loaded) lockCases(tx *sqldb.Tx, ids []certhall.CaseID) error {
-	found, err := tx.Query("SELECT "+caseColumns+" FROM cases WHERE id IN "+list(len(ids))+" ORDER BY id"+tx.ForUpdate(), anys(ids)...)
+func (l *loaded) loadCases(tx *sqldb.Tx, ids []certhall.CaseID, lock string) error {
+	found, err := tx.Query("SELECT "+caseColumns+" FROM cases WHERE id IN "+list(len(ids))+" ORDER BY id"+lock, anys(ids)...)
 	return all(found, err, func(row *sql.Rows) error {
 		c := new(ca.Case)
 		err := row.Scan(caseFields(c)...)
@@ -132,21 +163,43 @@ func (l *loaded) loadAttempts(tx *sqldb.Tx, cases []certhall.CaseID) error {
 	})
 }
 
-// loadPairs loads the old pairs and those of the cases themselves, without
-// what papers and certificates hold.
-func (l *loaded) loadPairs(tx *sqldb.Tx, olds []certhall.PairID, cases []certhall.CaseID) error {
-	where, args := "NOT given_up AND case_id IN "+listFrom(len(olds), len(cases)), append(anys(olds), anys(cases)...)
+// whose finds the old pairs and those of the cases themselves.
+func whose(olds []certhall.PairID, cases []certhall.CaseID) (where string, args []any) {
+	where = "NOT given_up AND case_id IN " + listFrom(len(olds), len(cases))
 	if len(olds) > 0 {
-		where = "id IN " + list(len(olds)) + " OR " + where
+		where = "(id IN " + list(len(olds)) + " OR " + where + ")"
 	}
+	return where, append(anys(olds), anys(cases)...)
+}
+
+func (l *loaded) keep(p *ca.Pair) {
+	l.pairs[p.ID] = p
+	if !p.GivenUp {
+		l.here[attemptKey{p.Case, p.Attempt}] = p
+	}
+}
+
+// loadPairs loads pairs without what papers and certificates hold.
+func (l *loaded) loadPairs(tx *sqldb.Tx, olds []certhall.PairID, cases []certhall.CaseID) error {
+	where, args := whose(olds, cases)
 	found, err := tx.Query("SELECT "+intentColumns+", "+laterColumns+" FROM pairs WHERE "+where, args...)
 	return all(found, err, func(row *sql.Rows) error {
 		p := new(ca.Pair)
 		err := row.Scan(append(intentFields(p), laterFields(p)...)...)
-		l.pairs[p.ID] = p
-		if !p.GivenUp {
-			l.here[attemptKey{p.Case, p.Attempt}] = p
-		}
+		l.keep(p)
+		return err
+	})
+}
+
+// loadWhole loads whole pairs, and whether their keys are escrowed.
+func (l *loaded) loadWhole(tx *sqldb.Tx, olds []certhall.PairID, cases []certhall.CaseID) error {
+	where, args := whose(olds, cases)
+	found, err := tx.Query("SELECT EXISTS (SELECT 1 FROM escrow WHERE escrow.n = pairs.n), "+pairColumns+pairTables+where, args...)
+	return all(found, err, func(row *sql.Rows) error {
+		p, held := new(ca.Pair), false
+		err := row.Scan(append([]any{&held}, pairFields(p)...)...)
+		l.keep(p)
+		l.escrowed[p.ID] = held
 		return err
 	})
 }

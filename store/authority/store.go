@@ -29,6 +29,7 @@ func Migrations() fs.FS {
 // Store is the authority's store.
 type Store struct {
 	db      *sqldb.DB
+	looks   sqldb.Batcher[*look]
 	intents sqldb.Batcher[*intent]
 	issued  sqldb.Batcher[*issued]
 }
@@ -45,6 +46,7 @@ const batchLimit = 32
 // New makes the store over a database whose schema is up to date.
 func New(db *sqldb.DB) *Store {
 	s := &Store{db: db}
+	s.looks = sqldb.Batcher[*look]{Serve: s.answerLooks, Limit: batchLimit, Leaders: 2}
 	s.intents = sqldb.Batcher[*intent]{Serve: s.saveIntents, Limit: batchLimit}
 	s.issued = sqldb.Batcher[*issued]{Serve: s.saveIssued, Limit: batchLimit}
 	return s

@@ -41,27 +41,30 @@ func TestStandingIsWhatIsStored(t *testing.T) {
 			n    int
 			want string
 		}{{"c2", 1, "c2 1 p2 p1 true"}, {"c2", 2, "c2 - - p1 true"}, {"c1", 1, "c1 1 p1 - false"}, {"none", 1, "- - - - false"}} {
-			got := read(t, s, func(r ca.Reader) (string, error) {
-				st, escrowed, err := r.Standing(c.id, c.n)
-				names := []any{"-", "-", "-", "-", escrowed}
-				if st.Case != nil {
-					names[0] = st.Case.ID
-				}
-				if st.Attempt != nil {
-					names[1] = st.Attempt.Number
-				}
-				if st.Pair != nil {
-					names[2] = st.Pair.ID
-				}
-				if st.Old != nil {
-					names[3] = st.Old.ID
-				}
-				return strings.TrimSpace(fmt.Sprintln(names...)), err
-			})
-			same(t, "standing", got, c.want)
+			st, escrowed, err := s.Standing(t.Context(), c.id, c.n)
+			if err != nil {
+				t.Fatal(err)
+			}
+			names := []any{"-", "-", "-", "-", escrowed}
+			if st.Case != nil {
+				names[0] = st.Case.ID
+			}
+			if st.Attempt != nil {
+				names[1] = st.Attempt.Number
+			}
+			if st.Pair != nil {
+				names[2] = st.Pair.ID
+			}
+			if st.Old != nil {
+				names[3] = st.Old.ID
+			}
+			same(t, "standing", strings.TrimSpace(fmt.Sprintln(names...)), c.want)
 		}
-		whole := read(t, s, func(r ca.Reader) (*ca.Pair, error) { st, _, err := r.Standing("c2", 1); return st.Old, err })
-		same(t, "old pair", whole, read(t, s, func(r ca.Reader) (*ca.Pair, error) { return r.Pair("p1") }))
+		whole, _, err := s.Standing(t.Context(), "c2", 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		same(t, "old pair", whole.Old, read(t, s, func(r ca.Reader) (*ca.Pair, error) { return r.Pair("p1") }))
 		p3 := pair("p3", "c2", 1, "l1")
 		err = s.SaveIntent(t.Context(), intentOf(p3), func(st ca.Standing) error {
 			if st.Pair == nil || st.Pair.ID != "p2" || st.Old != nil {
