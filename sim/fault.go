@@ -204,9 +204,9 @@ type Schedule struct {
 
 // The kinds of key.
 const (
-	Roomy = "roomy" // room for four containers, one of them another program's; old containers are kept
-	Tight = "tight" // room for exactly two containers; old containers are kept
-	Tidy  = "tidy"  // room for exactly two containers; the policy is to delete old ones
+	Roomy = "roomy" // room for four containers, one of them another program's; the policy is to delete old ones
+	Tight = "tight" // room for exactly two; old ones are kept
+	Tidy  = "tidy"  // room for exactly two; the policy is to delete old ones
 )
 
 // String writes a schedule as the one line that replays it.

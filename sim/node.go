@@ -177,10 +177,10 @@ func (s guardedDesk) Write(ctx context.Context, f func(accounts.Writer) error) e
 
 // disposal is the policy of the schedule's kind of key.
 func (w *World) disposal() certhall.Disposal {
-	if w.sched.Key == Tidy {
-		return certhall.Delete
+	if w.sched.Key == Tight {
+		return certhall.Keep
 	}
-	return certhall.Keep
+	return certhall.Delete
 }
 
 // authorityLoops are the rounds that the authority makes by itself.

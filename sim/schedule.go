@@ -9,7 +9,8 @@ import (
 // bothServices that the simulation drives.
 var bothServices = []certhall.Service{certhall.Renew, certhall.Repair}
 
-// keys are the kinds of key that every fault is tried with.
+// keyKinds are the kinds of key; every fault is tried with the first two at
+// every boundary, pairs of faults with all.
 var keyKinds = []string{Roomy, Tight, Tidy}
 
 // singles are all schedules of one fault over a clean run's points: every k,
@@ -73,6 +74,7 @@ func pair(seed uint64, clean map[string][]Point) Schedule {
 		}
 		s.Faults = append(s.Faults, f)
 	}
+	s.File = seed%16 == 0
 	return s
 }
 

@@ -7,12 +7,14 @@ import (
 	"os"
 	"runtime/debug"
 	"slices"
+	"strings"
 	"testing"
 )
 
 var (
 	seeds = flag.Int("seeds", 200, "pairs of faults to try, by seed")
 	first = flag.Bool("first", false, "stop at the first violation")
+	only  = flag.String("only", "", "try only these faults, separated by commas")
 	line  = flag.String("replay", "", "one schedule to run, as a failing run prints it")
 )
 
@@ -32,9 +34,9 @@ func template(t *testing.T) *Template {
 }
 
 // bases are the clean schedules that every fault is tried upon.
-func bases() (all []Schedule) {
+func bases(keys []string) (all []Schedule) {
 	for _, s := range bothServices {
-		for _, k := range keyKinds {
+		for _, k := range keys {
 			all = append(all, Schedule{Service: s, Key: k})
 		}
 	}
@@ -47,7 +49,7 @@ func clean(t *testing.T, tmpl *Template) map[string][]Point {
 	b := tmpl.Bench()
 	defer b.Close()
 	points := map[string][]Point{}
-	for _, s := range bases() {
+	for _, s := range bases(keyKinds) {
 		r := b.Run(s)
 		if r.Violation != nil || r.End != "done" {
 			t.Fatalf("%s ends as %q without any fault:\n%s", s, r.End, r)
@@ -59,6 +61,9 @@ func clean(t *testing.T, tmpl *Template) map[string][]Point {
 
 func run(t *testing.T, tmpl *Template, all []Schedule) {
 	t.Helper()
+	all = slices.DeleteFunc(all, func(s Schedule) bool {
+		return *only != "" && !slices.Contains(strings.Split(*only, ","), s.Faults[0].What)
+	})
 	rand.New(rand.NewPCG(1, 1)).Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] }) // what is wrong shows early
 	tally := RunAll(tmpl, len(all), func(i int) Schedule { return all[i] }, *first, os.Stderr)
 	for _, r := range tally.Failures {
@@ -104,7 +109,7 @@ func TestSingle(t *testing.T) {
 	tmpl := template(t)
 	points := clean(t, tmpl)
 	var all []Schedule
-	for _, s := range bases() {
+	for _, s := range bases(keyKinds[:2]) {
 		all = append(all, singles(s, points[s.String()])...)
 	}
 	run(t, tmpl, all)
@@ -115,8 +120,26 @@ func TestDelays(t *testing.T) {
 	tmpl := template(t)
 	points := clean(t, tmpl)
 	var all []Schedule
-	for _, s := range bases() {
+	for _, s := range bases(keyKinds[:2]) {
 		all = append(all, delays(s, points[s.String()])...)
+	}
+	run(t, tmpl, all)
+}
+
+// TestFiles tries what matters to databases in files: the server dies at every
+// boundary and the next one finds what lies on the disk; another node joins.
+func TestFiles(t *testing.T) {
+	tmpl := template(t)
+	points := clean(t, tmpl)
+	var all []Schedule
+	for _, s := range []Schedule{{Service: "renew", Key: Roomy}, {Service: "repair", Key: Tight}} {
+		for _, f := range singles(s, points[s.String()]) {
+			f.File = true
+			switch f.Faults[0].What {
+			case Lost, CrashBefore, CrashAfter, Node:
+				all = append(all, f)
+			}
+		}
 	}
 	run(t, tmpl, all)
 }

@@ -9,9 +9,9 @@ import (
 
 	"github.com/certhall/certhall"
 	"github.com/certhall/certhall/authority"
-	"github.com/certhall/certhall/authority/ca"
 	"github.com/certhall/certhall/desk/agent"
 	"github.com/certhall/certhall/desk/courier"
+	"github.com/certhall/certhall/desk/token"
 	"github.com/certhall/certhall/hall/services"
 	"github.com/certhall/certhall/proof"
 )
@@ -35,9 +35,7 @@ func (w *World) tab(a *actor) {
 		case errors.Is(err, courier.ErrReissue):
 			w.end = string(services.NeedsReissue)
 		case errors.Is(err, authority.ErrExpired) && service == certhall.Renew:
-			if s := w.stands(); s != nil && s.c.State == ca.CaseOpen && s.c.Service == service {
-				w.violate("the window was judged when the case's ticket was given; now it is expired")
-			}
+			w.judgeWindow()
 			service = certhall.Repair // as the hint says
 		case final(err):
 			w.end = string(services.Refused)
@@ -85,6 +83,9 @@ func (w *World) sitting(service certhall.Service) error {
 	listed, err := bound(w, Order, "list", func() ([]agent.Listed, error) { return w.pc.agent.List(background) })
 	if err != nil {
 		return err
+	}
+	if len(listed) == 0 {
+		return token.ErrRemoved // while its state was read
 	}
 	if listed[0].Trouble != nil {
 		return listed[0].Trouble
@@ -177,7 +178,9 @@ func (c *carried) Do(ctx context.Context, key string, order []byte) ([]byte, err
 	c.w.book.hand(order)
 	do := func() ([]byte, error) {
 		c.w.orderBegan = c.w.n
-		return c.w.pc.agent.Do(ctx, key, order)
+		reply, err := c.w.pc.agent.Do(ctx, key, order)
+		c.w.judgeReply(reply)
+		return reply, err
 	}
 	c.w.late = func() {
 		if reply, err := do(); err == nil {

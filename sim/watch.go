@@ -98,6 +98,39 @@ func (w *World) judgeAcknowledge(ack proof.Signed, err error) {
 	}
 }
 
+// judgeWindow: ◆ the window's judgement at the first ticket holds until the
+// case is closed; so nobody with a ticket is told that it is too late.
+func (w *World) judgeWindow() {
+	if w.closed || len(w.cases) == 0 {
+		return
+	}
+	if _, ok := w.book.tickets[attempt{string(w.cases[len(w.cases)-1]), 1}]; ok {
+		w.violate("the window was judged when the case's ticket was given; now it is expired")
+	}
+}
+
+// judgeReply: ◆ an acknowledgement is signed only over a container that holds
+// the whole pair and works.
+func (w *World) judgeReply(reply []byte) {
+	s, err := proof.Decode[proof.Signed](reply)
+	if err != nil {
+		return
+	}
+	a, err := proof.Decode[proof.Acknowledgement](s.Message)
+	if err != nil {
+		return
+	}
+	for _, p := range w.pairs() {
+		name := containerOf(authorityID, p)
+		if string(p.SignSerial) != a.SignSerial || w.raced(name) {
+			continue
+		}
+		if err := w.trouble(name, p); err != nil {
+			w.violate("an acknowledgement is signed over a container that does not work: %v", err)
+		}
+	}
+}
+
 // refusal tells an answer of the authority's from a fault of the schedule's.
 func refusal(err error) bool {
 	return !errors.Is(err, errConnection) && !errors.Is(err, errDisk)

@@ -2,9 +2,10 @@ package main
 
 // rule is one rule of the protocol and how to switch it off.
 type rule struct {
-	Name  string // in the order of the protocol
-	What  string
-	Edits []edit
+	Name   string // in the order of the protocol
+	What   string
+	Faults string // that meet it, so that the check is quick; "" for all
+	Edits  []edit
 }
 
 const (
@@ -36,30 +37,30 @@ const (
 // the numbering after commit (its one writer is alone; store/storetest tries
 // both on PostgreSQL).
 var rules = []rule{
-	{"final-states", "void and revoked never become anything else", []edit{
+	{"final-states", "void and revoked never become anything else", "false-claim,close", []edit{
 		{pairs, `" AND state = $"+strconv.Itoa(n+2)`, `" AND $"+strconv.Itoa(n+2)+" <> ''"`},
 		{ack, `if a == nil || a.Standing != authority.AttemptOpen {`, `if a == nil {`},
 		{ack, `authority.AttemptAcknowledged); err != nil || !ended {`, `authority.AttemptAcknowledged); err != nil && !ended {`},
 	}},
-	{"one-current", "one current pair a lineage", []edit{
+	{"one-current", "one current pair a lineage", "fail", []edit{
 		{schema, `CREATE UNIQUE INDEX pairs_lineage_current`, `CREATE INDEX pairs_lineage_current`},
 		{ack, `		if old != nil {
 			standing`, `		if old != nil && false {
 			standing`},
 	}},
-	{"one-coming", "one intended or issued pair a lineage, across all cases", []edit{
+	{"one-coming", "one intended or issued pair a lineage, across all cases", "rival", []edit{
 		{schema, `CREATE UNIQUE INDEX pairs_lineage_coming`, `CREATE INDEX pairs_lineage_coming`},
 	}},
-	{"one-entitlement", "an entitlement is unique among non-void pairs", []edit{
+	{"one-entitlement", "an entitlement is unique among non-void pairs", "thief", []edit{
 		{schema, `CREATE UNIQUE INDEX pairs_entitlement`, `CREATE INDEX pairs_entitlement`},
 	}},
-	{"spent-when-acknowledged", "an entitlement is spent by the event acknowledged, not before", []edit{
+	{"spent-when-acknowledged", "an entitlement is spent by the event acknowledged, not before", "close,lost", []edit{
 		{hallrow, `func (c Case) Spent() bool { return c.Acknowledged }`, `func (c Case) Spent() bool { return c.Rank >= RankIssued }`},
 	}},
-	{"window-judged-once", "the window's judgement holds until the case is closed", []edit{
+	{"window-judged-once", "the window's judgement holds until the case is closed", "expiry", []edit{
 		{weigh, `	if err := inForce(old); err != nil {`, `	if err := ca.judge(old, c.Service, now); err != nil {`},
 	}},
-	{"prepare-with-ticket", "a container is made only with a ticket", []edit{
+	{"prepare-with-ticket", "a container is made only with a ticket", "forged-ticket", []edit{
 		{prepare, `	ticket, root, err := Notarized[proof.Ticket](env.Trust, order.Ticket)
 	if err != nil {
 		return nil, err
@@ -69,35 +70,35 @@ var rules = []rule{
 	}
 	root := env.Trust.roots[0]`},
 	}},
-	{"generate-on-empty", "a key is made only in an empty container", []edit{
+	{"generate-on-empty", "a key is made only in an empty container", "lost,twice,dup", []edit{
 		{prepare, `	if err != nil || !h.Empty() {`, `	if err != nil {`},
 	}},
-	{"issued-by-swap", "signatures are stored by compare-and-swap from intended", []edit{
+	{"issued-by-swap", "signatures are stored by compare-and-swap from intended", "false-claim,close,node,suspend", []edit{
 		{issued, ` AND pairs.state = 'intended' AND NOT pairs.suspended`, ``},
 	}},
-	{"stored-answer-first", "same attempt and same key: the stored answer, before any other check", []edit{
+	{"stored-answer-first", "same attempt and same key: the stored answer, before any other check", "twice,lost,dup", []edit{
 		{issue, `		if err != nil || stored != nil {`, `		if stored = nil; err != nil || stored != nil {`},
 	}},
-	{"restart-completes", "a restart completes open intents", []edit{
+	{"restart-completes", "a restart completes open intents", "node", []edit{
 		{issue, `	for n, p := range open {`, `	for n, p := range open[:0] {`},
 	}},
-	{"install-proves-chain", "before writing: chain to the trusted root", []edit{
+	{"install-proves-chain", "before writing: chain to the trusted root", "forged-bundle", []edit{
 		{bundle, `	if p.root, err = e.Trust.Root(p.sign, b.Chain); err != nil {
 		return nil, err
 	}
 	if root, err := e.Trust.Root(p.enc, b.Chain); err != nil || !root.Equal(p.root) {`, `	p.root = e.Trust.roots[0]
 	if false {`},
 	}},
-	{"install-keeps-encryption-key", "an encryption key that lies there is never replaced", []edit{
+	{"install-keeps-encryption-key", "an encryption key that lies there is never replaced", "lost,cut-after,crash-after", []edit{
 		{install, `	if h.EncKey == nil {`, `	if h.EncKey == nil || true {`},
 	}},
-	{"install-proves-envelope", "the enveloped key is the certificate's", []edit{
+	{"install-proves-envelope", "the enveloped key is the certificate's", "forged-bundle", []edit{
 		{bundle, `if err != nil || !gm.SameKey(wrapped, p.encKey) {`, `if err != nil || wrapped == nil {`},
 	}},
-	{"acknowledge-reads-back", "the agent reads all four parts back before it signs", []edit{
+	{"acknowledge-reads-back", "the agent reads all four parts back before it signs", "overwrite", []edit{
 		{testify, `reason == "" && !p.complete(h)`, `reason == "" && h == nil`},
 	}},
-	{"acknowledge-self-test", "the agent repeats the self-test before it signs", []edit{
+	{"acknowledge-self-test", "the agent repeats the self-test before it signs", "spoil", []edit{
 		{testify, `	nonce, untestable, reason, err := p.test(ctx, h, env)
 	if err != nil {`, `	nonce, untestable, reason, err := p.test(ctx, h, env)
 	if reason == proof.FailingSelfTest {
@@ -105,7 +106,7 @@ var rules = []rule{
 	}
 	if err != nil {`},
 	}},
-	{"acknowledged-by-swap", "acknowledge: compare-and-swap from issued of the open attempt", []edit{
+	{"acknowledged-by-swap", "acknowledge: compare-and-swap from issued of the open attempt", "false-claim,close", []edit{
 		{ack, `if a == nil || a.Standing != authority.AttemptOpen {`, `if a == nil {`},
 		{ack, `authority.AttemptAcknowledged); err != nil || !ended {`, `authority.AttemptAcknowledged); err != nil && !ended {`},
 		{ack, `	if moved, err := w.MovePair(p.ID, authority.Issued, authority.Current,`, `	now2, _ := w.Pair(p.ID)
@@ -114,48 +115,48 @@ var rules = []rule{
 		}
 		if moved, err := w.MovePair(p.ID, now2.State, authority.Current,`},
 	}},
-	{"same-receipt", "the same receipt for ever", []edit{
+	{"same-receipt", "the same receipt for ever", "twice,lost,dup,crash-after", []edit{
 		{ack, `		if p.Receipt != nil {`, `		if p.Receipt == nil && false {`},
 	}},
-	{"retire-verifies", "receipts and void notices count only under the notary's signature", []edit{
+	{"retire-verifies", "receipts and void notices count only under the notary's signature", "forged-receipt,forged-void", []edit{
 		{trust, `	if m, err = proof.VerifyKey[M](s, pub); err != nil {`, `	if m, err = proof.Decode[M](s.Message); err != nil || pub == nil {`},
 	}},
-	{"notary-only", "and only under the notary's certificate, not another of the authority's", []edit{
+	{"notary-only", "and only under the notary's certificate, not another of the authority's", "forged-receipt,forged-void,forged-ticket", []edit{
 		{trust, `			if !oid.Equal(proof.OIDNotary) || c.IsCA {`, `			if c.IsCA || len(oid) == 0 {`},
 	}},
-	{"retire-self-test", "the old container goes only while the new one passes its self-test", []edit{
+	{"retire-self-test", "the old container goes only while the new one passes its self-test", "spoil", []edit{
 		{retire, `	if ok, err := SelfTest(ctx, h, r.env.Random); err != nil || !ok {
 		return nil, proof.FailingSelfTest, err
 	}`, ``},
 	}},
-	{"retire-names", "only the old pair that the receipt names", []edit{
+	{"retire-names", "only the old pair that the receipt names", "false-claim,fail", []edit{
 		{retire, `	old := r.env.Trust.bySerial(r.all, rc.OldSign, rc.root, r.order.Chain)
 	if old == nil ||`, `	old := r.all[0]
 	if old == nil ||`},
 	}},
-	{"claim-voids", "void comes first: the claim voids the attempt's pair", []edit{
+	{"claim-voids", "void comes first: the claim voids the attempt's pair", "false-claim", []edit{
 		{claim, `	if p != nil && (p.State == authority.Intended || p.State == authority.Issued) {`, `	if p != nil && p.State == authority.Intended {`},
 	}},
-	{"claim-names-the-key", "a claim names the key in the authority's record", []edit{
+	{"claim-names-the-key", "a claim names the key in the authority's record", "other-claim", []edit{
 		{claim, `len(m.keyDigest) != 0 && !bytes.Equal(known, m.keyDigest) || len(m.keyDigest) == 0 && known != nil`, `false && !bytes.Equal(known, m.keyDigest)`},
 	}},
-	{"suspension-blocks", "a suspension blocks issue, claim and acknowledge", []edit{
+	{"suspension-blocks", "a suspension blocks issue, claim and acknowledge", "suspend,suspend-brief", []edit{
 		{judge, `	case p.Suspended:
 		return authority.ErrSuspended`, ``},
 		{issued, ` AND NOT pairs.suspended`, ``},
 	}},
-	{"suspension-holds-all", "a suspension acts on the whole lineage", []edit{
+	{"suspension-holds-all", "a suspension acts on the whole lineage", "suspend", []edit{
 		{pairs, `(state IN ('issued', 'current', 'superseded') OR`, `(state IN ('current') OR`},
 	}},
-	{"revoke-ends-superseded", "a revocation ends superseded pairs in grace too", []edit{
+	{"revoke-ends-superseded", "a revocation ends superseded pairs in grace too", "revoke", []edit{
 		{revoke, `		if p.State != authority.Current && p.State != authority.Superseded {`, `		if p.State != authority.Current {`},
 	}},
-	{"revoke-voids", "a revocation voids what is intended or issued", []edit{
-		{revoke, `			if err := ca.shut(w, c); err != nil {
+	{"revoke-voids", "a revocation voids what is intended or issued", "revoke", []edit{
+		{revoke, `			if err := ca.shut(w, c, o.why); err != nil {
 				return err
 			}`, ``},
 	}},
-	{"close-unheard", "a case is closed for ever even if it was never heard of", []edit{
+	{"close-unheard", "a case is closed for ever even if it was never heard of", "close", []edit{
 		{shut, `			if err := w.AddCase(*c); err != nil {
 				return err
 			}
@@ -163,24 +164,24 @@ var rules = []rule{
 			return`, `			outcome = proof.Closed
 			return`},
 	}},
-	{"close-voids", "closing voids an intended or issued pair", []edit{
+	{"close-voids", "closing voids an intended or issued pair", "close,lapse", []edit{
 		{shut, `	if a != nil {
 		p, err`, `	if a != nil && false {
 		p, err`},
 	}},
-	{"close-after-acknowledge", "once acknowledged, close answers so", []edit{
+	{"close-after-acknowledge", "once acknowledged, close answers so", "close", []edit{
 		{shut, `			outcome = proof.Acknowledged`, `			outcome = proof.Closed`},
 	}},
-	{"freed-when-closed", "nothing is freed before the signed closing", []edit{
+	{"freed-when-closed", "nothing is freed before the signed closing", "close-hall", []edit{
 		{hallrow, `func (c Case) Freed() bool { return len(c.Closing) > 0 }`, `func (c Case) Freed() bool { return c.State == Closing || len(c.Closing) > 0 }`},
 	}},
-	{"closing-is-checked", "a closing that says acknowledged frees nothing", []edit{
+	{"closing-is-checked", "a closing that says acknowledged frees nothing", "close-hall", []edit{
 		{closing, `	if closing.Outcome == proof.Acknowledged {`, `	if closing.Outcome == "" {`},
 	}},
-	{"events-by-rank", "late events change nothing", []edit{
+	{"events-by-rank", "late events change nothing", "shuffle", []edit{
 		{advance, `e.Attempt < c.Attempt || e.Attempt == c.Attempt && rank <= c.Rank`, `e.Attempt < c.Attempt`},
 	}},
-	{"events-early", "early events are not dropped", []edit{
+	{"events-early", "early events are not dropped", "shuffle,stall", []edit{
 		{advance, `	if e.Attempt > c.Attempt {`, `	if e.Attempt > c.Attempt+1 || e.Attempt > c.Attempt && rank != RankOpened {
 		return false
 	}
