@@ -83,6 +83,9 @@ func (w writer) AddLineage(id certhall.LineageID, at time.Time) error {
 }
 
 func addLineages(tx *sqldb.Tx, values []any) error {
+	if len(values) == 0 {
+		return nil
+	}
 	_, err := insert(tx, "lineages (id, added_at)", 2, values, " ON CONFLICT DO NOTHING")
 	return err
 }

@@ -1,7 +1,6 @@
 package authority
 
 import (
-	"context"
 	"database/sql"
 
 	"github.com/certhall/certhall"
@@ -9,78 +8,18 @@ import (
 	"github.com/certhall/certhall/store/sqldb"
 )
 
-// intent is one caller's intent in a batch.
-type intent struct {
-	ca.Intent
-	admit func(ca.Standing) error
-	err   error
-}
-
-// SaveIntent implements ca.Store: intents that wait at the same time are
-// stored together. The pairs in Standing come without their papers.
-func (s *Store) SaveIntent(ctx context.Context, i ca.Intent, admit func(ca.Standing) error) error {
-	item := &intent{Intent: i, admit: admit}
-	if err := s.intents.Do(ctx, item); err != nil {
-		return err
-	}
-	return item.err
-}
-
-// saveIntents stores a batch in one transaction. A unique index that stands
-// against one of them fails the statement for all: then each goes alone, and
-// only the guilty one fails.
-func (s *Store) saveIntents(batch []*intent) {
-	together(batch, func(some []*intent) error {
-		return s.db.Write(context.Background(), func(tx *sqldb.Tx) error { return addIntents(tx, some) })
-	}, func(i *intent, err error) { i.err = taken(s.db, err) })
-}
-
-// together saves a batch in one transaction, or, if that fails, each item in
-// its own, so that only the guilty one fails.
-func together[T any](batch []T, save func([]T) error, failed func(T, error)) {
-	err := save(batch)
-	if err == nil {
-		return
-	}
-	for _, item := range batch {
-		if len(batch) > 1 {
-			err = save([]T{item})
-		}
-		if err != nil {
-			failed(item, err)
-		}
-	}
-}
-
-// addIntents locks, judges and inserts. What admit refuses is left out and
-// does not fail the others.
-func addIntents(tx *sqldb.Tx, batch []*intent) error {
-	found, err := lockAndLoad(tx, batch)
-	if err != nil {
-		return err
-	}
-	var admitted []*intent
-	for _, i := range batch {
-		if i.err = i.admit(found.standing(i)); i.err == nil {
-			admitted = append(admitted, i)
-		}
-	}
+// insertIntents writes the rows of all, one statement a table.
+func insertIntents(tx *sqldb.Tx, admitted []*saving) error {
 	if len(admitted) == 0 {
 		return nil
 	}
-	return insertIntents(tx, admitted)
-}
-
-// insertIntents writes the rows of all, one statement a table.
-func insertIntents(tx *sqldb.Tx, admitted []*intent) error {
-	var pairs, papers, serials, escrow, records []any
+	var pairs, papers, serials, escrow []any
 	var applied []*ca.Pair
 	for _, i := range admitted {
-		p := &i.Pair
+		p := &i.intent.Pair
 		pairs = append(pairs, intentValues(p)...)
 		serials = append(serials, p.SignSerial, p.ID, p.EncSerial, p.ID)
-		records = append(records, recordValues(&i.Record)...)
-		if i.NewLineage {
+		if i.intent.NewLineage {
 			applied = append(applied, p)
 		}
 	}
@@ -97,9 +36,10 @@ func insertIntents(tx *sqldb.Tx, admitted []*intent) error {
 		return err
 	}
 	for _, i := range admitted {
-		papers = append(append(papers, n[i.Pair.ID]), paperValues(&i.Pair)...)
-		if i.Escrow != nil {
-			escrow = append(escrow, n[i.Pair.ID], i.Escrow)
+		number := n[i.intent.Pair.ID]
+		papers = append(append(papers, number), paperValues(&i.intent.Pair)...)
+		if i.intent.Escrow != nil {
+			escrow = append(escrow, number, i.intent.Escrow)
 		}
 	}
 	if _, err := insert(tx, "papers (n, "+paperColumns+")", 1+paperWidth, papers, ""); err != nil {
@@ -118,5 +58,5 @@ func insertIntents(tx *sqldb.Tx, admitted []*intent) error {
 			return err
 		}
 	}
-	return addRecords(tx, records)
+	return nil
 }

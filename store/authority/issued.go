@@ -1,59 +1,26 @@
 package authority
 
 import (
-	"context"
 	"database/sql"
 	"strconv"
 	"strings"
 
 	"github.com/certhall/certhall"
-	"github.com/certhall/certhall/authority/ca"
 	"github.com/certhall/certhall/store/sqldb"
 )
 
-// issued is one caller's signatures in a batch.
-type issued struct {
-	ca.Signatures
-	won bool
-	err error
-}
-
-// SaveIssued implements ca.Store: signatures that wait at the same time are
-// stored together.
-func (s *Store) SaveIssued(ctx context.Context, sig ca.Signatures) (bool, error) {
-	item := &issued{Signatures: sig}
-	if err := s.issued.Do(ctx, item); err != nil {
-		return false, err
+// swapIssued is the compare-and-swap from intended ◆; only winners leave
+// certificates.
+func swapIssued(tx *sqldb.Tx, signed []*saving) error {
+	if len(signed) == 0 {
+		return nil
 	}
-	return item.won, item.err
-}
-
-func (s *Store) saveIssued(batch []*issued) {
-	together(batch, func(some []*issued) error {
-		return s.db.Write(context.Background(), func(tx *sqldb.Tx) error { return addIssued(tx, some) })
-	}, func(i *issued, err error) { i.won, i.err = false, err })
-}
-
-// addIssued is the compare-and-swap from intended, not suspended ◆; only winners leave
-// certificates and records.
-func addIssued(tx *sqldb.Tx, batch []*issued) error {
-	var caseIDs []certhall.CaseID
-	var lineageIDs []certhall.LineageID
 	var swap []any
-	for _, i := range batch {
-		i.won = false
-		caseIDs = append(caseIDs, i.Record.Case)
-		lineageIDs = append(lineageIDs, i.Record.Lineage)
-		swap = append(swap, i.ID, milliseconds(i.At))
-	}
-	if err := lock(tx, "cases", unique(caseIDs)); err != nil {
-		return err
-	}
-	if err := lock(tx, "lineages", unique(lineageIDs)); err != nil {
-		return err
+	for _, i := range signed {
+		swap = append(swap, i.signed.ID, milliseconds(i.signed.At))
 	}
 	won := map[certhall.PairID]int64{}
-	found, err := tx.Query(swapText(len(batch)), swap...)
+	found, err := tx.Query(swapText(len(signed)), swap...)
 	err = all(found, err, func(row *sql.Rows) error {
 		var id certhall.PairID
 		var n int64
@@ -64,24 +31,21 @@ func addIssued(tx *sqldb.Tx, batch []*issued) error {
 	if err != nil {
 		return err
 	}
-	var certificates, records []any
-	for _, i := range batch {
-		n, ok := won[i.ID]
+	var certificates []any
+	for _, i := range signed {
+		n, ok := won[i.signed.ID]
 		if !ok {
 			continue
 		}
-		delete(won, i.ID) // twice in one batch: the first has won
+		delete(won, i.signed.ID) // twice in one batch: the first has won
 		i.won = true
-		certificates = append(certificates, n, i.SignCert, i.EncCert)
-		records = append(records, recordValues(&i.Record)...)
+		certificates = append(certificates, n, i.signed.SignCert, i.signed.EncCert)
 	}
 	if len(certificates) == 0 {
 		return nil
 	}
-	if _, err := insert(tx, "certificates (n, sign, enc)", 3, certificates, ""); err != nil {
-		return err
-	}
-	return addRecords(tx, records)
+	_, err = insert(tx, "certificates (n, sign, enc)", 3, certificates, "")
+	return err
 }
 
 func swapText(n int) string {

@@ -36,9 +36,6 @@ func (s *Store) answerLooks(batch []*look) {
 			cases = append(cases, k.c)
 		}
 		cases = unique(cases)
-		if len(cases) == 0 {
-			return nil
-		}
 		if err := l.loadCases(tx, cases, ""); err != nil {
 			return err
 		}
@@ -86,36 +83,43 @@ func newLoaded() *loaded {
 		map[attemptKey]*ca.Pair{}, map[certhall.LineageID]bool{}, map[certhall.PairID]bool{}}
 }
 
-func (l *loaded) standing(i *intent) ca.Standing {
+func (l *loaded) standing(i *ca.Intent) ca.Standing {
 	k := attemptKey{i.Pair.Case, i.Pair.Attempt}
 	return ca.Standing{Case: l.cases[k.c], Attempt: l.attempts[k], Pair: l.here[k], Old: l.pairs[i.Pair.OldPair], Lived: i.NewLineage && l.lived[i.Pair.Lineage]}
 }
 
 // lockAndLoad locks all cases, then all lineages, in order of id ◆, and loads
-// what stands once they are locked. New lineages get their row first.
-func lockAndLoad(tx *sqldb.Tx, batch []*intent) (*loaded, error) {
+// what stands at the intents once they are locked. New lineages get their row
+// first.
+func lockAndLoad(tx *sqldb.Tx, intents, signed []*saving) (*loaded, error) {
 	l := newLoaded()
-	var cases []certhall.CaseID
+	var cases, intended []certhall.CaseID
 	var lineages, fresh []certhall.LineageID
 	var olds []certhall.PairID
-	for _, i := range batch {
-		cases, lineages, olds = append(cases, i.Pair.Case), append(lineages, i.Pair.Lineage), append(olds, i.Pair.OldPair)
-		if i.NewLineage {
-			fresh = append(fresh, i.Pair.Lineage)
+	var freshRows []any
+	for _, item := range append(append([]*saving(nil), intents...), signed...) {
+		c, lineage := rowsOf(item)
+		cases, lineages = append(cases, c), append(lineages, lineage)
+	}
+	for _, i := range intents {
+		p := &i.intent.Pair
+		intended, olds = append(intended, p.Case), append(olds, p.OldPair)
+		if i.intent.NewLineage {
+			fresh = append(fresh, p.Lineage)
 		}
 	}
-	cases, lineages, fresh, olds = unique(cases), unique(lineages), unique(fresh), unique(olds)
+	cases, lineages, intended, fresh, olds = unique(cases), unique(lineages), unique(intended), unique(fresh), unique(olds)
+	if tx.ForUpdate() == "" {
+		cases = intended // nothing to lock: load what is asked for
+	}
 	if err := l.loadCases(tx, cases, tx.ForUpdate()); err != nil {
 		return nil, err
 	}
-	if len(fresh) > 0 {
-		var values []any
-		for _, id := range fresh {
-			values = append(values, id, milliseconds(batch[0].Pair.IntendedAt))
-		}
-		if err := addLineages(tx, values); err != nil {
-			return nil, err
-		}
+	for _, id := range fresh {
+		freshRows = append(freshRows, id, milliseconds(intents[0].intent.Pair.IntendedAt))
+	}
+	if err := addLineages(tx, freshRows); err != nil {
+		return nil, err
 	}
 	if err := lock(tx, "lineages", lineages); err != nil {
 		return nil, err
@@ -123,13 +127,16 @@ func lockAndLoad(tx *sqldb.Tx, batch []*intent) (*loaded, error) {
 	if err := l.loadLived(tx, fresh); err != nil {
 		return nil, err
 	}
-	if err := l.loadAttempts(tx, cases); err != nil {
+	if err := l.loadAttempts(tx, intended); err != nil {
 		return nil, err
 	}
-	return l, l.loadPairs(tx, olds, cases)
+	return l, l.loadPairs(tx, olds, intended)
 }
 
 func (l *loaded) loadCases(tx *sqldb.Tx, ids []certhall.CaseID, lock string) error {
+	if len(ids) == 0 {
+		return nil
+	}
 	found, err := tx.Query("SELECT "+caseColumns+" FROM cases WHERE id IN "+list(len(ids))+" ORDER BY id"+lock, anys(ids)...)
 	return all(found, err, func(row *sql.Rows) error {
 		c := new(ca.Case)
@@ -154,6 +161,9 @@ func (l *loaded) loadLived(tx *sqldb.Tx, ids []certhall.LineageID) error {
 }
 
 func (l *loaded) loadAttempts(tx *sqldb.Tx, cases []certhall.CaseID) error {
+	if len(cases) == 0 {
+		return nil
+	}
 	found, err := tx.Query("SELECT "+attemptColumns+" FROM attempts WHERE case_id IN "+list(len(cases)), anys(cases)...)
 	return all(found, err, func(row *sql.Rows) error {
 		a := new(ca.Attempt)
@@ -181,6 +191,9 @@ func (l *loaded) keep(p *ca.Pair) {
 
 // loadPairs loads pairs without what papers and certificates hold.
 func (l *loaded) loadPairs(tx *sqldb.Tx, olds []certhall.PairID, cases []certhall.CaseID) error {
+	if len(cases) == 0 {
+		return nil
+	}
 	where, args := whose(olds, cases)
 	found, err := tx.Query("SELECT "+intentColumns+", "+laterColumns+" FROM pairs WHERE "+where, args...)
 	return all(found, err, func(row *sql.Rows) error {
@@ -193,6 +206,9 @@ func (l *loaded) loadPairs(tx *sqldb.Tx, olds []certhall.PairID, cases []certhal
 
 // loadWhole loads whole pairs, and whether their keys are escrowed.
 func (l *loaded) loadWhole(tx *sqldb.Tx, olds []certhall.PairID, cases []certhall.CaseID) error {
+	if len(cases) == 0 {
+		return nil
+	}
 	where, args := whose(olds, cases)
 	found, err := tx.Query("SELECT EXISTS (SELECT 1 FROM escrow WHERE escrow.n = pairs.n), "+pairColumns+pairTables+where, args...)
 	return all(found, err, func(row *sql.Rows) error {

@@ -30,8 +30,7 @@ func Migrations() fs.FS {
 type Store struct {
 	db      *sqldb.DB
 	looks   sqldb.Batcher[*look]
-	intents sqldb.Batcher[*intent]
-	issued  sqldb.Batcher[*issued]
+	savings sqldb.Batcher[*saving]
 }
 
 var (
@@ -39,7 +38,7 @@ var (
 	_ audit.Store = (*Store)(nil)
 )
 
-// batchLimit is how many intents, or signatures, one transaction stores at
+// batchLimit is how many intents and signatures one transaction stores at
 // most. Longer statements gain little and each length is compiled apart.
 const batchLimit = 32
 
@@ -47,8 +46,7 @@ const batchLimit = 32
 func New(db *sqldb.DB) *Store {
 	s := &Store{db: db}
 	s.looks = sqldb.Batcher[*look]{Serve: s.answerLooks, Limit: batchLimit, Leaders: 2}
-	s.intents = sqldb.Batcher[*intent]{Serve: s.saveIntents, Limit: batchLimit}
-	s.issued = sqldb.Batcher[*issued]{Serve: s.saveIssued, Limit: batchLimit}
+	s.savings = sqldb.Batcher[*saving]{Serve: s.save, Limit: batchLimit}
 	return s
 }
 
