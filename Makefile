@@ -20,7 +20,7 @@ build:
 ## test: everything; says loudly what it could not run
 test: needs lint build
 	go test -race -timeout 20m $$(go list ./... | grep -v -e /sim$$ -e /e2e$$)
-	go test -timeout 30m ./sim -args -seeds=$(SEEDS)
+	go test -timeout 60m ./sim -args -seeds=$(SEEDS)
 	go test -count=1 -timeout 20m ./e2e
 
 lint:
