@@ -45,8 +45,11 @@ const batchLimit = 32
 // New makes the store over a database whose schema is up to date.
 func New(db *sqldb.DB) *Store {
 	s := &Store{db: db}
-	s.looks = sqldb.Batcher[*look]{Serve: s.answerLooks, Limit: batchLimit, Leaders: 2}
+	s.looks = sqldb.Batcher[*look]{Serve: s.answerLooks, Limit: batchLimit}
 	s.savings = sqldb.Batcher[*saving]{Serve: s.save, Limit: batchLimit}
+	if db.Dialect() == sqldb.Postgres {
+		s.savings.Leaders = 2 // one batch is made ready while the server flushes the other
+	}
 	return s
 }
 
