@@ -135,17 +135,22 @@ func (d door) Events(ctx context.Context, after int64, limit int) ([]authority.E
 func (w *World) shuffle(page []authority.Event) []authority.Event {
 	page = append(slices.Clone(page), w.withheld...)
 	w.withheld = nil
-	if len(page) == 0 || w.calm {
-		return page
+	if len(page) == 0 {
+		return nil
 	}
-	if i := w.dice.IntN(len(page)); i > 0 {
-		w.withheld = append(w.withheld, page[i])
-		page = slices.Delete(page, i, i+1)
+	for _, e := range page {
+		w.lastSeq = max(w.lastSeq, e.Seq)
 	}
-	w.old = append(w.old, page...)
-	page = append(page, w.old[w.dice.IntN(len(w.old))])
-	w.dice.Shuffle(len(page), func(i, j int) { page[i], page[j] = page[j], page[i] })
-	return page
+	if !w.calm {
+		if i := w.dice.IntN(len(page)); i > 0 {
+			w.withheld = append(w.withheld, page[i])
+			page = slices.Delete(page, i, i+1)
+		}
+		w.old = append(w.old, page...)
+		page = append(page, w.old[w.dice.IntN(len(w.old))])
+		w.dice.Shuffle(len(page), func(i, j int) { page[i], page[j] = page[j], page[i] })
+	}
+	return append(page, authority.Event{Seq: w.lastSeq}) // the page's end: the reader's cursor never goes back
 }
 
 // guardedStore is the authority's store: every transaction a boundary.

@@ -3,6 +3,7 @@ package sim
 import (
 	"fmt"
 
+	"github.com/certhall/certhall"
 	"github.com/certhall/certhall/authority"
 	"github.com/certhall/certhall/authority/audit"
 	"github.com/certhall/certhall/authority/ca"
@@ -87,6 +88,16 @@ func (w *World) nothingLeftOpen(pairs []*ca.Pair) error {
 
 // papersAgree: what the notary signed agrees with what the database says.
 func (w *World) papersAgree(pairs []*ca.Pair) error {
+	for id, outcome := range w.book.closings {
+		var c *ca.Case
+		w.read(func(r ca.Reader) (err error) {
+			c, err = r.Case(certhall.CaseID(id))
+			return err
+		})
+		if want := map[string]string{proof.Closed: ca.CaseClosed, proof.Acknowledged: ca.CaseAcknowledged}[outcome]; c == nil || c.State != want {
+			return fmt.Errorf("the notary signed that a case is %s, and it is not", outcome)
+		}
+	}
 	for _, p := range pairs {
 		a := attempt{string(p.Case), p.Attempt}
 		_, void := w.book.voids[a]

@@ -9,6 +9,7 @@ import (
 	"github.com/certhall/certhall/authority/ca"
 	"github.com/certhall/certhall/desk/token"
 	"github.com/certhall/certhall/gm"
+	"github.com/certhall/certhall/hall/services"
 	"github.com/certhall/certhall/proof"
 )
 
@@ -187,9 +188,12 @@ func (w *World) closeAtHall() {
 	if len(w.cases) == 0 || w.token == "" {
 		return
 	}
-	w.closed = true
+	w.closed, w.authorityChanged = true, true
+	id, counter := w.cases[len(w.cases)-1], w.nodes[0].counter
 	// Refused where it is too late or the token has ended: then nothing happens.
-	_, _ = w.nodes[0].counter.Close(background, w.token, w.cases[len(w.cases)-1])
+	if _, err := counter.Close(background, w.token, id); err == nil {
+		_ = counter.Work(background, services.Effect{Kind: services.EffectClose, Case: id})
+	}
 }
 
 func (w *World) lapse() {

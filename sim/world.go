@@ -3,6 +3,7 @@ package sim
 import (
 	"context"
 	"fmt"
+	"hash/crc64"
 	"io"
 	"math/rand/v2"
 	"os"
@@ -63,6 +64,7 @@ type World struct {
 	consented     bool // the person agreed to make room
 	shuffled      bool
 	stalledUntil  int
+	lastSeq       int64 // the highest number the hall was shown
 	withheld, old []authority.Event
 	rivals        []func() // close what rivals opened
 
@@ -79,7 +81,7 @@ type World struct {
 
 func newWorld(k *kit, s Schedule, data *databases) *World {
 	w := &World{
-		t: k, sched: s, clock: new(clock), random: randomness(s.Seed + 1000), dice: rand.New(rand.NewPCG(s.Seed, 7)),
+		t: k, sched: s, clock: new(clock), random: randomness(s.Seed + 1000), dice: rand.New(rand.NewPCG(s.Seed, crc64.Checksum([]byte(s.String()), crc64.MakeTable(crc64.ISO)))),
 		data: data, medium: k.medium.Clone(), arrivals: map[int][]func(){}, tampered: map[string]int{}, tested: map[string]error{},
 		states: map[certhall.PairID]authority.State{},
 	}
