@@ -301,8 +301,12 @@ func TestDocsNameWhatIsThere(t *testing.T) {
 		}
 		for i, line := range lines(t, path) {
 			for _, m := range named.FindAllStringSubmatch(line, -1) {
+				room, _, _ := strings.Cut(m[1], "/")
+				if _, err := os.Stat(room); room == "bin" || err != nil && filepath.Ext(m[1]) == "" {
+					continue // what is built, and packages of others such as database/sql
+				}
 				found++
-				if _, err := os.Stat(filepath.FromSlash(m[1])); err != nil && !strings.HasPrefix(m[1], "bin/") {
+				if _, err := os.Stat(filepath.FromSlash(m[1])); err != nil {
 					t.Errorf("%s:%d: %s is not there", path, i+1, m[1])
 				}
 			}
