@@ -8,7 +8,7 @@ DEMO     ?= .demo
 
 export CERTHALL_DEMO := $(DEMO)
 
-.PHONY: run build test lint needs sim bench fuzz demo-reset clean
+.PHONY: run build test lint needs sim mutants bench fuzz demo-reset clean
 
 ## run: build everything and start the demo on 127.0.0.1:8083
 run: build
@@ -35,6 +35,10 @@ needs:
 ## sim: every single fault, then SEEDS pairs of faults
 sim:
 	go test -count=1 -timeout 0 ./sim -args -seeds=$(SEEDS)
+
+## mutants: switch every rule off in a copy of the source, one by one, and see the simulation fail
+mutants:
+	go run ./sim/mutants
 
 ## bench: pairs issued a second, beside the ceiling of this machine
 bench: needs

@@ -23,7 +23,7 @@ type Result struct {
 // and the boundary calls up to its end.
 func (r Result) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%v\nreplay: go test ./sim -run Replay -replay '%s'\n", r.Violation, r.Schedule)
+	fmt.Fprintf(&b, "%v\nreplay: go test ./sim -run Replay -args -replay '%s'\n", r.Violation, r.Schedule)
 	for _, p := range r.Trace {
 		fmt.Fprintln(&b, p)
 	}
