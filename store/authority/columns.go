@@ -124,10 +124,15 @@ func listFrom(before, n int) string {
 	return "(" + strings.Join(names, ", ") + ")"
 }
 
-// insert writes rows with one statement. What stands behind the rows (ON
+// insertion writes rows with one statement. What stands behind the rows (ON
 // CONFLICT, RETURNING) comes as tail.
+func insertion(into string, columns int, values []any, tail string) sqldb.Statement {
+	return sqldb.Statement{Query: "INSERT INTO " + into + " VALUES " + tuples(len(values)/columns, columns) + tail, Args: values}
+}
+
 func insert(tx *sqldb.Tx, into string, columns int, values []any, tail string) (sql.Result, error) {
-	return tx.Exec("INSERT INTO "+into+" VALUES "+tuples(len(values)/columns, columns)+tail, values...)
+	s := insertion(into, columns, values, tail)
+	return tx.Exec(s.Query, s.Args...)
 }
 
 // anys gives ids as arguments.

@@ -8,10 +8,11 @@ import (
 	"github.com/certhall/certhall/store/sqldb"
 )
 
-// insertIntents writes the rows of all, one statement a table.
-func insertIntents(tx *sqldb.Tx, admitted []*saving) error {
+// insertIntents writes the pairs' rows and answers what is to be written with
+// them, one statement a table.
+func insertIntents(tx *sqldb.Tx, admitted []*saving) ([]sqldb.Statement, error) {
 	if len(admitted) == 0 {
-		return nil
+		return nil, nil
 	}
 	var pairs, papers, serials, escrow []any
 	var applied []*ca.Pair
@@ -33,7 +34,7 @@ func insertIntents(tx *sqldb.Tx, admitted []*saving) error {
 		return err
 	})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for _, i := range admitted {
 		number := n[i.intent.Pair.ID]
@@ -42,21 +43,15 @@ func insertIntents(tx *sqldb.Tx, admitted []*saving) error {
 			escrow = append(escrow, number, i.intent.Escrow)
 		}
 	}
-	if _, err := insert(tx, "papers (n, "+paperColumns+")", 1+paperWidth, papers, ""); err != nil {
-		return err
-	}
-	if _, err := insert(tx, "serials (serial, pair)", 2, serials, ""); err != nil {
-		return err
+	more := []sqldb.Statement{
+		insertion("papers (n, "+paperColumns+")", 1+paperWidth, papers, ""),
+		insertion("serials (serial, pair)", 2, serials, ""),
 	}
 	if len(escrow) > 0 {
-		if _, err := insert(tx, "escrow (n, sealed)", 2, escrow, ""); err != nil {
-			return err
-		}
+		more = append(more, insertion("escrow (n, sealed)", 2, escrow, ""))
 	}
 	for _, p := range applied { // the case of apply learns its lineage
-		if _, err := tx.Exec("UPDATE cases SET lineage = $1 WHERE id = $2 AND lineage = ''", p.Lineage, p.Case); err != nil {
-			return err
-		}
+		more = append(more, sqldb.Statement{Query: "UPDATE cases SET lineage = $1 WHERE id = $2 AND lineage = ''", Args: []any{p.Lineage, p.Case}})
 	}
-	return nil
+	return more, nil
 }

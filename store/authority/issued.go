@@ -9,11 +9,11 @@ import (
 	"github.com/certhall/certhall/store/sqldb"
 )
 
-// swapIssued is the compare-and-swap from intended ◆; only winners leave
-// certificates.
-func swapIssued(tx *sqldb.Tx, signed []*saving) error {
+// swapIssued is the compare-and-swap from intended ◆; it answers how the
+// winners' certificates are to be written.
+func swapIssued(tx *sqldb.Tx, signed []*saving) ([]sqldb.Statement, error) {
 	if len(signed) == 0 {
-		return nil
+		return nil, nil
 	}
 	var swap []any
 	for _, i := range signed {
@@ -29,7 +29,7 @@ func swapIssued(tx *sqldb.Tx, signed []*saving) error {
 		return err
 	})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	var certificates []any
 	for _, i := range signed {
@@ -42,10 +42,9 @@ func swapIssued(tx *sqldb.Tx, signed []*saving) error {
 		certificates = append(certificates, n, i.signed.SignCert, i.signed.EncCert)
 	}
 	if len(certificates) == 0 {
-		return nil
+		return nil, nil
 	}
-	_, err = insert(tx, "certificates (n, sign, enc)", 3, certificates, "")
-	return err
+	return []sqldb.Statement{insertion("certificates (n, sign, enc)", 3, certificates, "")}, nil
 }
 
 func swapText(n int) string {

@@ -21,13 +21,14 @@ func recordFields(r *ca.Record) []any {
 	return []any{instant{&r.At}, &r.Kind, &r.Case, &r.Attempt, &r.Lineage, &r.Pair, &r.Salt, &r.Data, &r.Digest}
 }
 
-func addRecords(tx *sqldb.Tx, values []any) error {
-	_, err := insert(tx, "records ("+recordColumns+")", 9, values, "")
-	return err
+func recording(values []any) sqldb.Statement {
+	return insertion("records ("+recordColumns+")", 9, values, "")
 }
 
 // AddRecord implements ca.Writer.
-func (w writer) AddRecord(r ca.Record) error { return addRecords(w.Tx, recordValues(&r)) }
+func (w writer) AddRecord(r ca.Record) error {
+	return w.ExecAll([]sqldb.Statement{recording(recordValues(&r))})
+}
 
 // SuspensionsSince implements ca.Reader.
 func (r rows) SuspensionsSince(t time.Time) (n int, err error) {

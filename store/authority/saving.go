@@ -81,12 +81,15 @@ func saveIn(tx *sqldb.Tx, batch []*saving) error {
 			admitted = append(admitted, i)
 		}
 	}
-	if err := insertIntents(tx, admitted); err != nil {
+	more, err := insertIntents(tx, admitted)
+	if err != nil {
 		return err
 	}
-	if err := swapIssued(tx, signed); err != nil {
+	certificates, err := swapIssued(tx, signed)
+	if err != nil {
 		return err
 	}
+	more = append(more, certificates...)
 	var records []any
 	for _, i := range admitted {
 		records = append(records, recordValues(&i.intent.Record)...)
@@ -96,10 +99,10 @@ func saveIn(tx *sqldb.Tx, batch []*saving) error {
 			records = append(records, recordValues(&i.signed.Record)...)
 		}
 	}
-	if len(records) == 0 {
-		return nil
+	if len(records) > 0 {
+		more = append(more, recording(records))
 	}
-	return addRecords(tx, records)
+	return tx.ExecAll(more)
 }
 
 // rowsOf are the case and the lineage that a saving must lock.

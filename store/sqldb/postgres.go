@@ -2,6 +2,8 @@ package sqldb
 
 import (
 	"context"
+	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"net/url"
@@ -78,8 +80,25 @@ func (db *DB) writeOnce(ctx context.Context, f func(*Tx) error) error {
 		return err
 	}
 	defer tx.Rollback() // nothing to do after a commit
-	if err := protect(f, &Tx{ctx: ctx, tx: tx, dialect: Postgres}); err != nil {
+	if err := protect(f, &Tx{ctx: ctx, tx: tx, dialect: Postgres, conn: conn}); err != nil {
 		return err
 	}
 	return tx.Commit()
+}
+
+// sendAll uses the driver's pipeline, which database/sql does not know, on the
+// connection that the transaction holds.
+func sendAll(ctx context.Context, conn *sql.Conn, statements []Statement) error {
+	batch := new(pgx.Batch)
+	for _, s := range statements {
+		args := make([]any, len(s.Args))
+		for i, a := range s.Args {
+			var err error
+			if args[i], err = driver.DefaultParameterConverter.ConvertValue(a); err != nil {
+				return err
+			}
+		}
+		batch.Queue(s.Query, args...)
+	}
+	return conn.Raw(func(c any) error { return c.(*stdlib.Conn).Conn().SendBatch(ctx, batch).Close() })
 }

@@ -13,7 +13,29 @@ type Tx struct {
 	ctx     context.Context
 	tx      *sql.Tx
 	dialect Dialect
-	broken  error // the database gave up the whole transaction
+	conn    *sql.Conn // PostgreSQL, writing: the connection beneath
+	broken  error     // the database gave up the whole transaction
+}
+
+// Statement is one statement without rows.
+type Statement struct {
+	Query string
+	Args  []any
+}
+
+// ExecAll runs statements that do not depend on each other's answers. On
+// PostgreSQL they are sent in one go: waiting for each answer would cost more
+// than the statements do. The first that fails ends it.
+func (t *Tx) ExecAll(statements []Statement) error {
+	if t.conn != nil && len(statements) > 1 {
+		return sendAll(t.ctx, t.conn, statements)
+	}
+	for _, s := range statements {
+		if _, err := t.Exec(s.Query, s.Args...); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Exec runs a statement without rows.
