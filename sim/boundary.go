@@ -106,7 +106,7 @@ func (w *World) boundary(kind Kind, name string, writes bool, fn func() error) e
 	w.alive()
 	err := do()
 	w.trace[n-1].Outcome += outcome(err)
-	w.observe(kind, name)
+	w.observe()
 	return err
 }
 

@@ -49,7 +49,14 @@ func (d door) Eligible(ctx context.Context, service certhall.Service, serial cer
 }
 
 func (d door) Ticket(ctx context.Context, r authority.TicketRequest) (proof.Signed, error) {
-	return d.papers("Ticket", func(a authority.Authority) (proof.Signed, error) { return a.Ticket(ctx, r) })
+	return d.papers("Ticket", func(a authority.Authority) (proof.Signed, error) {
+		closed := d.w.book.closings[string(r.Case)] == proof.Closed
+		s, err := a.Ticket(ctx, r)
+		if closed && err == nil {
+			d.w.violate("a ticket is given for a closed case")
+		}
+		return s, err
+	})
 }
 
 func (d door) Issue(ctx context.Context, r authority.IssueRequest) (proof.Bundle, error) {

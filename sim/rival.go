@@ -19,6 +19,7 @@ import (
 // by the old key. The authority lets only one of the two have a pair; the
 // rival case is closed later.
 func (w *World) rival() {
+	w.closed = true // the case that comes second is refused, and closed
 	c := w.succeed(w.t.old, w.medium, w.t.oldContainer, "rival"+certhall.NewID(w.clock.Now(), w.random)[:8])
 	shut := func() {
 		w.authorityChanged = true

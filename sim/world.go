@@ -2,6 +2,7 @@ package sim
 
 import (
 	"context"
+	"crypto/ecdsa"
 	"fmt"
 	"hash/crc64"
 	"io"
@@ -16,6 +17,7 @@ import (
 	"github.com/certhall/certhall/authority/ca"
 	"github.com/certhall/certhall/desk/token"
 	"github.com/certhall/certhall/desk/token/softkey"
+	"github.com/certhall/certhall/gm"
 	"github.com/certhall/certhall/proof"
 )
 
@@ -184,3 +186,33 @@ func (w *World) pairs() (pairs []*ca.Pair) {
 }
 
 func containerOf(id string, p *ca.Pair) string { return certhall.ContainerName(id, p.Case, p.Attempt) }
+
+// signingKey is the signing key that lies in a container, nil if none.
+func (w *World) signingKey(name string) (pub *ecdsa.PublicKey) {
+	w.bare(func(k token.Key) error {
+		if c, err := k.Container(background, name); err == nil {
+			pub, _ = c.PublicKey(background, token.Signing)
+		}
+		return nil
+	})
+	return pub
+}
+
+// serialIn is the serial of the signing certificate in a container, "" if none.
+func (w *World) serialIn(name string) (serial string) {
+	w.bare(func(k token.Key) error {
+		c, err := k.Container(background, name)
+		if err != nil {
+			return nil
+		}
+		der, err := c.Certificate(background, token.Signing)
+		if err != nil {
+			return nil
+		}
+		if cert, err := gm.ParseCertificate(der); err == nil {
+			serial = string(certhall.SerialOf(cert.SerialNumber))
+		}
+		return nil
+	})
+	return serial
+}
