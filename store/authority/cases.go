@@ -63,6 +63,7 @@ func lock[T ~string](tx *sqldb.Tx, table string, ids []T) error {
 	if tx.ForUpdate() == "" || len(ids) == 0 {
 		return nil
 	}
+	ids = padded(ids, 1)
 	_, err := tx.Exec("SELECT id FROM "+table+" WHERE id IN "+list(len(ids))+" ORDER BY id"+tx.ForUpdate(), anys(ids)...)
 	return err
 }
@@ -79,20 +80,17 @@ func unique[T ~string](ids []T) []T {
 
 // AddLineage implements ca.Writer.
 func (w writer) AddLineage(id certhall.LineageID, at time.Time) error {
-	return addLineages(w.Tx, []any{id, milliseconds(at)})
+	return addLineage(w.Tx, id, at)
 }
 
-func addLineages(tx *sqldb.Tx, values []any) error {
-	if len(values) == 0 {
-		return nil
-	}
-	_, err := insert(tx, "lineages (id, added_at)", 2, values, " ON CONFLICT DO NOTHING")
+func addLineage(tx *sqldb.Tx, id certhall.LineageID, at time.Time) error {
+	_, err := insert(tx, "lineages (id, added_at)", []any{id, milliseconds(at)}, " ON CONFLICT DO NOTHING")
 	return err
 }
 
 // AddCase implements ca.Writer.
 func (w writer) AddCase(c ca.Case) error {
-	return exists(insert(w.Tx, "cases ("+caseColumns+")", 7, []any{c.ID, c.Service, c.State, c.Lineage,
+	return exists(insert(w.Tx, "cases ("+caseColumns+")", []any{c.ID, c.Service, c.State, c.Lineage,
 		c.OldPair, milliseconds(c.OpenedAt), milliseconds(c.EndedAt)}, " ON CONFLICT DO NOTHING"))
 }
 
@@ -135,7 +133,7 @@ func (r rows) LastAttempt(c certhall.CaseID) (*ca.Attempt, error) {
 // AddAttempt implements ca.Writer. Another open attempt of the case stands
 // against it, as the same attempt does ◆.
 func (w writer) AddAttempt(a ca.Attempt) error {
-	return exists(insert(w.Tx, "attempts ("+attemptColumns+")", 7, []any{a.Case, a.Number, a.Standing,
+	return exists(insert(w.Tx, "attempts ("+attemptColumns+")", []any{a.Case, a.Number, a.Standing,
 		milliseconds(a.OpenedAt), a.Nonce, milliseconds(a.Expiry), null(a.Ticket)}, " ON CONFLICT DO NOTHING"))
 }
 

@@ -3,6 +3,7 @@ package authority
 import (
 	"database/sql"
 	"errors"
+	"math/bits"
 	"strconv"
 	"strings"
 	"sync"
@@ -124,18 +125,38 @@ func listFrom(before, n int) string {
 	return "(" + strings.Join(names, ", ") + ")"
 }
 
-// insertion writes rows with one statement. What stands behind the rows (ON
-// CONFLICT, RETURNING) comes as tail.
-func insertion(into string, columns int, values []any, tail string) sqldb.Statement {
-	return sqldb.Statement{Query: "INSERT INTO " + into + " VALUES " + tuples(len(values)/columns, columns) + tail, Args: values}
+// padded repeats the last of some until they are a power of two: in a list, or
+// among the rows that an UPDATE reads, once more says nothing new, and few
+// different texts need to be compiled.
+func padded[T any](some []T, width int) []T {
+	n := len(some) / width
+	if n == 0 {
+		return some
+	}
+	last := some[len(some)-width:]
+	for ; n&(n-1) != 0; n++ {
+		some = append(some, last...)
+	}
+	return some
 }
 
-func insert(tx *sqldb.Tx, into string, columns int, values []any, tail string) (sql.Result, error) {
-	s := insertion(into, columns, values, tail)
-	return tx.Exec(s.Query, s.Args...)
+// insertions write rows with statements of 1, 2, 4, … rows, so that few
+// different texts need to be compiled.
+func insertions(into string, columns int, values []any) (all []sqldb.Statement) {
+	for n := len(values) / columns; n > 0; n = len(values) / columns {
+		size := 1 << (bits.Len(uint(n)) - 1)
+		all = append(all, sqldb.Statement{Query: "INSERT INTO " + into + " VALUES " + tuples(size, columns), Args: values[:size*columns]})
+		values = values[size*columns:]
+	}
+	return all
 }
 
-// anys gives ids as arguments.
+// insert writes one row. What stands behind it (ON CONFLICT) comes as tail.
+func insert(tx *sqldb.Tx, into string, values []any, tail string) (sql.Result, error) {
+	return tx.Exec("INSERT INTO "+into+" VALUES "+tuples(1, len(values))+tail, values...)
+}
+
+// anys gives ids as arguments of a list.
 func anys[T ~string](ids []T) []any {
 	out := make([]any, len(ids))
 	for i, id := range ids {

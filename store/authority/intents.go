@@ -9,23 +9,29 @@ import (
 )
 
 // insertIntents writes the pairs' rows and answers what is to be written with
-// them, one statement a table.
+// them.
 func insertIntents(tx *sqldb.Tx, admitted []*saving) ([]sqldb.Statement, error) {
 	if len(admitted) == 0 {
 		return nil, nil
 	}
 	var pairs, papers, serials, escrow []any
+	var ids []certhall.PairID
 	var applied []*ca.Pair
 	for _, i := range admitted {
 		p := &i.intent.Pair
+		ids = append(ids, p.ID)
 		pairs = append(pairs, intentValues(p)...)
 		serials = append(serials, p.SignSerial, p.ID, p.EncSerial, p.ID)
 		if i.intent.NewLineage {
 			applied = append(applied, p)
 		}
 	}
+	if err := tx.ExecAll(insertions("pairs ("+intentColumns+")", intentWidth, pairs)); err != nil {
+		return nil, err
+	}
 	n := make(map[certhall.PairID]int64, len(admitted))
-	found, err := tx.Query("INSERT INTO pairs ("+intentColumns+") VALUES "+tuples(len(admitted), intentWidth)+" RETURNING id, n", pairs...)
+	ids = padded(ids, 1)
+	found, err := tx.Query("SELECT id, n FROM pairs WHERE id IN "+list(len(ids)), anys(ids)...)
 	err = all(found, err, func(row *sql.Rows) error {
 		var id certhall.PairID
 		var number int64
@@ -43,13 +49,9 @@ func insertIntents(tx *sqldb.Tx, admitted []*saving) ([]sqldb.Statement, error) 
 			escrow = append(escrow, number, i.intent.Escrow)
 		}
 	}
-	more := []sqldb.Statement{
-		insertion("papers (n, "+paperColumns+")", 1+paperWidth, papers, ""),
-		insertion("serials (serial, pair)", 2, serials, ""),
-	}
-	if len(escrow) > 0 {
-		more = append(more, insertion("escrow (n, sealed)", 2, escrow, ""))
-	}
+	more := insertions("papers (n, "+paperColumns+")", 1+paperWidth, papers)
+	more = append(more, insertions("serials (serial, pair)", 2, serials)...)
+	more = append(more, insertions("escrow (n, sealed)", 2, escrow)...)
 	for _, p := range applied { // the case of apply learns its lineage
 		more = append(more, sqldb.Statement{Query: "UPDATE cases SET lineage = $1 WHERE id = $2 AND lineage = ''", Args: []any{p.Lineage, p.Case}})
 	}

@@ -20,7 +20,8 @@ func swapIssued(tx *sqldb.Tx, signed []*saving) ([]sqldb.Statement, error) {
 		swap = append(swap, i.signed.ID, milliseconds(i.signed.At))
 	}
 	won := map[certhall.PairID]int64{}
-	found, err := tx.Query(swapText(len(signed)), swap...)
+	swap = padded(swap, 2)
+	found, err := tx.Query(swapText(len(swap)/2), swap...)
 	err = all(found, err, func(row *sql.Rows) error {
 		var id certhall.PairID
 		var n int64
@@ -41,10 +42,7 @@ func swapIssued(tx *sqldb.Tx, signed []*saving) ([]sqldb.Statement, error) {
 		i.won = true
 		certificates = append(certificates, n, i.signed.SignCert, i.signed.EncCert)
 	}
-	if len(certificates) == 0 {
-		return nil, nil
-	}
-	return []sqldb.Statement{insertion("certificates (n, sign, enc)", 3, certificates, "")}, nil
+	return insertions("certificates (n, sign, enc)", 3, certificates), nil
 }
 
 func swapText(n int) string {

@@ -21,13 +21,13 @@ func recordFields(r *ca.Record) []any {
 	return []any{instant{&r.At}, &r.Kind, &r.Case, &r.Attempt, &r.Lineage, &r.Pair, &r.Salt, &r.Data, &r.Digest}
 }
 
-func recording(values []any) sqldb.Statement {
-	return insertion("records ("+recordColumns+")", 9, values, "")
+func recordings(values []any) []sqldb.Statement {
+	return insertions("records ("+recordColumns+")", 9, values)
 }
 
 // AddRecord implements ca.Writer.
 func (w writer) AddRecord(r ca.Record) error {
-	return w.ExecAll([]sqldb.Statement{recording(recordValues(&r))})
+	return w.ExecAll(recordings(recordValues(&r)))
 }
 
 // SuspensionsSince implements ca.Reader.
@@ -100,6 +100,7 @@ func (s *Store) Sequence(ctx context.Context, limit int, link func(prev []byte, 
 		for len(numbered) > 0 {
 			chunk := numbered[:min(len(numbered), 3*sequenceChunk)]
 			numbered = numbered[len(chunk):]
+			chunk = padded(chunk[:len(chunk):len(chunk)], 3)
 			if _, err := tx.Exec(numberText(tx.Dialect(), len(chunk)/3), chunk...); err != nil {
 				return err
 			}

@@ -99,10 +99,7 @@ func saveIn(tx *sqldb.Tx, batch []*saving) error {
 			records = append(records, recordValues(&i.signed.Record)...)
 		}
 	}
-	if len(records) > 0 {
-		more = append(more, recording(records))
-	}
-	return tx.ExecAll(more)
+	return tx.ExecAll(append(more, recordings(records)...))
 }
 
 // rowsOf are the case and the lineage that a saving must lock.

@@ -45,10 +45,10 @@ func (w writer) LockStaff() error {
 
 // AddStaff implements ca.Writer. Its serial is one of the authority's too.
 func (w writer) AddStaff(m ca.Staff) error {
-	if err := exists(insert(w.Tx, "serials (serial, pair)", 2, []any{m.Serial, ""}, " ON CONFLICT DO NOTHING")); err != nil {
+	if err := exists(insert(w.Tx, "serials (serial, pair)", []any{m.Serial, ""}, " ON CONFLICT DO NOTHING")); err != nil {
 		return err
 	}
-	_, err := insert(w.Tx, "staff ("+staffColumns+")", 9, []any{m.Serial, m.Role, m.Name, m.KeyDigest, m.TBS,
+	_, err := insert(w.Tx, "staff ("+staffColumns+")", []any{m.Serial, m.Role, m.Name, m.KeyDigest, m.TBS,
 		null(m.Certificate), null(m.Evidence), m.State, milliseconds(m.At)}, "")
 	return err
 }
@@ -65,5 +65,5 @@ func (w writer) RetireStaff(s certhall.Serial, at time.Time) (bool, error) {
 
 // UseNonce implements ca.Writer.
 func (w writer) UseNonce(nonce []byte, at time.Time) (bool, error) {
-	return changed(insert(w.Tx, "nonces (nonce, used_at)", 2, []any{nonce, milliseconds(at)}, " ON CONFLICT DO NOTHING"))
+	return changed(insert(w.Tx, "nonces (nonce, used_at)", []any{nonce, milliseconds(at)}, " ON CONFLICT DO NOTHING"))
 }

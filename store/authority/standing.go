@@ -96,7 +96,6 @@ func lockAndLoad(tx *sqldb.Tx, intents, signed []*saving) (*loaded, error) {
 	var cases, intended []certhall.CaseID
 	var lineages, fresh []certhall.LineageID
 	var olds []certhall.PairID
-	var freshRows []any
 	for _, item := range append(append([]*saving(nil), intents...), signed...) {
 		c, lineage := rowsOf(item)
 		cases, lineages = append(cases, c), append(lineages, lineage)
@@ -116,10 +115,9 @@ func lockAndLoad(tx *sqldb.Tx, intents, signed []*saving) (*loaded, error) {
 		return nil, err
 	}
 	for _, id := range fresh {
-		freshRows = append(freshRows, id, milliseconds(intents[0].intent.Pair.IntendedAt))
-	}
-	if err := addLineages(tx, freshRows); err != nil {
-		return nil, err
+		if err := addLineage(tx, id, intents[0].intent.Pair.IntendedAt); err != nil {
+			return nil, err
+		}
 	}
 	if err := lock(tx, "lineages", lineages); err != nil {
 		return nil, err
@@ -137,6 +135,7 @@ func (l *loaded) loadCases(tx *sqldb.Tx, ids []certhall.CaseID, lock string) err
 	if len(ids) == 0 {
 		return nil
 	}
+	ids = padded(ids, 1)
 	found, err := tx.Query("SELECT "+caseColumns+" FROM cases WHERE id IN "+list(len(ids))+" ORDER BY id"+lock, anys(ids)...)
 	return all(found, err, func(row *sql.Rows) error {
 		c := new(ca.Case)
@@ -151,6 +150,7 @@ func (l *loaded) loadLived(tx *sqldb.Tx, ids []certhall.LineageID) error {
 	if len(ids) == 0 {
 		return nil
 	}
+	ids = padded(ids, 1)
 	found, err := tx.Query("SELECT DISTINCT lineage FROM pairs WHERE state <> 'void' AND lineage IN "+list(len(ids)), anys(ids)...)
 	return all(found, err, func(row *sql.Rows) error {
 		var id certhall.LineageID
@@ -164,6 +164,7 @@ func (l *loaded) loadAttempts(tx *sqldb.Tx, cases []certhall.CaseID) error {
 	if len(cases) == 0 {
 		return nil
 	}
+	cases = padded(cases, 1)
 	found, err := tx.Query("SELECT "+attemptColumns+" FROM attempts WHERE case_id IN "+list(len(cases)), anys(cases)...)
 	return all(found, err, func(row *sql.Rows) error {
 		a := new(ca.Attempt)
@@ -175,6 +176,7 @@ func (l *loaded) loadAttempts(tx *sqldb.Tx, cases []certhall.CaseID) error {
 
 // whose finds the old pairs and those of the cases themselves.
 func whose(olds []certhall.PairID, cases []certhall.CaseID) (where string, args []any) {
+	olds, cases = padded(olds, 1), padded(cases, 1)
 	where = "NOT given_up AND case_id IN " + listFrom(len(olds), len(cases))
 	if len(olds) > 0 {
 		where = "(id IN " + list(len(olds)) + " OR " + where + ")"
