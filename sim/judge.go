@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 
+	"github.com/certhall/certhall"
 	"github.com/certhall/certhall/authority"
 	"github.com/certhall/certhall/authority/ca"
 	"github.com/certhall/certhall/desk/token"
@@ -167,10 +168,11 @@ func (w *World) judgeAcknowledge(ack proof.Signed, err error) {
 // judgeWindow: ◆ the window's judgement at the first ticket holds until the
 // case is closed; so nobody with a ticket is told that it is too late.
 func (w *World) judgeWindow() {
-	if w.closed || len(w.cases) == 0 {
+	s := w.stands()
+	if w.closed || s == nil || s.c.Service != certhall.Renew {
 		return
 	}
-	if _, ok := w.book.tickets[attempt{string(w.cases[len(w.cases)-1]), 1}]; ok {
+	if _, ok := w.book.tickets[attempt{string(s.c.ID), 1}]; ok {
 		w.violate("the window was judged when the case's ticket was given; now it is expired")
 	}
 }
