@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -18,6 +19,7 @@ import (
 
 // hall answers by a list, and loses what it is told to lose.
 type hall struct {
+	mu      sync.Mutex // a request can come before the one that was cut off has ended
 	t       *testing.T
 	answers []any // Next, or an int: a status with a problem document
 	lose    map[int]bool
@@ -36,6 +38,8 @@ func (h *hall) origin(r *http.Request) string {
 }
 
 func (h *hall) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
 	h.calls++
 	if h.drop[h.calls] {
 		panic(http.ErrAbortHandler)
