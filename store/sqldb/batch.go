@@ -2,6 +2,7 @@ package sqldb
 
 import (
 	"context"
+	"runtime"
 	"sync"
 )
 
@@ -89,6 +90,7 @@ func (b *Batcher[T]) withdraw(w *waiter[T]) bool {
 // lead serves w and those that wait, then passes the lead on. If Serve does
 // not return (a panic, a test's FailNow), the others queue again.
 func (b *Batcher[T]) lead(w *waiter[T]) {
+	runtime.Gosched() // whoever is about to ask may do so now; alone, this is nothing
 	b.mu.Lock()
 	n := min(len(b.waiting), max(b.Limit, 1)-1)
 	others := b.waiting[:n:n]

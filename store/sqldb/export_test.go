@@ -23,3 +23,10 @@ func (b *Batcher[T]) countWaiting() int {
 	defer b.mu.Unlock()
 	return len(b.waiting)
 }
+
+// AwaitBatch returns once n callers wait for their turn.
+func AwaitBatch[T any](b *Batcher[T], n int) {
+	for b.countWaiting() < n {
+		runtime.Gosched()
+	}
+}
