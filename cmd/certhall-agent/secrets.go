@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -63,18 +64,48 @@ func (s *shell) prompt(text string) (string, error) {
 		return "", token.ErrPINNeeded.Becausef("no terminal and no descriptor")
 	}
 	fmt.Fprint(s.err, text)
-	line, err := term.ReadPassword(int(s.in.Fd()))
+	line, err := s.untilInterrupted(func() (string, error) {
+		line, err := term.ReadPassword(int(s.in.Fd()))
+		return string(line), err
+	})
 	fmt.Fprintln(s.err)
 	if err != nil {
 		return "", errInterrupted.Because(err) // the terminal was closed
 	}
-	return string(line), nil
+	return line, nil
+}
+
+// untilInterrupted gives up a read that Ctrl-C cannot end, because the signal
+// only ends the context, and gives the terminal back as it was.
+func (s *shell) untilInterrupted(read func() (string, error)) (string, error) {
+	type result struct {
+		line string
+		err  error
+	}
+	fd := int(s.in.Fd())
+	before, stateErr := term.GetState(fd)
+	typed := make(chan result, 1)
+	go func() {
+		line, err := read()
+		typed <- result{line, err}
+	}()
+	select {
+	case r := <-typed:
+		return r.line, r.err
+	case <-s.ctx.Done():
+		if stateErr == nil {
+			stateErr = term.Restore(fd, before)
+		}
+		return "", errors.Join(s.ctx.Err(), stateErr)
+	}
 }
 
 // ask asks for a line that may be seen.
 func (s *shell) ask(text string) (string, error) {
 	fmt.Fprint(s.err, text)
-	line, err := bufio.NewReader(io.LimitReader(s.in, longestLine)).ReadString('\n')
+	line, err := s.untilInterrupted(func() (string, error) {
+		return bufio.NewReader(io.LimitReader(s.in, longestLine)).ReadString('\n')
+	})
 	if err != nil && line == "" {
 		return "", errInterrupted.Because(err)
 	}

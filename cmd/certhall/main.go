@@ -93,7 +93,7 @@ func run(args []string) int {
 	switch {
 	case err == nil:
 		return exitOK
-	case errors.As(err, &found):
+	case errors.As(err, &found), errors.Is(err, context.Canceled) && ctx.Err() != nil: // told, or stopped by the operator
 		return exitFailure
 	}
 	env.complain(err)

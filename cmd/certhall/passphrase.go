@@ -55,7 +55,7 @@ func (f passphraseFlags) existing(env *environment) ([]byte, error) {
 	if !term.IsTerminal(int(os.Stdin.Fd())) {
 		return nil, nil
 	}
-	return prompt(env.text("cli.passphrase-existing"))
+	return prompt(env, "cli.passphrase-existing")
 }
 
 // fresh gives a new passphrase, asked for twice at a terminal by the text of a key.
@@ -66,10 +66,10 @@ func (f passphraseFlags) fresh(env *environment, key string) ([]byte, error) {
 	case f.PassphraseFD >= 0:
 		p, err = readDescriptor(f.PassphraseFD)
 	case term.IsTerminal(int(os.Stdin.Fd())):
-		if p, err = prompt(env.text(key)); err != nil {
+		if p, err = prompt(env, key); err != nil {
 			return nil, err
 		}
-		again, err := prompt(env.text("cli.passphrase-again"))
+		again, err := prompt(env, "cli.passphrase-again")
 		if err != nil {
 			return nil, err
 		}
@@ -110,15 +110,35 @@ func firstLine(r io.Reader) ([]byte, error) {
 	return []byte(line), nil
 }
 
-func prompt(text string) ([]byte, error) {
-	fmt.Fprint(os.Stderr, text)
-	p, err := term.ReadPassword(int(os.Stdin.Fd()))
-	fmt.Fprintln(os.Stderr)
+// prompt asks for a passphrase by the text of a key. A signal ends only the
+// context, not the read: the read is left behind and the terminal given back.
+func prompt(env *environment, key string) ([]byte, error) {
+	fmt.Fprint(os.Stderr, env.text(key))
+	defer fmt.Fprintln(os.Stderr)
+	fd := int(os.Stdin.Fd())
+	before, err := term.GetState(fd)
 	if err != nil {
 		return nil, fmt.Errorf("read passphrase: %w", err)
 	}
-	if len(p) == 0 {
-		return nil, nil
+	type result struct {
+		passphrase []byte
+		err        error
 	}
-	return p, nil
+	typed := make(chan result, 1)
+	go func() {
+		p, err := term.ReadPassword(fd)
+		typed <- result{p, err}
+	}()
+	select {
+	case <-env.ctx.Done():
+		return nil, errors.Join(env.ctx.Err(), term.Restore(fd, before))
+	case r := <-typed:
+		if r.err != nil {
+			return nil, fmt.Errorf("read passphrase: %w", r.err)
+		}
+		if len(r.passphrase) == 0 {
+			return nil, nil
+		}
+		return r.passphrase, nil
+	}
 }
