@@ -70,6 +70,8 @@ func (ca *CA) judge(p *Pair, service certhall.Service, now time.Time) error {
 // inForce says why a pair cannot be succeeded on its own key's word.
 func inForce(p *Pair) error {
 	switch {
+	case p.State == authority.Revoked && p.Reason == reasonSuperseded && !p.SupersededAt.IsZero():
+		return authority.ErrSuperseded // its grace is over: its owner has the newer pair
 	case p.State == authority.Revoked || p.State == authority.Void:
 		return authority.ErrRevoked
 	case p.State == authority.Superseded:
