@@ -31,6 +31,8 @@ func exitCode(e *certhall.Error) int {
 		return exitKey
 	case "cli-file", "softkey-options", "pin-differs", "cli-no-phone", "server-address":
 		return exitUsage
+	case "code-resend", "code-tries", "sms-failed", "sms-limited":
+		return exitLater // as a problem they come from the hall without their kind
 	}
 	switch e.Kind {
 	case certhall.Internal:
