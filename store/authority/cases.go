@@ -63,7 +63,7 @@ func lock[T ~string](tx *sqldb.Tx, table string, ids []T) error {
 	if tx.ForUpdate() == "" || len(ids) == 0 {
 		return nil
 	}
-	ids = padded(ids, 1)
+	ids = padded(ids)
 	_, err := tx.Exec("SELECT id FROM "+table+" WHERE id IN "+list(len(ids))+" ORDER BY id"+tx.ForUpdate(), anys(ids)...)
 	return err
 }

@@ -125,19 +125,13 @@ func listFrom(before, n int) string {
 	return "(" + strings.Join(names, ", ") + ")"
 }
 
-// padded repeats the last of some until they are a power of two: in a list, or
-// among the rows that an UPDATE reads, once more says nothing new, and few
-// different texts need to be compiled.
-func padded[T any](some []T, width int) []T {
-	n := len(some) / width
-	if n == 0 {
-		return some
+// padded repeats the last id until they are a power of two: once more in a
+// list says nothing new, and few different texts need to be compiled.
+func padded[T any](ids []T) []T {
+	for n := len(ids); n&(n-1) != 0; n++ {
+		ids = append(ids, ids[len(ids)-1])
 	}
-	last := some[len(some)-width:]
-	for ; n&(n-1) != 0; n++ {
-		some = append(some, last...)
-	}
-	return some
+	return ids
 }
 
 // insertions write rows with statements of 1, 2, 4, … rows, so that few

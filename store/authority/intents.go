@@ -30,7 +30,7 @@ func insertIntents(tx *sqldb.Tx, admitted []*saving) ([]sqldb.Statement, error) 
 		return nil, err
 	}
 	n := make(map[certhall.PairID]int64, len(admitted))
-	ids = padded(ids, 1)
+	ids = padded(ids)
 	found, err := tx.Query("SELECT id, n FROM pairs WHERE id IN "+list(len(ids)), anys(ids)...)
 	err = all(found, err, func(row *sql.Rows) error {
 		var id certhall.PairID

@@ -2,31 +2,29 @@ package authority
 
 import (
 	"database/sql"
-	"strconv"
-	"strings"
 
 	"github.com/certhall/certhall"
 	"github.com/certhall/certhall/store/sqldb"
 )
 
-// swapIssued is the compare-and-swap from intended ◆; it answers how the
-// winners' certificates are to be written.
-func swapIssued(tx *sqldb.Tx, signed []*saving) ([]sqldb.Statement, error) {
+// swapIssued is the compare-and-swap from intended and not suspended ◆, of rows
+// that are locked already; it answers how the winners are to be written.
+func swapIssued(tx *sqldb.Tx, signed []*saving) (more []sqldb.Statement, err error) {
 	if len(signed) == 0 {
 		return nil, nil
 	}
-	var swap []any
+	var ids []certhall.PairID
 	for _, i := range signed {
-		swap = append(swap, i.signed.ID, milliseconds(i.signed.At))
+		ids = append(ids, i.signed.ID)
 	}
-	won := map[certhall.PairID]int64{}
-	swap = padded(swap, 2)
-	found, err := tx.Query(swapText(len(swap)/2), swap...)
+	ids = padded(ids)
+	intended := map[certhall.PairID]int64{}
+	found, err := tx.Query("SELECT id, n FROM pairs WHERE id IN "+list(len(ids))+" AND state = 'intended' AND NOT suspended"+tx.ForUpdate(), anys(ids)...)
 	err = all(found, err, func(row *sql.Rows) error {
 		var id certhall.PairID
 		var n int64
 		err := row.Scan(&id, &n)
-		won[id] = n
+		intended[id] = n
 		return err
 	})
 	if err != nil {
@@ -34,26 +32,15 @@ func swapIssued(tx *sqldb.Tx, signed []*saving) ([]sqldb.Statement, error) {
 	}
 	var certificates []any
 	for _, i := range signed {
-		n, ok := won[i.signed.ID]
+		n, ok := intended[i.signed.ID]
 		if !ok {
 			continue
 		}
-		delete(won, i.signed.ID) // twice in one batch: the first has won
+		delete(intended, i.signed.ID) // twice in one batch: the first has won
 		i.won = true
+		more = append(more, sqldb.Statement{Query: "UPDATE pairs SET state = 'issued', issued_at = $1 WHERE n = $2 AND state = 'intended' AND NOT suspended",
+			Args: []any{milliseconds(i.signed.At), n}})
 		certificates = append(certificates, n, i.signed.SignCert, i.signed.EncCert)
 	}
-	return insertions("certificates (n, sign, enc)", 3, certificates), nil
-}
-
-func swapText(n int) string {
-	var b strings.Builder
-	b.WriteString("UPDATE pairs SET state = 'issued', issued_at = v.column2 FROM (VALUES ")
-	for i := range n {
-		if i > 0 {
-			b.WriteString(", ")
-		}
-		b.WriteString("(CAST($" + strconv.Itoa(2*i+1) + " AS TEXT), CAST($" + strconv.Itoa(2*i+2) + " AS BIGINT))")
-	}
-	b.WriteString(") AS v WHERE pairs.id = v.column1 AND pairs.state = 'intended' AND NOT pairs.suspended RETURNING id, n")
-	return b.String()
+	return append(more, insertions("certificates (n, sign, enc)", 3, certificates)...), nil
 }

@@ -3,8 +3,6 @@ package authority
 import (
 	"context"
 	"database/sql"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/certhall/certhall/authority/ca"
@@ -62,9 +60,6 @@ func RecordsIn(tx *sqldb.Tx, after int64, limit int) ([]ca.Record, error) {
 	return rows{tx}.Events(after, limit)
 }
 
-// sequenceChunk is how many records one UPDATE numbers.
-const sequenceChunk = 64
-
 // Sequence implements audit.Store. The lock on the chain's end lets one node
 // number at a time.
 func (s *Store) Sequence(ctx context.Context, limit int, link func(prev []byte, r ca.Record) []byte) (done int, err error) {
@@ -77,7 +72,7 @@ func (s *Store) Sequence(ctx context.Context, limit int, link func(prev []byte, 
 		if err := tx.QueryRow("SELECT seq, hash FROM chain WHERE n = 1"+tx.ForUpdate()).Scan(&seq, &hash); err != nil {
 			return err
 		}
-		var numbered []any
+		var numbering []sqldb.Statement
 		// Salt and data are not in the chain, only their digest is.
 		found, err := tx.Query(`SELECT n, at, kind, case_id, attempt, lineage, pair, digest FROM records
 			WHERE seq IS NULL ORDER BY n LIMIT $1`, limit)
@@ -90,23 +85,14 @@ func (s *Store) Sequence(ctx context.Context, limit int, link func(prev []byte, 
 			seq++
 			r.Seq = seq
 			hash = link(hash, r)
-			numbered = append(numbered, n, seq, hash)
+			numbering = append(numbering, sqldb.Statement{Query: "UPDATE records SET seq = $1, hash = $2 WHERE n = $3", Args: []any{seq, hash, n}})
 			return nil
 		})
-		done = len(numbered) / 3
+		done = len(numbering)
 		if err != nil || done == 0 {
 			return err
 		}
-		for len(numbered) > 0 {
-			chunk := numbered[:min(len(numbered), 3*sequenceChunk)]
-			numbered = numbered[len(chunk):]
-			chunk = padded(chunk[:len(chunk):len(chunk)], 3)
-			if _, err := tx.Exec(numberText(tx.Dialect(), len(chunk)/3), chunk...); err != nil {
-				return err
-			}
-		}
-		_, err = tx.Exec("UPDATE chain SET seq = $1, hash = $2 WHERE n = 1", seq, hash)
-		return err
+		return tx.ExecAll(append(numbering, sqldb.Statement{Query: "UPDATE chain SET seq = $1, hash = $2 WHERE n = 1", Args: []any{seq, hash}}))
 	})
 	if err != nil {
 		return 0, err
@@ -119,24 +105,4 @@ func (s *Store) anyWaiting(ctx context.Context) (waiting bool, err error) {
 		return tx.QueryRow("SELECT EXISTS (SELECT 1 FROM records WHERE seq IS NULL)").Scan(&waiting)
 	})
 	return waiting, err
-}
-
-// numberText is the UPDATE that numbers so many records. PostgreSQL must be
-// told the types of what stands in VALUES.
-func numberText(d sqldb.Dialect, n int) string {
-	bytes := "BLOB"
-	if d == sqldb.Postgres {
-		bytes = "BYTEA"
-	}
-	var b strings.Builder
-	b.WriteString("UPDATE records SET seq = v.column2, hash = v.column3 FROM (VALUES ")
-	for i := range n {
-		if i > 0 {
-			b.WriteString(", ")
-		}
-		b.WriteString("(CAST($" + strconv.Itoa(3*i+1) + " AS BIGINT), CAST($" + strconv.Itoa(3*i+2) +
-			" AS BIGINT), CAST($" + strconv.Itoa(3*i+3) + " AS " + bytes + "))")
-	}
-	b.WriteString(") AS v WHERE records.n = v.column1 AND records.seq IS NULL")
-	return b.String()
 }

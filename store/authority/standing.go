@@ -135,7 +135,7 @@ func (l *loaded) loadCases(tx *sqldb.Tx, ids []certhall.CaseID, lock string) err
 	if len(ids) == 0 {
 		return nil
 	}
-	ids = padded(ids, 1)
+	ids = padded(ids)
 	found, err := tx.Query("SELECT "+caseColumns+" FROM cases WHERE id IN "+list(len(ids))+" ORDER BY id"+lock, anys(ids)...)
 	return all(found, err, func(row *sql.Rows) error {
 		c := new(ca.Case)
@@ -150,7 +150,7 @@ func (l *loaded) loadLived(tx *sqldb.Tx, ids []certhall.LineageID) error {
 	if len(ids) == 0 {
 		return nil
 	}
-	ids = padded(ids, 1)
+	ids = padded(ids)
 	found, err := tx.Query("SELECT DISTINCT lineage FROM pairs WHERE state <> 'void' AND lineage IN "+list(len(ids)), anys(ids)...)
 	return all(found, err, func(row *sql.Rows) error {
 		var id certhall.LineageID
@@ -164,7 +164,7 @@ func (l *loaded) loadAttempts(tx *sqldb.Tx, cases []certhall.CaseID) error {
 	if len(cases) == 0 {
 		return nil
 	}
-	cases = padded(cases, 1)
+	cases = padded(cases)
 	found, err := tx.Query("SELECT "+attemptColumns+" FROM attempts WHERE case_id IN "+list(len(cases)), anys(cases)...)
 	return all(found, err, func(row *sql.Rows) error {
 		a := new(ca.Attempt)
@@ -176,7 +176,7 @@ func (l *loaded) loadAttempts(tx *sqldb.Tx, cases []certhall.CaseID) error {
 
 // whose finds the old pairs and those of the cases themselves.
 func whose(olds []certhall.PairID, cases []certhall.CaseID) (where string, args []any) {
-	olds, cases = padded(olds, 1), padded(cases, 1)
+	olds, cases = padded(olds), padded(cases)
 	where = "NOT given_up AND case_id IN " + listFrom(len(olds), len(cases))
 	if len(olds) > 0 {
 		where = "(id IN " + list(len(olds)) + " OR " + where + ")"
@@ -212,7 +212,8 @@ func (l *loaded) loadWhole(tx *sqldb.Tx, olds []certhall.PairID, cases []certhal
 		return nil
 	}
 	where, args := whose(olds, cases)
-	found, err := tx.Query("SELECT EXISTS (SELECT 1 FROM escrow WHERE escrow.n = pairs.n), "+pairColumns+pairTables+where, args...)
+	found, err := tx.Query("SELECT escrow.n IS NOT NULL, "+pairColumns+
+		" FROM pairs JOIN papers ON papers.n = pairs.n LEFT JOIN certificates ON certificates.n = pairs.n LEFT JOIN escrow ON escrow.n = pairs.n WHERE "+where, args...)
 	return all(found, err, func(row *sql.Rows) error {
 		p, held := new(ca.Pair), false
 		err := row.Scan(append([]any{&held}, pairFields(p)...)...)

@@ -37,7 +37,9 @@ func Check(ctx context.Context, authority, hall *sqldb.DB) ([]Finding, error) {
 	r := &run{}
 	if hall != nil {
 		err := hall.Read(ctx, func(tx *sqldb.Tx) error {
-			r.tx = tx
+			if err := r.begin(tx); err != nil {
+				return err
+			}
 			if err := r.all(hallRules); err != nil {
 				return err
 			}
@@ -48,7 +50,9 @@ func Check(ctx context.Context, authority, hall *sqldb.DB) ([]Finding, error) {
 		}
 	}
 	err := authority.Read(ctx, func(tx *sqldb.Tx) error {
-		r.tx = tx
+		if err := r.begin(tx); err != nil {
+			return err
+		}
 		if err := r.all(authorityRules); err != nil || hall == nil {
 			return err
 		}
@@ -67,6 +71,16 @@ type run struct {
 	findings  []Finding
 	hall      hallState
 	authority authorityState
+}
+
+// begin lets PostgreSQL read whole tables, which the stores otherwise never do.
+func (r *run) begin(tx *sqldb.Tx) error {
+	r.tx = tx
+	if tx.Dialect() != sqldb.Postgres {
+		return nil
+	}
+	_, err := tx.Exec("SET LOCAL enable_seqscan = on")
+	return err
 }
 
 func (r *run) all(rules []Rule) error {

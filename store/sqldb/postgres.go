@@ -37,9 +37,13 @@ func openPostgres(ctx context.Context, address string) (*DB, error) {
 	}
 	// A commit that is reported must be durable, whatever the server's default;
 	// detached statements must end even if the server's other side is stuck.
+	// Plans are made while tables are small and kept while they grow: without
+	// enable_seqscan=off they would go on reading whole tables until the next
+	// ANALYZE, though an index stands for every statement.
 	for name, value := range map[string]string{
 		"synchronous_commit": "on", "statement_timeout": "60000",
 		"idle_in_transaction_session_timeout": "60000", "application_name": "certhall",
+		"enable_seqscan": "off",
 	} {
 		if _, given := config.RuntimeParams[name]; !given {
 			config.RuntimeParams[name] = value

@@ -382,6 +382,28 @@ func TestSuspension(t *testing.T) {
 				}
 			}
 		}
+		// An intent by the old key is held too, and cannot be signed meanwhile.
+		open(t, s, "c3", "l1", "p1")
+		p := pair("p3", "c3", 1, "l1")
+		p.OldPair = "p1"
+		intend(t, s, p)
+		hold := func(on bool) {
+			write(t, s, func(w ca.Writer) error {
+				n, err := w.SetSuspended("l1", on)
+				if err == nil && n != 2 {
+					err = fmt.Errorf("%d changed", n)
+				}
+				return err
+			})
+		}
+		hold(true)
+		if won, err := s.SaveIssued(t.Context(), signatures(p)); won || err != nil {
+			t.Error("a suspended intent was signed:", won, err)
+		}
+		same(t, "open intents", len(read(t, s, func(r ca.Reader) ([]*ca.Pair, error) { return r.OpenIntents(9) })), 0)
+		hold(false)
+		sign(t, s, p)
+
 		count := func(since time.Time) int {
 			return read(t, s, func(r ca.Reader) (int, error) { return r.SuspensionsSince(since) })
 		}
