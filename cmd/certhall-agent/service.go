@@ -118,7 +118,7 @@ var (
 func (q asked) Answer(ctx context.Context, a courier.Ask, problem *certhall.Error) (courier.Answer, error) {
 	scripted := q.c.CodeFD >= 0 || q.c.CodeFile != ""
 	if problem != nil {
-		if scripted || !q.interactive() || a.Kind == courier.AskCode && !a.Sent {
+		if scripted || !q.interactive() || a.Kind == courier.AskCode && (!a.Sent || a.TriesLeft == 0) {
 			return courier.Answer{}, problem // what was done would be done again
 		}
 		message, hint := q.words(problem)

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/certhall/certhall"
 	"github.com/certhall/certhall/demo"
 	"github.com/certhall/certhall/hall/notify"
 )
@@ -104,7 +105,7 @@ func (c *demoCmd) showMessages(ctx context.Context, env *environment, outbox *no
 		}
 		for _, m := range messages {
 			after = m.At
-			fmt.Fprintf(env.out, "[SMS] %s %s: %s\n", m.At.Local().Format(time.TimeOnly), m.Phone, env.text("cli.demo-sms", "code", m.Vars["code"], "minutes", m.Vars["minutes"]))
+			fmt.Fprintf(env.out, "[SMS] %s %s: %s\n", m.At.In(certhall.Beijing).Format(time.TimeOnly), m.Phone, env.text("cli.demo-sms", "code", m.Vars["code"], "minutes", m.Vars["minutes"]))
 		}
 	}
 }

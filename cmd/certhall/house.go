@@ -82,10 +82,15 @@ func (h *house) openHall(f stateFlags, o hallFlags) error {
 		sms = notify.None{}
 		env.log.Warn("there is no provider of short messages: codes cannot be sent (--sms)")
 	}
+	codesAnHour, codesADay := 0, 0  // the default
+	if h.authority.published.Demo { // who tries what can be interrupted needs many
+		codesAnHour, codesADay = 60, 500
+	}
 	h.counter = services.New(services.Options{
 		Store: store, Authority: h.authority.ca, AuthorityID: h.authority.published.ID,
 		Accounts: accounts.New(accounts.Options{
 			Store: store.Accounts(), SMS: sms, Clock: env.clock, Random: env.random, Secret: secret,
+			SendsAnHour: codesAnHour, SendsADay: codesADay,
 		}),
 		Roots: []*smx509.Certificate{h.authority.published.Root}, Clock: env.clock, Random: env.random,
 		Origin: cmp.Or(o.origin, h.authority.published.Address), Log: env.log,

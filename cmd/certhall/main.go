@@ -105,7 +105,7 @@ func run(args []string) int {
 func (e *environment) complain(err error) {
 	said := certhall.AsError(err)
 	message, hint := locale.Error(e.lang, said)
-	fmt.Fprintf(os.Stderr, "%s\n%s\n[%s] %s\n", message, hint, said.Code, certhall.CauseText(err))
+	fmt.Fprintf(os.Stderr, "%s\n%s\n[%s] %s\n", message, hint, said.Code, certhall.CauseText(errors.Unwrap(said)))
 }
 
 // language is what the person's terminal speaks (POSIX: LC_ALL over LC_MESSAGES over LANG).

@@ -5,6 +5,7 @@
 package accounts
 
 import (
+	"cmp"
 	"io"
 	"time"
 
@@ -45,10 +46,15 @@ type Options struct {
 	Clock  certhall.Clock
 	Random io.Reader
 	Secret []byte // keys the digests of codes; kept outside the database
+
+	SendsAnHour, SendsADay int // to one phone; 0 is the default
 }
 
 // Desk is the counter where phones are proved.
 type Desk struct{ Options }
 
 // New makes a Desk.
-func New(o Options) *Desk { return &Desk{o} }
+func New(o Options) *Desk {
+	o.SendsAnHour, o.SendsADay = cmp.Or(o.SendsAnHour, SendsAnHour), cmp.Or(o.SendsADay, SendsADay)
+	return &Desk{o}
+}

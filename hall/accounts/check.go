@@ -56,7 +56,7 @@ func (d *Desk) CheckCode(ctx context.Context, s Session, phone, typed string) er
 			verdict = ErrCodeExpired
 			return nil
 		case left == 0:
-			verdict = ErrCodeTries.With("minutes", strconv.Itoa(int(CodeLife/time.Minute)))
+			verdict = triesSpent()
 			return nil
 		case !d.matches(codes, s, phone, code):
 			verdict = ErrCodeWrong.With("tries_left", strconv.Itoa(left-1))
@@ -72,6 +72,11 @@ func (d *Desk) CheckCode(ctx context.Context, s Session, phone, typed string) er
 		return err
 	}
 	return verdict
+}
+
+// triesSpent is what a phone is told whose live codes have no tries left.
+func triesSpent() error {
+	return ErrCodeTries.With("minutes", strconv.Itoa(int(CodeLife/time.Minute)))
 }
 
 // Proved tells whether the session's proof of the phone still counts.

@@ -52,6 +52,13 @@ func (d *Desk) mayWeSend(w Writer, phone, address string, now time.Time) error {
 	if err := w.LockPhone(phone); err != nil {
 		return err
 	}
+	codes, err := w.LiveCodes(phone, now.Add(-CodeLife))
+	if err != nil {
+		return err
+	}
+	if triesLeft(codes) == 0 { // a new code could not be tried either
+		return triesSpent()
+	}
 	inHour, last, err := w.SendsTo(phone, now.Add(-time.Hour))
 	if err != nil {
 		return err
@@ -71,7 +78,7 @@ func (d *Desk) mayWeSend(w Writer, phone, address string, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	if inHour >= SendsAnHour || inDay >= SendsADay || fromHour >= AddressAnHour || fromDay >= AddressADay {
+	if inHour >= d.SendsAnHour || inDay >= d.SendsADay || fromHour >= AddressAnHour || fromDay >= AddressADay {
 		return ErrSendLimit
 	}
 	return nil
