@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/gofrs/flock"
+
 	"github.com/certhall/certhall"
 	"github.com/certhall/certhall/authority/audit"
 	"github.com/certhall/certhall/authority/ca"
@@ -30,6 +32,7 @@ const (
 	Mark           = "demo.json" // written last: with it the demo is complete
 	passphraseFile = "passphrase"
 	rootPassphrase = "root-passphrase"
+	lockFile       = "lock"       // held while the demo runs
 	TenderFile     = "tender.enc" // encrypted to the expiring pair's encryption certificate
 )
 
@@ -104,7 +107,28 @@ func Reset(dir string) error {
 	if !IsComplete(dir) {
 		return ErrFolder.With("dir", dir)
 	}
+	lock, err := Lock(dir)
+	if err != nil {
+		return err
+	}
+	defer lock.Close()
 	return os.RemoveAll(dir)
+}
+
+// ErrRunning says that a demo runs on the state folder.
+var ErrRunning = certhall.NewError("demo-running", certhall.Conflict)
+
+// Lock claims a state folder for one process until it is closed.
+func Lock(dir string) (*flock.Flock, error) {
+	lock := flock.New(filepath.Join(dir, lockFile))
+	locked, err := lock.TryLock()
+	if err != nil {
+		return nil, err
+	}
+	if !locked {
+		return nil, ErrRunning.With("dir", dir)
+	}
+	return lock, nil
 }
 
 // Passphrase opens the file with the day-to-day passphrase, to be handed on as

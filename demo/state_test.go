@@ -105,3 +105,24 @@ func read(t *testing.T, path string) string {
 	}
 	return string(data)
 }
+
+// A running demo's state is not taken away under it.
+func TestResetWhileRunning(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, Mark), []byte("{}"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	lock, err := Lock(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := Reset(dir); !errors.Is(err, ErrRunning) {
+		t.Errorf("reset while running: %v", err)
+	}
+	if err := lock.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := Reset(dir); err != nil {
+		t.Error(err)
+	}
+}

@@ -43,6 +43,11 @@ func (c *demoCmd) Run(env *environment) error {
 	if err := demo.Make(env.ctx, c.Dir, base, env.random); err != nil {
 		return err
 	}
+	lock, err := demo.Lock(c.Dir)
+	if err != nil {
+		return err
+	}
+	defer lock.Close()
 	h, err := openHouse(env, stateFlags{Dir: c.Dir}, hallFlags{SMS: "outbox", origin: base}, true)
 	if err != nil {
 		return err
