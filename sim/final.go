@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/certhall/certhall"
@@ -48,6 +49,9 @@ func (w *World) endedWell([]*ca.Pair) error {
 		if len(w.tampered) > 0 {
 			return nil
 		}
+	}
+	if w.end == "" {
+		return errors.New("invariant 5: the run never ends")
 	}
 	return fmt.Errorf("invariant 5: the run ends as %q", w.end)
 }

@@ -75,7 +75,8 @@ var rules = []rule{
 		{prepare, `	if err != nil || !h.Empty() {`, `	if err != nil {`},
 	}},
 	{"issued-by-swap", "signatures are stored by compare-and-swap from intended", "false-claim,close,node,suspend", []edit{
-		{issued, ` AND pairs.state = 'intended' AND NOT pairs.suspended`, ``},
+		{issued, `+" AND state = 'intended' AND NOT suspended"+`, `+`},
+		{issued, ` WHERE n = $2 AND state = 'intended' AND NOT suspended`, ` WHERE n = $2`},
 	}},
 	{"stored-answer-first", "same attempt and same key: the stored answer, before any other check", "twice,lost,dup", []edit{
 		{issue, `		if err != nil || stored != nil {`, `		if stored = nil; err != nil || stored != nil {`},
@@ -144,7 +145,8 @@ var rules = []rule{
 	{"suspension-blocks", "a suspension blocks issue, claim and acknowledge", "suspend,suspend-brief", []edit{
 		{judge, `	case p.Suspended:
 		return authority.ErrSuspended`, ``},
-		{issued, ` AND NOT pairs.suspended`, ``},
+		{issued, `+" AND state = 'intended' AND NOT suspended"+`, `+" AND state = 'intended'"+`},
+		{issued, ` WHERE n = $2 AND state = 'intended' AND NOT suspended`, ` WHERE n = $2 AND state = 'intended'`},
 	}},
 	{"suspension-holds-all", "a suspension acts on the whole lineage", "suspend", []edit{
 		{pairs, `(state IN ('issued', 'current', 'superseded') OR`, `(state IN ('current') OR`},
