@@ -16,6 +16,31 @@ type Opening struct {
 	Nonce     []byte // of the hall: five minutes, once
 }
 
+// Login signs a person in at a hall or a relying system by the pair's signing
+// key: it names the origin that asked, as the agent saw it.
+type Login struct {
+	Authority string `asn1:"utf8"`
+	Serial    string `asn1:"utf8"` // of the signing certificate
+	Origin    string `asn1:"utf8"`
+	Nonce     []byte // of whoever asks: five minutes, once
+}
+
+// OriginList tells agents which origins are portals of an authority: signed by
+// the origin-list certificate, checked by the agent against the root it trusts.
+type OriginList struct {
+	Authority string    `asn1:"utf8"`
+	Number    int64     // grows; an agent takes no lower one than it has
+	NotBefore time.Time `asn1:"generalized"`
+	Expiry    time.Time `asn1:"generalized"`
+	Portals   []Portal
+}
+
+// Portal is an origin (RFC 6454) whose pages may give all orders.
+type Portal struct {
+	Origin string `asn1:"utf8"` // e.g. https://hall.example
+	Name   string `asn1:"utf8"` // shown to the person beside the origin
+}
+
 // Ticket is the authority's permission to prepare one attempt: signed by the
 // notary, checked by the agent (same root as the container's certificate,
 // serial is that container's) and, through its nonce, by the authority again.
@@ -194,6 +219,8 @@ type Closing struct {
 }
 
 func (Opening) tag() string         { return "certhall/opening/1" }
+func (Login) tag() string           { return "certhall/login/1" }
+func (OriginList) tag() string      { return "certhall/origin-list/1" }
 func (Ticket) tag() string          { return "certhall/ticket/1" }
 func (OldKey) tag() string          { return "certhall/old-key/1" }
 func (Decision) tag() string        { return "certhall/decision/1" }

@@ -34,6 +34,8 @@ var (
 // samples are one of each message, every field set.
 var samples = []Message{
 	Opening{"ra", "renew", "41", "https://hall.example", nonce},
+	Login{"ra", "41", "https://hall.example", nonce},
+	OriginList{"ra", 7, when, when, []Portal{{"https://hall.example", "证书大厅"}}},
 	Ticket{"ra", "renew", "c1", 2, "41", nonce, when},
 	OldKey{"ra", "renew", "c1", 2, "e1", "41", "p1", "org", 3, sum, "keep", "SK1", nonce, when},
 	Decision{
@@ -74,7 +76,7 @@ func init() {
 		tag    string
 		decode func([]byte) (Message, error)
 	}{
-		{TagOf[Opening](), decoder[Opening]()}, {TagOf[Ticket](), decoder[Ticket]()}, {TagOf[OldKey](), decoder[OldKey]()},
+		{TagOf[Opening](), decoder[Opening]()}, {TagOf[Login](), decoder[Login]()}, {TagOf[OriginList](), decoder[OriginList]()}, {TagOf[Ticket](), decoder[Ticket]()}, {TagOf[OldKey](), decoder[OldKey]()},
 		{TagOf[Decision](), decoder[Decision]()}, {TagOf[Enrolment](), decoder[Enrolment]()}, {TagOf[Bundle](), decoder[Bundle]()},
 		{TagOf[Acknowledgement](), decoder[Acknowledgement]()}, {TagOf[Receipt](), decoder[Receipt]()}, {TagOf[Retired](), decoder[Retired]()},
 		{TagOf[Claim](), decoder[Claim]()}, {TagOf[VoidNotice](), decoder[VoidNotice]()}, {TagOf[Closing](), decoder[Closing]()},
