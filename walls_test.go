@@ -52,7 +52,7 @@ func files(t *testing.T) []string {
 		}
 		if d.IsDir() {
 			switch d.Name() {
-			case ".git", "bin", ".demo", "demo-state", "node_modules", "build":
+			case ".git", "bin", ".demo", "demo-state", "node_modules", "build", "dist", "test-results":
 				return filepath.SkipDir
 			}
 			return nil

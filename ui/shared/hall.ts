@@ -1,0 +1,47 @@
+// Calls of the hall's API: the generated client with our language, and every
+// failure as a Problem.
+import { client } from '../api/client.gen';
+import { i18n, language } from './i18n';
+import { isDocument, Problem, problemOf } from './problem';
+
+client.setConfig({ baseUrl: '', credentials: 'same-origin', cache: 'no-store' });
+
+client.interceptors.request.use((request) => {
+  request.headers.set('Accept-Language', language());
+  return request;
+});
+
+// ours makes a Problem of a code that the page itself knows.
+export function ours(code: string, params: Record<string, string> = {}): Problem {
+  const { t } = i18n.global;
+  return new Problem(code, { message: t(`problem.${code}`, params), hint: t(`problem.${code}.hint`, params), params });
+}
+
+interface Answer<T> {
+  data?: T;
+  error?: unknown;
+  response?: Response;
+}
+
+// call awaits an operation of the generated client and gives what it answers;
+// a refusal, or no answer at all, is thrown as a Problem.
+export async function call<T>(operation: Promise<Answer<T>>): Promise<NonNullable<T>> {
+  let answer: Answer<T>;
+  try {
+    answer = await operation;
+  } catch {
+    throw ours('hall-unreachable');
+  }
+  if (answer.response?.ok) {
+    return (answer.data ?? {}) as NonNullable<T>;
+  }
+  if (isDocument(answer.error)) {
+    throw problemOf(answer.error);
+  }
+  throw ours('hall-unreachable');
+}
+
+// asProblem makes a Problem of whatever was thrown.
+export function asProblem(thrown: unknown): Problem {
+  return thrown instanceof Problem ? thrown : ours('page-failed');
+}

@@ -1,0 +1,39 @@
+// A refusal as people are told of it: by the hall, by the agent, or by the page
+// itself (its own codes have texts under problem.* in ui/locale).
+export class Problem extends Error {
+  constructor(
+    readonly code: string,
+    readonly said: { message: string; hint: string; params?: Record<string, string>; status?: number },
+  ) {
+    super(code);
+    this.name = 'Problem';
+  }
+
+  get params(): Record<string, string> {
+    return this.said.params ?? {};
+  }
+}
+
+interface Document {
+  code: string;
+  detail?: string;
+  message?: string;
+  hint?: string;
+  params?: Record<string, string>;
+  status?: number;
+}
+
+// isDocument tells a problem document (RFC 9457) from anything else.
+export function isDocument(x: unknown): x is Document {
+  return typeof x === 'object' && x !== null && typeof (x as { code?: unknown }).code === 'string';
+}
+
+// problemOf reads a problem document.
+export function problemOf(d: Document): Problem {
+  return new Problem(d.code, {
+    message: d.detail ?? d.message ?? '',
+    hint: d.hint ?? '',
+    ...(d.params ? { params: d.params } : {}),
+    ...(d.status ? { status: d.status } : {}),
+  });
+}
