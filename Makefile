@@ -1,5 +1,6 @@
-# What one needs: Go (the version of go.mod), make, a C compiler for the race
-# detector. `make test` installs the rest of what the tests want (scripts/needs).
+# What one needs: Go (the version of go.mod), Node with npm, make, a C compiler
+# for the race detector. `make test` installs the rest of what the tests want
+# (scripts/needs).
 
 SEEDS    ?= 200
 FUZZTIME ?= 20s
@@ -8,26 +9,48 @@ DEMO     ?= .demo
 
 export CERTHALL_DEMO := $(DEMO)
 
-.PHONY: run build test lint needs sim mutants bench fuzz demo-reset clean
+.PHONY: run build pages api test lint needs journeys sim mutants bench fuzz demo-reset clean
 
 ## run: build everything and start the demo on 127.0.0.1:8083
 run: build
 	@exec bin/certhall demo
 
-build:
+build: pages
 	CGO_ENABLED=0 go build -trimpath -o bin/ ./cmd/...
 
+# the pages are part of the program: they are built before it, when they changed
+pages: ui/dist/index.html
+
+ui/dist/index.html: node_modules/.package-lock.json $(shell find ui sdk/page -type f -not -path '*/dist/*' -not -path '*/node_modules/*')
+	npm run build
+
+node_modules/.package-lock.json: package.json package-lock.json ui/package.json sdk/page/package.json e2e/browser/package.json
+	npm ci
+	@touch $@
+
+## api: generate the pages' client from docs/openapi.json
+api: node_modules/.package-lock.json
+	npm run api
+
 ## test: everything; says loudly what it could not run
-test: needs lint build
+test: needs build lint
+	npm test
 	go test -race -timeout 20m $$(go list ./... | grep -v -e /sim$$ -e /e2e$$)
 	go test -timeout 60m ./sim -args -seeds=$(SEEDS)
 	go test -count=1 -timeout 20m ./e2e
+	$(MAKE) journeys
 
-lint:
+## journeys: the portal in a real browser, against the real programs
+journeys: needs build
+	npm run journeys -w e2e/browser
+
+lint: node_modules/.package-lock.json
 	@unformatted=$$(gofmt -l $$(git ls-files -co --exclude-standard '*.go')); \
 	if [ -n "$$unformatted" ]; then echo "gofmt would change:"; echo "$$unformatted"; exit 1; fi
 	go vet ./...
 	go tool staticcheck ./...
+	npm run check
+	@npm run --silent api >/dev/null && if [ -n "$$(git status --porcelain ui/api)" ]; then echo "ui/api is not what docs/openapi.json says: make api"; exit 1; fi
 
 needs:
 	@scripts/needs
@@ -53,4 +76,5 @@ demo-reset: build
 	@bin/certhall demo --reset
 
 clean:
-	rm -rf bin
+	rm -rf bin build sdk/page/dist node_modules
+	find ui/dist -mindepth 1 -not -name .gitkeep -delete
