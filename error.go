@@ -12,13 +12,14 @@ type Kind int
 
 // The kinds of error.
 const (
-	Internal    Kind = iota // our fault: nothing the caller can mend
-	Invalid                 // the input is malformed or contradicts itself
-	Denied                  // not proved, not allowed
-	NotFound                // not there, or not for this caller
-	Conflict                // contradicts what is stored; asking "what next?" resolves it
-	Limited                 // too many tries; later
-	Unavailable             // not now (sealed, busy, no connection): the same call may succeed later
+	Internal        Kind = iota // our fault: nothing the caller can mend
+	Invalid                     // the input is malformed or contradicts itself
+	Denied                      // not proved, not allowed
+	NotFound                    // not there, or not for this caller
+	Conflict                    // contradicts what is stored; asking "what next?" resolves it
+	Limited                     // too many tries; later
+	Unavailable                 // not now (sealed, busy, no connection): the same call may succeed later
+	Unauthenticated             // nobody has logged in, or the log-in has ended
 )
 
 // Error is what a caller may know: a code, under which the locale files hold

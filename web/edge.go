@@ -14,32 +14,39 @@ import (
 	"time"
 
 	"github.com/certhall/certhall"
+	"github.com/certhall/certhall/hall/accounts"
 )
 
 // edge is what every request passes first: an id, a time limit, headers, the
 // log, and problems for addresses and methods there are not.
 type edge struct {
-	mux *http.ServeMux
+	mux   *http.ServeMux
+	cross *http.CrossOriginProtection
 	Options
 }
 
 // request is what the edge knows of the request at hand.
 type request struct {
 	id      string
-	address string // network address of the client
+	address string           // network address of the client
+	secure  bool             // over HTTPS, as the browser sees it
+	session accounts.Session // of the browser's cookie; "" without one
+	visit   accounts.Visit   // who has logged in there; zero if nobody
 }
 
 type requestKey struct{}
 
 func requestOf(ctx context.Context) request {
-	r, _ := ctx.Value(requestKey{}).(request)
-	return r
+	if r, ok := ctx.Value(requestKey{}).(*request); ok {
+		return *r
+	}
+	return request{}
 }
 
 // ServeHTTP implements http.Handler.
 func (e edge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	began := time.Now()
-	at := request{e.newID(), e.addressOf(r)}
+	at := &request{id: e.newID(), address: e.addressOf(r)}
 	ctx, end := context.WithTimeout(context.WithValue(r.Context(), requestKey{}, at), requestTime)
 	defer end()
 	r = r.WithContext(ctx)
@@ -59,6 +66,11 @@ func (e edge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	handler, pattern := e.mux.Handler(r)
 	if pattern == "" || path.Clean(r.URL.Path) != r.URL.Path { // the mux would send it elsewhere, repeating what was typed
 		e.lost(seen, r, handler)
+		return
+	}
+	if err := e.enter(r, at); err != nil {
+		p := routes{e.Options}.problem(ctx, err)
+		refuse(seen, r, p.Status, &certhall.Error{Code: p.Code, Params: p.Params})
 		return
 	}
 	e.mux.ServeHTTP(seen, r)

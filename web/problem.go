@@ -63,6 +63,8 @@ func statusOf(k certhall.Kind) int {
 		return http.StatusTooManyRequests
 	case certhall.Unavailable:
 		return http.StatusServiceUnavailable
+	case certhall.Unauthenticated:
+		return http.StatusUnauthorized
 	}
 	return http.StatusInternalServerError
 }
@@ -88,7 +90,7 @@ func init() {
 }
 
 // problem makes the answer of an error; its cause goes to the log alone.
-func (r routes) problem(ctx context.Context, err error) error {
+func (r routes) problem(ctx context.Context, err error) *ProblemDocument {
 	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) { // out of time, or the caller has gone
 		err = ErrTooSlow.Because(err)
 	}

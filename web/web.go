@@ -46,6 +46,8 @@ type Check struct {
 // Options of the edge.
 type Options struct {
 	Counter Counter
+	People  People
+	Origin  string // of the hall's pages, e.g. https://hall.example; "" trusts no page but those of the address that was asked
 	Checks  []Check
 	Log     *slog.Logger   // nil: silent
 	Random  io.Reader      // for request ids
@@ -67,7 +69,13 @@ func New(o Options) http.Handler {
 	})
 	mux.HandleFunc("GET /healthz", healthz)
 	mux.Handle("GET /readyz", readyz(o.Checks, o.Log))
-	return edge{mux, o}
+	cross := http.NewCrossOriginProtection()
+	if o.Origin != "" {
+		if err := cross.AddTrustedOrigin(o.Origin); err != nil {
+			panic("web: " + err.Error()) // the ceremony checks it
+		}
+	}
+	return edge{mux, cross, o}
 }
 
 // OpenAPI is the API's document: docs/openapi.json, kept by a test.

@@ -34,7 +34,9 @@ type house struct {
 	db        *sqldb.DB // the hall's
 	outbox    *notify.Outbox
 	queue     *jobs.Queue
+	people    *accounts.Desk
 	counter   *services.Counter
+	origin    string
 }
 
 // hallFlags are what the hall needs beside its state folder.
@@ -86,14 +88,15 @@ func (h *house) openHall(f stateFlags, o hallFlags) error {
 	if h.authority.published.Demo { // who tries what can be interrupted needs many
 		codesAnHour, codesADay = 60, 500
 	}
+	h.origin = cmp.Or(o.origin, h.authority.published.Address)
+	h.people = accounts.New(accounts.Options{
+		Store: store.Accounts(), SMS: sms, Clock: env.clock, Random: env.random, Secret: secret,
+		SendsAnHour: codesAnHour, SendsADay: codesADay,
+	})
 	h.counter = services.New(services.Options{
-		Store: store, Authority: h.authority.ca, AuthorityID: h.authority.published.ID,
-		Accounts: accounts.New(accounts.Options{
-			Store: store.Accounts(), SMS: sms, Clock: env.clock, Random: env.random, Secret: secret,
-			SendsAnHour: codesAnHour, SendsADay: codesADay,
-		}),
+		Store: store, Authority: h.authority.ca, AuthorityID: h.authority.published.ID, Accounts: h.people,
 		Roots: []*smx509.Certificate{h.authority.published.Root}, Clock: env.clock, Random: env.random,
-		Origin: cmp.Or(o.origin, h.authority.published.Address), Log: env.log,
+		Origin: h.origin, Log: env.log,
 	})
 	return nil
 }
@@ -103,7 +106,10 @@ func (h *house) run(ctx context.Context, listen listenFlags, l net.Listener) err
 	if err := h.queue.Start(ctx, h.counter); err != nil {
 		return err
 	}
-	handler := web.New(web.Options{Counter: h.counter, Checks: h.checks(), Log: h.env.log, Random: h.env.random, Proxies: listen.Proxy, Version: version()})
+	handler := web.New(web.Options{
+		Counter: h.counter, People: h.people, Origin: h.origin, Checks: h.checks(),
+		Log: h.env.log, Random: h.env.random, Proxies: listen.Proxy, Version: version(),
+	})
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return listen.serveHTTP(ctx, l, handler) })
 	group.Go(func() error {

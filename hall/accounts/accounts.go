@@ -58,3 +58,5 @@ func New(o Options) *Desk {
 	o.SendsAnHour, o.SendsADay = cmp.Or(o.SendsAnHour, SendsAnHour), cmp.Or(o.SendsADay, SendsADay)
 	return &Desk{o}
 }
+
+func (d *Desk) now() time.Time { return d.Clock.Now().UTC().Truncate(time.Millisecond) }

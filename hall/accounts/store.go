@@ -60,6 +60,8 @@ type Reader interface {
 	Proof(s Session, phone string) (until time.Time, err error)
 	// Handlers of a lineage, in the order they came.
 	Handlers(certhall.LineageID) ([]Handler, error)
+	// Visit is the log-in of a session; zero if there is none.
+	Visit(Session) (Visit, error)
 }
 
 // Writer writes within one transaction.
@@ -74,6 +76,8 @@ type Writer interface {
 	AddProof(s Session, phone string, until time.Time) error
 	// ForgetCodes drops codes sent before a time.
 	ForgetCodes(before time.Time) error
+	// SeeVisit notes that a visit was seen, unless it has ended.
+	SeeVisit(s Session, at time.Time) error
 	HandlerWriter
 }
 

@@ -51,18 +51,8 @@ func (r *rows) Handlers(l certhall.LineageID) ([]accounts.Handler, error) {
 	return handlers, err
 }
 
-func (r *rows) LockPhone(phone string) error     { return r.lock("phone " + phone) }
-func (r *rows) LockAddress(address string) error { return r.lock("address " + address) }
-
-// lock holds a named row until the transaction ends.
-func (r *rows) lock(name string) error {
-	if err := r.run(`INSERT INTO counters (name) VALUES ($1) ON CONFLICT DO NOTHING`, name); err != nil {
-		return err
-	}
-	var held string
-	_, err := r.one(`SELECT name FROM counters WHERE name = $1`+r.tx.ForUpdate(), []any{name}, &held)
-	return err
-}
+func (r *rows) LockPhone(phone string) error     { return r.tx.Lock("phone " + phone) }
+func (r *rows) LockAddress(address string) error { return r.tx.Lock("address " + address) }
 
 func (r *rows) AddCode(c accounts.Code) error {
 	return r.run(`INSERT INTO codes (id, session, phone, address, digest, sent_at, tries, used)

@@ -81,6 +81,16 @@ func (t *Tx) ForUpdate() string {
 	return ""
 }
 
+// Lock holds a name until the transaction ends: whoever else locks it waits.
+// No row is kept of it. On SQLite the writer is alone anyway.
+func (t *Tx) Lock(name string) error {
+	if t.dialect != Postgres {
+		return nil
+	}
+	_, err := t.Exec("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", name)
+	return err
+}
+
 func (t *Tx) note(err error) {
 	if err != nil && endsTransaction(err) {
 		t.broken = err

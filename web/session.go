@@ -1,0 +1,79 @@
+package web
+
+import (
+	"context"
+	"net/http"
+	"regexp"
+	"strings"
+
+	"github.com/certhall/certhall"
+	"github.com/certhall/certhall/hall/accounts"
+)
+
+// What people are told who have not logged in, or not by themselves.
+var (
+	ErrCrossSite      = certhall.NewError("cross-site", certhall.Denied)
+	ErrPasswordNeeded = certhall.NewError("password-needed", certhall.Denied)
+)
+
+// People is the desk of accounts: hall/accounts' Desk.
+type People interface {
+	// Visit finds the log-in that a session is; the zero Visit if there is none.
+	Visit(ctx context.Context, s accounts.Session) (accounts.Visit, error)
+}
+
+// who is the log-in of whoever sent the request; without one, login-needed.
+func who(ctx context.Context) (accounts.Visit, error) {
+	if v := requestOf(ctx).visit; v.Person != "" {
+		return v, nil
+	}
+	return accounts.Visit{}, accounts.ErrLoginNeeded
+}
+
+// token is what a session's cookie holds: accounts.NewToken's form.
+var token = regexp.MustCompile(`^[A-Za-z0-9_-]{43}$`)
+
+// cookieName keeps pages of neighbouring hosts from setting the cookie: what
+// begins with __Host- only this very host sets, and only over HTTPS.
+func cookieName(secure bool) string {
+	if secure {
+		return "__Host-certhall_session"
+	}
+	return "certhall_session"
+}
+
+// sessionCookie holds a token until the browser is closed; without one it
+// takes the cookie away.
+func sessionCookie(ctx context.Context, token string) string {
+	secure := requestOf(ctx).secure
+	c := http.Cookie{Name: cookieName(secure), Value: token, Path: "/", Secure: secure, HttpOnly: true, SameSite: http.SameSiteStrictMode}
+	if token == "" {
+		c.MaxAge = -1
+	}
+	return c.String()
+}
+
+// free is what a person may do who has yet to choose a password.
+var free = map[string]bool{"GET /api/me": true, "POST /api/me/password": true, "POST /api/logout": true}
+
+// enter looks at who sends a request before any handler sees it: pages of
+// other sites may not change anything, and whoever came with the first
+// password first chooses one of his own.
+func (e edge) enter(r *http.Request, at *request) error {
+	if e.cross.Check(r) != nil {
+		return ErrCrossSite
+	}
+	at.secure = r.TLS != nil || strings.HasPrefix(e.Origin, "https://")
+	cookie, err := r.Cookie(cookieName(at.secure))
+	if err != nil || !token.MatchString(cookie.Value) || !strings.HasPrefix(r.URL.Path, "/api/") {
+		return nil
+	}
+	at.session = accounts.SessionOf(cookie.Value)
+	if at.visit, err = e.People.Visit(r.Context(), at.session); err != nil {
+		return err
+	}
+	if at.visit.MustSetPassword && !free[r.Method+" "+r.URL.Path] {
+		return ErrPasswordNeeded
+	}
+	return nil
+}
