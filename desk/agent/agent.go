@@ -1,14 +1,13 @@
 // Package agent is what runs on the user's PC between the keys and whoever
-// sends orders: the command line now, the portal's pages later. It offers
+// sends orders: the command line, and the portals' pages through package local. It offers
 // typed operations only, builds everything that is signed itself, asks the
 // person for the PIN and for consent, and lets one order at a time at a key.
 package agent
 
 import (
 	"context"
-	"errors"
 	"io"
-	"sync"
+	"slices"
 	"time"
 
 	"github.com/emmansun/gmsm/smx509"
@@ -60,7 +59,8 @@ type ConsentRequest struct {
 // disposal, …), for which the locale has a label; Value is shown as it is.
 type Fact struct{ Name, Value string }
 
-// Options are what an Agent works with.
+// Options are what an Agent works with. Roots and Person are the command
+// line's; other callers bring their own (As).
 type Options struct {
 	Keys   Keys
 	Roots  []*smx509.Certificate // trusted authorities; issuing CAs may be among them
@@ -69,41 +69,61 @@ type Options struct {
 	Random io.Reader
 }
 
-// Agent carries out orders on keys. Its methods may be called concurrently.
+// Agent carries out one caller's orders on keys. Its methods may be called
+// concurrently.
 type Agent struct {
-	Options
-	trust *token.Trust
-
-	mu    sync.Mutex
-	slots map[string]*slot
+	Caller
+	keys   Keys
+	clock  certhall.Clock
+	random io.Reader
+	*slots // shared by all callers
 }
 
-// slot is the place of one key, by its serial.
-type slot struct {
-	busy sync.Mutex
-	key  token.Key // open while the session lasts
-	used time.Time
+// Caller is on whose behalf operations run.
+type Caller struct {
+	Origin      string       // of the page that asks; "" is the command line, which is shown every container
+	Authorities []string     // ids of the authorities whose portal it is
+	Trust       *token.Trust // their roots: it may act under these only
+	Person      Person
+	Progress    func(part string) // told which part of a new pair is on the key; may be nil
 }
 
-// New makes an agent.
+// New makes an agent for the command line.
 func New(o Options) *Agent {
-	return &Agent{Options: o, trust: token.NewTrust(o.Roots), slots: map[string]*slot{}}
+	return &Agent{
+		Caller: Caller{Trust: token.NewTrust(o.Roots), Person: o.Person},
+		keys:   o.Keys, clock: o.Clock, random: o.Random, slots: &slots{of: map[string]*slot{}},
+	}
 }
 
-// Close logs out of every key and ends the agent. It waits for no one: keys in
-// use are left to their users.
-func (a *Agent) Close() error {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	var errs []error
-	for _, s := range a.slots {
-		if !s.busy.TryLock() {
+// As is the same agent for another caller: the keys and their sessions are
+// shared, but no caller uses a session that another began.
+func (a *Agent) As(c Caller) *Agent {
+	other := *a
+	other.Caller = c
+	return &other
+}
+
+// mine tells whether a container is the caller's to see and to use: all its
+// certificates are under the caller's roots; without certificates, its name is
+// of one of the caller's authorities.
+func (a *Agent) mine(h *token.Holding) bool {
+	if a.Origin == "" {
+		return true
+	}
+	for _, c := range []*smx509.Certificate{h.Sign, h.Enc} {
+		if c == nil {
 			continue
 		}
-		errs = append(errs, s.drop())
-		s.busy.Unlock()
+		if _, err := a.Trust.Root(c, nil); err != nil {
+			return false
+		}
 	}
-	return errors.Join(errs...)
+	if h.Sign != nil || h.Enc != nil {
+		return true
+	}
+	authority, _, _, ok := certhall.ParseContainerName(h.Name())
+	return ok && slices.Contains(a.Authorities, authority)
 }
 
 // Do carries out one order: the DER of one of proof's operation messages. The
@@ -114,19 +134,17 @@ func (a *Agent) Do(ctx context.Context, keySerial string, order []byte) ([]byte,
 	var err error
 	switch proof.Tag(order) {
 	case proof.TagOf[proof.Identify]():
-		reply, err = obey(ctx, a, keySerial, "identify", order, func(ctx context.Context, key token.Key, o proof.Identify, _ token.Env) (proof.Message, error) {
-			return token.Identify(ctx, key, o)
-		})
+		reply, err = obey(ctx, a, keySerial, order, token.Identify, func(proof.Identify) act { return act{purpose: "identify", reads: true} })
 	case proof.TagOf[proof.Prepare]():
-		reply, err = obey(ctx, a, keySerial, "prepare", order, token.Prepare)
+		reply, err = obey(ctx, a, keySerial, order, token.Prepare, func(o proof.Prepare) act { return act{purpose: "prepare", id: ticketCase(o.Ticket)} })
 	case proof.TagOf[proof.Install]():
-		reply, err = obey(ctx, a, keySerial, "install", order, token.Install)
+		reply, err = obey(ctx, a, keySerial, order, token.Install, func(o proof.Install) act { return act{purpose: "install", id: o.Bundle.Case} })
 	case proof.TagOf[proof.Acknowledge]():
-		reply, err = obey(ctx, a, keySerial, "acknowledge", order, token.Acknowledge)
-	case proof.TagOf[proof.Retire]():
-		reply, err = obey(ctx, a, keySerial, "retire", order, token.Retire)
+		reply, err = obey(ctx, a, keySerial, order, token.Acknowledge, func(o proof.Acknowledge) act { return act{purpose: "acknowledge", id: o.Bundle.Case} })
+	case proof.TagOf[proof.Retire](): // an errand, of other cases too: it goes along with whichever is at hand
+		reply, err = obey(ctx, a, keySerial, order, token.Retire, func(proof.Retire) act { return act{purpose: "retire"} })
 	case proof.TagOf[proof.MakeClaim]():
-		reply, err = obey(ctx, a, keySerial, "claim", order, token.Claim)
+		reply, err = obey(ctx, a, keySerial, order, token.Claim, func(o proof.MakeClaim) act { return act{purpose: "claim", id: ticketCase(o.Ticket)} })
 	default:
 		err = proof.ErrMalformed.Becausef("no order of ours")
 	}
@@ -136,71 +154,26 @@ func (a *Agent) Do(ctx context.Context, keySerial string, order []byte) ([]byte,
 	return proof.Encode(reply), nil
 }
 
+// ticketCase is the case a ticket is for, as far as the session goes; the step
+// verifies the ticket.
+func ticketCase(s proof.Signed) string {
+	t, err := proof.Decode[proof.Ticket](s.Message)
+	if err != nil {
+		return ""
+	}
+	return t.Case
+}
+
 type step[M proof.Message] func(context.Context, token.Key, M, token.Env) (proof.Message, error)
 
-func obey[M proof.Message](ctx context.Context, a *Agent, keySerial, purpose string, order []byte, do step[M]) (reply proof.Message, err error) {
+func obey[M proof.Message](ctx context.Context, a *Agent, keySerial string, order []byte, do step[M], as func(M) act) (reply proof.Message, err error) {
 	m, err := proof.Decode[M](order)
 	if err != nil {
 		return nil, err
 	}
-	err = a.with(ctx, keySerial, purpose, func(key token.Key, env token.Env) error {
+	err = a.with(ctx, keySerial, as(m), func(key token.Key, env token.Env) error {
 		reply, err = do(ctx, key, m, env)
 		return err
 	})
 	return reply, err
-}
-
-// with lets f at the key: token.ErrKeyBusy, at once, while another is at it.
-func (a *Agent) with(ctx context.Context, serial, purpose string, f func(token.Key, token.Env) error) error {
-	a.mu.Lock()
-	s := a.slots[serial]
-	if s == nil {
-		s = new(slot)
-		a.slots[serial] = s
-	}
-	a.mu.Unlock()
-	if !s.busy.TryLock() {
-		return token.ErrKeyBusy
-	}
-	defer s.busy.Unlock()
-	if err := a.open(ctx, s, serial); err != nil {
-		return err
-	}
-	err := f(s.key, a.env(s.key, purpose))
-	if errors.Is(err, token.ErrRemoved) {
-		return errors.Join(err, s.drop())
-	}
-	s.used = a.Clock.Now()
-	return err
-}
-
-// open makes sure that the slot's key is there, and that a session left idle
-// too long is over.
-func (a *Agent) open(ctx context.Context, s *slot, serial string) error {
-	if s.key != nil {
-		if _, err := s.key.PINState(ctx); errors.Is(err, token.ErrRemoved) {
-			_ = s.drop() // it was pulled; the session went with it
-		}
-	}
-	if s.key == nil {
-		key, err := a.Keys.Open(ctx, serial)
-		if err != nil {
-			return err
-		}
-		s.key = key
-		return nil
-	}
-	if idle := a.Clock.Now().Sub(s.used); idle >= IdleSession || idle < 0 {
-		return s.key.Logout(ctx)
-	}
-	return nil
-}
-
-func (s *slot) drop() error {
-	if s.key == nil {
-		return nil
-	}
-	key := s.key
-	s.key = nil
-	return key.Close()
 }

@@ -125,15 +125,17 @@ func TestOnePINACase(t *testing.T) {
 			t.Fatalf("asked %d times for the PIN, want %d", len(d.person.Asked), n)
 		}
 	}
+	sign() // a fresh opening after a case
+	asked(2)
 	d.clock.T = d.clock.T.Add(agent.IdleSession - time.Second)
 	sign()
-	asked(1)
+	asked(2)
 	d.clock.T = d.clock.T.Add(agent.IdleSession)
 	sign()
-	asked(2)
+	asked(3)
 	d.clock.T = d.clock.T.Add(-time.Hour) // a clock set back keeps no session alive
 	sign()
-	asked(3)
+	asked(4)
 	content, _ := d.keys["SK1"].Load()
 	if err := d.keys["SK1"].Save(nil); err != nil { // pulled
 		t.Fatal(err)
@@ -145,7 +147,7 @@ func TestOnePINACase(t *testing.T) {
 		t.Fatal(err)
 	}
 	sign()
-	asked(4)
+	asked(5)
 	opening.Serial = "0123"
 	if _, err := d.SignOpening(t.Context(), "SK1", opening); !errors.Is(err, token.ErrOldPairMissing) {
 		t.Fatal(err)

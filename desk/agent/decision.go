@@ -19,7 +19,7 @@ func (a *Agent) SignDecision(ctx context.Context, keySerial string, message []by
 	if err != nil {
 		return signed, err
 	}
-	err = a.with(ctx, keySerial, what, func(key token.Key, env token.Env) error {
+	err = a.with(ctx, keySerial, act{purpose: what}, func(key token.Key, env token.Env) error {
 		all, err := token.Look(ctx, key)
 		if err != nil {
 			return err
@@ -44,7 +44,7 @@ func (a *Agent) SignDecision(ctx context.Context, keySerial string, message []by
 func readDecision(message []byte) (m proof.Message, what string, facts []Fact, err error) {
 	if proof.Tag(message) == proof.TagOf[proof.Enrolment]() {
 		e, err := proof.Decode[proof.Enrolment](message)
-		return e, "sign-enrolment", shown([]Fact{
+		return e, "sign-enrolment", filled([]Fact{
 			{"authority", e.Authority}, {"role", e.Role}, {"name", e.Name}, {"retires", e.Retire},
 			{"fingerprint", fingerprint(e.RequestDigest)}, {"expires", date(e.Expiry)},
 		}), err
@@ -57,7 +57,7 @@ func readDecision(message []byte) (m proof.Message, what string, facts []Fact, e
 	if d.TermYears > 0 {
 		years = strconv.Itoa(d.TermYears)
 	}
-	return d, "sign-decision", shown([]Fact{
+	return d, "sign-decision", filled([]Fact{
 		{"authority", d.Authority}, {"verdict", d.Verdict}, {"service", d.Service}, {"case", d.Case},
 		{"subject", subject(d.Subject)}, {"organisation", d.Organisation}, {"project", d.Project}, {"key-number", d.KeyNumber},
 		{"profile", d.Profile}, {"years", years}, {"reason", d.Reason},

@@ -34,7 +34,7 @@ func (a *Agent) Decrypt(ctx context.Context, keySerial string, envelope []byte) 
 	if err != nil {
 		return nil, err
 	}
-	err = a.with(ctx, keySerial, "decrypt", func(key token.Key, env token.Env) error {
+	err = a.with(ctx, keySerial, act{purpose: "decrypt"}, func(key token.Key, env token.Env) error {
 		all, err := token.Look(ctx, key)
 		if err != nil {
 			return err

@@ -23,7 +23,7 @@ const enrolled = "enrol-"
 // Enrol makes a signing key in a container of its own, and a P10 for it, as
 // officers and reviewers need. A key whose certificate never came is used again.
 func (a *Agent) Enrol(ctx context.Context, keySerial, commonName string) (p10 []byte, err error) {
-	err = a.with(ctx, keySerial, "enrol", func(key token.Key, env token.Env) error {
+	err = a.with(ctx, keySerial, act{purpose: "enrol"}, func(key token.Key, env token.Env) error {
 		all, err := token.Look(ctx, key)
 		if err != nil {
 			return err
@@ -31,10 +31,10 @@ func (a *Agent) Enrol(ctx context.Context, keySerial, commonName string) (p10 []
 		if err := env.Unlock(ctx); err != nil {
 			return err
 		}
-		name := enrolled + certhall.NewID(a.Clock.Now(), a.Random)
+		name := enrolled + certhall.NewID(a.clock.Now(), a.random)
 		for _, h := range all {
 			if strings.HasPrefix(h.Name(), enrolled) && h.Sign == nil && h.Enc == nil {
-				if ok, err := token.SelfTest(ctx, h, a.Random); err != nil {
+				if ok, err := token.SelfTest(ctx, h, a.random); err != nil {
 					return err
 				} else if ok || h.Empty() {
 					name = h.Name()
@@ -45,7 +45,7 @@ func (a *Agent) Enrol(ctx context.Context, keySerial, commonName string) (p10 []
 		if err != nil {
 			return err
 		}
-		p10, _, err = token.Request(ctx, h, commonName, a.Random)
+		p10, _, err = token.Request(ctx, h, commonName, a.random)
 		return err
 	})
 	return p10, err
@@ -61,7 +61,7 @@ func (a *Agent) ImportCertificate(ctx context.Context, keySerial string, der []b
 	if err != nil {
 		return ErrNoKeyFor.Because(err)
 	}
-	return a.with(ctx, keySerial, "import", func(key token.Key, env token.Env) error {
+	return a.with(ctx, keySerial, act{purpose: "import"}, func(key token.Key, env token.Env) error {
 		all, err := token.Look(ctx, key)
 		if err != nil {
 			return err

@@ -12,13 +12,15 @@ import (
 type Listed struct {
 	token.Info
 	PIN        token.PINState
-	Containers []*token.Holding
+	Containers []*token.Holding // to be read only: the key may be in use
+	Others     int              // containers that are not the caller's, left out above
 }
 
-// List reads all keys; needs no PIN. A key that cannot be read now is named
-// with its trouble.
+// List reads all keys; needs no PIN and waits for nobody. A key that cannot be
+// read now is named with its trouble; one in use with what was last seen on it
+// and token.ErrKeyBusy.
 func (a *Agent) List(ctx context.Context) ([]Listed, error) {
-	infos, err := a.Keys.List(ctx)
+	infos, err := a.keys.List(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -26,21 +28,56 @@ func (a *Agent) List(ctx context.Context) ([]Listed, error) {
 	for _, info := range infos {
 		l := Listed{Info: info}
 		if info.Trouble == nil {
-			err := a.with(ctx, info.Serial, "list", func(key token.Key, _ token.Env) (err error) {
-				if l.PIN, err = key.PINState(ctx); err != nil {
-					return err
-				}
-				l.Containers, err = token.Look(ctx, key)
-				return err
-			})
-			if errors.Is(err, token.ErrRemoved) {
+			if l, err = a.look(ctx, info); errors.Is(err, token.ErrRemoved) {
 				continue
-			}
-			if err != nil {
+			} else if err != nil {
 				l.Trouble = certhall.AsError(err)
 			}
 		}
-		all = append(all, l)
+		all = append(all, a.shown(l))
 	}
 	return all, nil
+}
+
+// look reads one key, for every caller alike.
+func (a *Agent) look(ctx context.Context, info token.Info) (Listed, error) {
+	s := a.slot(info.Serial)
+	l := Listed{Info: info}
+	if !s.talk.TryLock() {
+		if last := s.seen.Load(); last != nil {
+			l = *last
+		}
+		if l.Info = info; s.inUse.Load() {
+			return l, token.ErrKeyBusy
+		}
+		return l, nil // another listing is reading
+	}
+	defer s.talk.Unlock()
+	err := a.open(ctx, s, info.Serial)
+	if err == nil {
+		l.PIN, err = s.key.PINState(ctx)
+	}
+	if err == nil {
+		l.Containers, err = token.Look(ctx, s.key)
+	}
+	switch {
+	case errors.Is(err, token.ErrRemoved):
+		return l, errors.Join(err, s.drop())
+	case err == nil:
+		s.seen.Store(&l)
+	}
+	return l, err
+}
+
+// shown leaves out what is not the caller's.
+func (a *Agent) shown(l Listed) Listed {
+	var kept []*token.Holding
+	for _, h := range l.Containers {
+		if a.mine(h) {
+			kept = append(kept, h)
+		}
+	}
+	l.Others = len(l.Containers) - len(kept)
+	l.Containers = kept
+	return l
 }

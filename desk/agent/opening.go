@@ -9,25 +9,43 @@ import (
 )
 
 // SignOpening signs the opening of a case with the pair whose signing
-// certificate has the opening's serial: token.ErrOldPairMissing if it is not
-// on this key.
+// certificate has the opening's serial: token.ErrOldPairMissing if the caller
+// has none such on this key. A session left by another case is ended first.
 func (a *Agent) SignOpening(ctx context.Context, keySerial string, o proof.Opening) (signed proof.Signed, err error) {
-	err = a.with(ctx, keySerial, "open", func(key token.Key, env token.Env) error {
-		all, err := token.Look(ctx, key)
+	return a.signAs(ctx, keySerial, "open", o.Serial, o)
+}
+
+// SignLogin signs a log-in with the pair whose signing certificate has the
+// log-in's serial: token.ErrOldPairMissing.
+func (a *Agent) SignLogin(ctx context.Context, keySerial string, l proof.Login) (signed proof.Signed, err error) {
+	return a.signAs(ctx, keySerial, "sign-login", l.Serial, l)
+}
+
+func (a *Agent) signAs(ctx context.Context, keySerial, purpose, serial string, m proof.Message) (signed proof.Signed, err error) {
+	err = a.with(ctx, keySerial, act{purpose: purpose, begins: true}, func(key token.Key, env token.Env) error {
+		h, err := a.pair(ctx, key, serial)
 		if err != nil {
 			return err
 		}
-		for _, h := range all {
-			if !h.Fits() || string(certhall.SerialOf(h.Sign.SerialNumber)) != o.Serial {
-				continue
-			}
-			if err := env.Unlock(ctx); err != nil {
-				return err
-			}
-			signed, err = token.SignAs(ctx, h, o)
+		if err := env.Unlock(ctx); err != nil {
 			return err
 		}
-		return token.ErrOldPairMissing.With("serial", o.Serial)
+		signed, err = token.SignAs(ctx, h, m)
+		return err
 	})
 	return signed, err
+}
+
+// pair finds the caller's pair by the serial of its signing certificate.
+func (a *Agent) pair(ctx context.Context, key token.Key, serial string) (*token.Holding, error) {
+	all, err := token.Look(ctx, key)
+	if err != nil {
+		return nil, err
+	}
+	for _, h := range all {
+		if h.Fits() && string(certhall.SerialOf(h.Sign.SerialNumber)) == serial && a.mine(h) {
+			return h, nil
+		}
+	}
+	return nil, token.ErrOldPairMissing.With("serial", serial)
 }

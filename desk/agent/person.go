@@ -11,14 +11,21 @@ import (
 )
 
 // env is what the steps see of the agent: trust, randomness and the person.
-func (a *Agent) env(key token.Key, purpose string) token.Env {
+func (a *Agent) env(s *slot, purpose string) token.Env {
+	key := s.key
 	return token.Env{
-		Trust:  a.trust,
-		Random: a.Random,
-		Unlock: func(ctx context.Context) error { return a.unlock(ctx, key, purpose) },
+		Trust:  a.Trust,
+		Random: a.random,
+		Unlock: func(ctx context.Context) error {
+			err := a.unlock(ctx, key, purpose)
+			s.used = a.clock.Now()
+			return err
+		},
 		Consent: func(ctx context.Context, t token.Terms) (bool, error) {
 			return a.Person.Consent(ctx, ConsentRequest{Key: key.Info(), What: t.What, Facts: facts(t)})
 		},
+		Hides:    func(h *token.Holding) bool { return !a.mine(h) },
+		Progress: a.Progress,
 	}
 }
 
@@ -80,11 +87,11 @@ func facts(t token.Terms) []Fact {
 	if t.Years > 0 {
 		all = append(all, Fact{"years", strconv.Itoa(t.Years)})
 	}
-	return shown(append(all, Fact{"disposal", string(t.Disposal)}))
+	return filled(append(all, Fact{"disposal", string(t.Disposal)}))
 }
 
-// shown leaves out what is empty.
-func shown(all []Fact) []Fact {
+// filled leaves out what is empty.
+func filled(all []Fact) []Fact {
 	var kept []Fact
 	for _, f := range all {
 		if f.Value != "" {

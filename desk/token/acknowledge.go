@@ -39,6 +39,7 @@ func Acknowledge(ctx context.Context, key Key, order proof.Acknowledge, env Env)
 	if reason != "" {
 		return p.trouble(reason), nil
 	}
+	env.progress(PartTested)
 	digest, err := gm.KeyDigest(h.SignKey)
 	if err != nil {
 		return nil, err

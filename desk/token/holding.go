@@ -34,6 +34,15 @@ func (h *Holding) Fits() bool {
 	return err == nil && gm.SameKey(pub, h.SignKey)
 }
 
+// Whole tells whether all four parts lie there and belong together.
+func (h *Holding) Whole() bool {
+	if !h.Fits() || h.Enc == nil {
+		return false
+	}
+	pub, err := gm.CertificateKey(h.Enc)
+	return err == nil && gm.SameKey(pub, h.EncKey)
+}
+
 // Look reads every container of a key.
 func Look(ctx context.Context, key Key) ([]*Holding, error) {
 	names, err := key.Containers(ctx)

@@ -7,14 +7,18 @@ import (
 	"github.com/certhall/certhall/proof"
 )
 
-// Identify lists what lies on the key. It reads only and needs no PIN.
-func Identify(ctx context.Context, key Key, order proof.Identify) (proof.Listing, error) {
+// Identify lists what lies on the key, as far as env shows it. It reads only
+// and needs no PIN. It answers proof.Listing.
+func Identify(ctx context.Context, key Key, order proof.Identify, env Env) (proof.Message, error) {
 	all, err := Look(ctx, key)
 	if err != nil {
-		return proof.Listing{}, err
+		return nil, err
 	}
 	l := proof.Listing{Authority: order.Authority, KeySerial: key.Info().Serial, KeyLabel: key.Info().Label}
 	for _, h := range all {
+		if env.Hides != nil && env.Hides(h) {
+			continue
+		}
 		c := proof.ListedContainer{Name: h.Name(), EncKeyHere: h.EncKey != nil}
 		if h.Sign != nil {
 			c.Sign = h.Sign.Raw
@@ -24,7 +28,7 @@ func Identify(ctx context.Context, key Key, order proof.Identify) (proof.Listing
 		}
 		if h.SignKey != nil {
 			if c.KeyDigest, err = gm.KeyDigest(h.SignKey); err != nil {
-				return proof.Listing{}, err
+				return nil, err
 			}
 		}
 		l.Containers = append(l.Containers, c)

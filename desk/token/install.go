@@ -39,7 +39,7 @@ func Install(ctx context.Context, key Key, order proof.Install, env Env) (proof.
 	} else if !ok {
 		return p.trouble(proof.FailingSelfTest), nil
 	}
-	if err := p.write(ctx, h); err != nil {
+	if err := p.write(ctx, h, env); err != nil {
 		return nil, err
 	}
 	if h, err = lookAt(ctx, key, p.container()); err != nil {
@@ -55,6 +55,7 @@ func Install(ctx context.Context, key Key, order proof.Install, env Env) (proof.
 	if reason != "" {
 		return p.trouble(reason), nil
 	}
+	env.progress(PartTested)
 	return proof.Installed{Authority: p.authority, Case: p.id, Attempt: p.number, Untestable: untestable}, nil
 }
 
@@ -73,19 +74,25 @@ func (e Env) succeeds(p *parts, all []*Holding) error {
 	return nil
 }
 
-func (p *parts) write(ctx context.Context, h *Holding) error {
+func (p *parts) write(ctx context.Context, h *Holding, env Env) error {
+	env.progress(PartSigningKey)
 	if h.Sign == nil || !h.Sign.Equal(p.sign) {
 		if err := h.ImportCertificate(ctx, Signing, p.Bundle.Sign); err != nil {
 			return err
 		}
 	}
+	env.progress(PartSignCert)
 	if h.EncKey == nil {
 		if err := h.ImportEncryptionKey(ctx, p.Envelope); err != nil {
 			return err
 		}
 	}
+	env.progress(PartEncryptionKey)
 	if h.Enc == nil || !h.Enc.Equal(p.enc) {
-		return h.ImportCertificate(ctx, Encryption, p.Bundle.Enc)
+		if err := h.ImportCertificate(ctx, Encryption, p.Bundle.Enc); err != nil {
+			return err
+		}
 	}
+	env.progress(PartEncryptionCert)
 	return nil
 }

@@ -66,6 +66,7 @@ func Prepare(ctx context.Context, key Key, order proof.Prepare, env Env) (proof.
 	} else if !ok {
 		return a.trouble(proof.FailingSelfTest), nil
 	}
+	env.progress(PartSigningKey)
 	request, digest, err := Request(ctx, here, commonName(old), env.Random)
 	if err != nil {
 		return nil, err

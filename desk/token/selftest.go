@@ -16,30 +16,49 @@ import (
 // container fails; err is not nil where the test could not be made at all.
 // The key must be logged in.
 func SelfTest(ctx context.Context, h *Holding, random io.Reader) (ok bool, err error) {
+	ok, _, err = try(ctx, h, random)
+	return ok, err
+}
+
+// TestPair is SelfTest for a pair that is to be whole: ErrKeyPairBroken if a
+// part is missing, does not fit its certificate or does not work. untestable
+// says that the driver cannot decrypt.
+func TestPair(ctx context.Context, h *Holding, random io.Reader) (untestable bool, err error) {
+	if !h.Whole() {
+		return false, ErrKeyPairBroken.Becausef("%s: parts are missing or do not belong together", h.Name())
+	}
+	ok, untestable, err := try(ctx, h, random)
+	if err == nil && !ok {
+		err = ErrKeyPairBroken.Becausef("%s fails its self-test", h.Name())
+	}
+	return untestable, err
+}
+
+func try(ctx context.Context, h *Holding, random io.Reader) (ok, untestable bool, err error) {
 	if ok, err := signs(ctx, h, random); !ok || err != nil {
-		return false, err
+		return false, false, err
 	}
 	if h.EncKey == nil {
-		return true, nil
+		return true, false, nil
 	}
 	nonce, err := proof.NewNonce(random)
 	if err != nil {
-		return false, err
+		return false, false, err
 	}
 	sealed, err := gm.Seal(random, h.EncKey, nonce)
 	if err != nil {
-		return false, nil // no point of the curve
+		return false, false, nil // no point of the curve
 	}
 	plain, err := h.Decrypt(ctx, sealed)
 	switch {
 	case errors.Is(err, ErrUntestable):
-		return true, nil
+		return true, true, nil
 	case err != nil && faulty(err):
-		return false, nil
+		return false, false, nil
 	case err != nil:
-		return false, err
+		return false, false, err
 	}
-	return bytes.Equal(plain, nonce), nil
+	return bytes.Equal(plain, nonce), false, nil
 }
 
 // signs tries the signing key alone. What it signs is no message of the

@@ -30,6 +30,25 @@ type Env struct {
 	Unlock func(context.Context) error
 	// Consent shows the person what is about to be done and asks for agreement.
 	Consent func(context.Context, Terms) (bool, error)
+	// Hides tells which containers the caller is not shown; nil hides none.
+	Hides func(*Holding) bool
+	// Progress is told, where it is set, which part of the new pair is on the key now.
+	Progress func(part string)
+}
+
+// Parts of a pair, as Progress names them.
+const (
+	PartSigningKey     = "signing-key"
+	PartSignCert       = "sign-certificate"
+	PartEncryptionKey  = "encryption-key"
+	PartEncryptionCert = "encryption-certificate"
+	PartTested         = "tested" // all four, and they work
+)
+
+func (e Env) progress(part string) {
+	if e.Progress != nil {
+		e.Progress(part)
+	}
 }
 
 // What Terms are about.

@@ -194,8 +194,9 @@ func (b *bench) names() []string {
 // TestRenewal is a renewal without faults, and what each message says.
 func TestRenewal(t *testing.T) {
 	b := newBench(t, 3)
-	l, err := token.Identify(b.ctx, b.key, proof.Identify{Authority: b.auth.ID, Case: string(renewal)})
-	if err != nil || len(l.Containers) != 1 || !l.Containers[0].EncKeyHere || len(l.Containers[0].Sign) == 0 || l.KeySerial != "SK1" {
+	m, err := token.Identify(b.ctx, b.key, proof.Identify{Authority: b.auth.ID, Case: string(renewal)}, token.Env{})
+	l, ok := m.(proof.Listing)
+	if err != nil || !ok || len(l.Containers) != 1 || !l.Containers[0].EncKeyHere || len(l.Containers[0].Sign) == 0 || l.KeySerial != "SK1" {
 		t.Fatalf("%+v, %v", l, err)
 	}
 	if b.key.LoggedIn() {

@@ -2,6 +2,7 @@ package token
 
 import (
 	"bytes"
+	"encoding/asn1"
 	"encoding/hex"
 	"slices"
 	"sync"
@@ -117,11 +118,12 @@ func (t *Trust) remember(what string, c *smx509.Certificate, find func() (*smx50
 	return root, nil
 }
 
-// notaryRoot is the root whose notary the certificate is.
-func (t *Trust) notaryRoot(c *smx509.Certificate) (*smx509.Certificate, error) {
-	return t.remember("notary", c, func() (*smx509.Certificate, error) {
+// officeRoot is the root that itself signed this certificate for an office:
+// the notary's or the origin list's, told by the extended key usage.
+func (t *Trust) officeRoot(c *smx509.Certificate, office asn1.ObjectIdentifier) (*smx509.Certificate, error) {
+	return t.remember(office.String(), c, func() (*smx509.Certificate, error) {
 		for _, oid := range c.UnknownExtKeyUsage {
-			if !oid.Equal(proof.OIDNotary) || c.IsCA {
+			if !oid.Equal(office) || c.IsCA {
 				continue
 			}
 			for _, root := range t.roots {
@@ -130,29 +132,45 @@ func (t *Trust) notaryRoot(c *smx509.Certificate) (*smx509.Certificate, error) {
 				}
 			}
 		}
-		return nil, ErrUntrusted.Becausef("certificate %s is not a trusted authority's notary", certhall.SerialOf(c.SerialNumber))
+		return nil, ErrUntrusted.Becausef("certificate %s is not for office %s of a trusted authority", certhall.SerialOf(c.SerialNumber), office)
 	})
 }
 
 // Notarized decodes a message that a trusted authority's notary signed, alone,
 // and tells under which root.
 func Notarized[M proof.Message](t *Trust, s proof.Signed) (m M, root *smx509.Certificate, err error) {
+	m, _, root, err = official[M](t, s, proof.OIDNotary)
+	return m, root, err
+}
+
+// Listed decodes an origin list that a trusted authority signed with the
+// certificate it has for that, and tells under which root. A list that says it
+// holds longer than its signer's certificate is refused.
+func Listed(t *Trust, s proof.Signed) (list proof.OriginList, root *smx509.Certificate, err error) {
+	list, signer, root, err := official[proof.OriginList](t, s, proof.OIDOriginList)
+	if err == nil && list.Expiry.After(signer.NotAfter) {
+		err = ErrUntrusted.Becausef("the list ends after its signer's certificate")
+	}
+	return list, root, err
+}
+
+// official decodes a message signed, alone, by the holder of an office.
+func official[M proof.Message](t *Trust, s proof.Signed, office asn1.ObjectIdentifier) (m M, signer, root *smx509.Certificate, err error) {
 	if len(s.Signatures) != 1 {
-		return m, nil, ErrUntrusted.Becausef("%d signatures", len(s.Signatures))
+		return m, nil, nil, ErrUntrusted.Becausef("%d signatures", len(s.Signatures))
 	}
-	c, err := gm.ParseCertificate(s.Signatures[0].Certificate)
+	if signer, err = gm.ParseCertificate(s.Signatures[0].Certificate); err != nil {
+		return m, nil, nil, ErrUntrusted.Because(err)
+	}
+	if root, err = t.officeRoot(signer, office); err != nil {
+		return m, nil, nil, err
+	}
+	pub, err := gm.CertificateKey(signer)
 	if err != nil {
-		return m, nil, ErrUntrusted.Because(err)
-	}
-	if root, err = t.notaryRoot(c); err != nil {
-		return m, nil, err
-	}
-	pub, err := gm.CertificateKey(c)
-	if err != nil {
-		return m, nil, ErrUntrusted.Because(err)
+		return m, nil, nil, ErrUntrusted.Because(err)
 	}
 	if m, err = proof.VerifyKey[M](s, pub); err != nil {
-		return m, nil, ErrUntrusted.Because(err)
+		return m, nil, nil, ErrUntrusted.Because(err)
 	}
-	return m, root, nil
+	return m, signer, root, nil
 }

@@ -124,7 +124,7 @@ var rules = []rule{
 		{trust, `	if m, err = proof.VerifyKey[M](s, pub); err != nil {`, `	if m, err = proof.Decode[M](s.Message); err != nil || pub == nil {`},
 	}},
 	{"notary-only", "and only under the notary's certificate, not another of the authority's", "forged-receipt,forged-void,forged-ticket", []edit{
-		{trust, `			if !oid.Equal(proof.OIDNotary) || c.IsCA {`, `			if c.IsCA || len(oid) == 0 {`},
+		{trust, `			if !oid.Equal(office) || c.IsCA {`, `			if c.IsCA || len(oid) == 0 {`},
 	}},
 	{"retire-self-test", "the old container goes only while the new one passes its self-test", "spoil", []edit{
 		{retire, `	if ok, err := SelfTest(ctx, h, r.env.Random); err != nil || !ok {
