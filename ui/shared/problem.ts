@@ -3,7 +3,7 @@
 export class Problem extends Error {
   constructor(
     readonly code: string,
-    readonly said: { message: string; hint: string; params?: Record<string, string>; status?: number },
+    readonly said: { message: string; hint: string; params?: Record<string, string>; status?: number; request?: string },
   ) {
     super(code);
     this.name = 'Problem';
@@ -11,6 +11,11 @@ export class Problem extends Error {
 
   get params(): Record<string, string> {
     return this.said.params ?? {};
+  }
+
+  // request is the id under which the hall's log has it; '' if none.
+  get request(): string {
+    return this.said.request ?? '';
   }
 }
 
@@ -21,6 +26,7 @@ interface Document {
   hint?: string;
   params?: Record<string, string>;
   status?: number;
+  instance?: string;
 }
 
 // isDocument tells a problem document (RFC 9457) from anything else.
@@ -35,5 +41,6 @@ export function problemOf(d: Document): Problem {
     hint: d.hint ?? '',
     ...(d.params ? { params: d.params } : {}),
     ...(d.status ? { status: d.status } : {}),
+    ...(d.instance ? { request: d.instance } : {}),
   });
 }
