@@ -1,2 +1,16 @@
-// Reach the certhall agent on the user's PC from a page (docs/agent-api.md).
-export const ports: readonly number[] = [17083, 27083, 37083];
+/**
+ * Reach the certhall agent on the person's PC from a page (docs/agent-api.md):
+ * find it, pair with it, watch its keys, let it carry out typed operations.
+ * The PIN is asked by the agent in its own window and never passes a page.
+ *
+ * @module
+ */
+export { Agent } from './agent.js';
+export type { Following } from './call.js';
+export { api, findAgent, type FindOptions, ports } from './find.js';
+export { follow, type FollowOptions, type Presence } from './follow.js';
+export { AgentProblem, isAgentProblem, type OwnCode } from './problem.js';
+export type { Permission, Surroundings } from './surroundings.js';
+export type {
+  Ask, Container, Happening, Key, ListedAuthority, Login, Opening, Operation, Part, PIN, SelfTest, Status,
+} from './wire.js';

@@ -1,0 +1,114 @@
+// What the agent's local API speaks (docs/agent-api.md). Bytes are standard
+// base64, times RFC 3339, serials lower-case hex.
+
+/** A part of a pair on the key; `tested` comes last, as progress only. */
+export type Part = 'signing-key' | 'sign-certificate' | 'encryption-key' | 'encryption-certificate' | 'tested';
+
+/** Operations that carry a message between the hall and the key. */
+export type Operation = 'identify' | 'prepare' | 'install' | 'acknowledge' | 'retire' | 'claim';
+
+/** A refusal as it travels. */
+export interface ProblemMembers {
+  code: string;
+  params?: Record<string, string>;
+  /** What happened, in the reader's language (`detail` in a problem document). */
+  message?: string;
+  detail?: string;
+  hint?: string;
+  status?: number;
+}
+
+/** An authority whose origin list names this page. */
+export interface ListedAuthority {
+  id: string;
+  number: number;
+  until: string;
+}
+
+/** The agent about itself. */
+export interface Status {
+  product: string;
+  version: string;
+  api: number;
+  /** Whether the token sent along still holds. */
+  paired: boolean;
+  /** How the agent asks the person. */
+  ui: 'dialog' | 'prompt' | 'page';
+  authorities: ListedAuthority[];
+}
+
+/** How the PIN of a key stands. */
+export interface PIN {
+  /** Tries left; -1 where the driver does not tell. */
+  tries: number;
+  low: boolean;
+  final: boolean;
+  locked: boolean;
+}
+
+/** A container on a key: a pair, or what there is of one. */
+export interface Container {
+  name: string;
+  serial?: string;
+  enc_serial?: string;
+  subject?: string;
+  not_before?: string;
+  not_after?: string;
+  authority?: string;
+  case?: string;
+  attempt?: number;
+  parts: Exclude<Part, 'tested'>[];
+  complete: boolean;
+}
+
+/** A USB key as it is now. */
+export interface Key {
+  serial: string;
+  label: string;
+  manufacturer: string;
+  driver: string;
+  state: 'ready' | 'in-use' | 'locked' | 'trouble';
+  trouble?: ProblemMembers;
+  pin: PIN;
+  /** How many containers belong to other authorities, or to none. */
+  others: number;
+  containers: Container[];
+}
+
+/** The person is asked in the agent's own window; `window` is its address, good once. */
+export interface Ask {
+  event: 'ask';
+  what: 'pair' | 'pin' | 'consent';
+  purpose: string;
+  window?: string;
+}
+
+/** What a page hears while an operation is under way. */
+export type Happening = Ask | { event: 'asked'; what: Ask['what'] } | { event: 'progress'; part: Part };
+
+/** One line of an event stream. */
+export type Line =
+  | Happening
+  | { event: 'keys'; keys: Key[] }
+  | { event: 'beat' }
+  | ({ event: 'reply' } & Record<string, unknown>)
+  | ({ event: 'problem' } & ProblemMembers);
+
+/** A test signature and a test decryption made just now. */
+export interface SelfTest {
+  signed: boolean;
+  decrypted: 'yes' | 'untestable';
+  at: string;
+}
+
+/** What an opening is signed over; the agent adds the page's own origin. */
+export interface Opening {
+  key: string;
+  service: string;
+  serial: string;
+  authority: string;
+  nonce: string;
+}
+
+/** What a log-in is signed over; the agent adds the page's own origin. */
+export type Login = Omit<Opening, 'service'>;
