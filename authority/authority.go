@@ -45,6 +45,9 @@ type Authority interface {
 	Resume(ctx context.Context, evidence proof.Signed) error
 	// Pair tells what is stored of an attempt or a serial.
 	Pair(ctx context.Context, q PairQuery) (PairView, error)
+	// Origins answers the signed list of the authority's portals (an
+	// OriginList), as agents check it.
+	Origins(ctx context.Context) (proof.Signed, error)
 	// Events pages through the authority's events in the sequencer's order.
 	Events(ctx context.Context, after int64, limit int) ([]Event, error)
 }

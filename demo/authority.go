@@ -56,7 +56,7 @@ func (o Options) plan() ceremony.Plan {
 func (o Options) ca(id string, chain [][]byte, k *kmc.KMC) *ca.CA {
 	return ca.New(ca.Options{
 		ID: id, Store: o.Store, KMC: k, Policy: o.Policy, Chain: chain, Profiles: ca.Profiles(),
-		Addresses: ca.AddressesAt(o.Base), Clock: o.Clock, Random: o.Random,
+		Addresses: ca.AddressesAt(o.Base), Portals: []proof.Portal{{Origin: o.Base, Name: o.Name}}, Clock: o.Clock, Random: o.Random,
 	})
 }
 

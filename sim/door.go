@@ -127,6 +127,10 @@ func (d door) Pair(ctx context.Context, q authority.PairQuery) (authority.PairVi
 	})
 }
 
+func (d door) Origins(ctx context.Context) (proof.Signed, error) {
+	return ask(d, "Origins", false, func(a authority.Authority) (proof.Signed, error) { return a.Origins(ctx) })
+}
+
 // Events answers the authority's pages; once shuffled, each page comes in a
 // random order, with an event of old repeated and one held back until later.
 func (d door) Events(ctx context.Context, after int64, limit int) ([]authority.Event, error) {

@@ -31,6 +31,7 @@ type Options struct {
 	Chain     [][]byte // DER of the issuing CA and what lies between it and the root
 	Profiles  map[string]Profile
 	Addresses Addresses
+	Portals   []proof.Portal // whose pages agents obey, by the signed origin list
 	Clock     certhall.Clock
 	Random    io.Reader // crypto/rand.Reader, but in simulations
 }
@@ -71,15 +72,17 @@ type Signer struct {
 
 // Keys are what unsealing brings.
 type Keys struct {
-	Issuer Signer // signs certificates
-	Notary Signer // signs tickets, receipts, void notices, closings
+	Issuer  Signer // signs certificates
+	Notary  Signer // signs tickets, receipts, void notices, closings
+	Origins Signer // signs origin lists
 }
 
 // CA answers the calls of authority.Authority.
 type CA struct {
-	opt   Options
-	keys  atomic.Pointer[Keys] // nil while sealed
-	fixed sync.Map             // of fixedExtensions
+	opt     Options
+	keys    atomic.Pointer[Keys] // nil while sealed
+	fixed   sync.Map             // of fixedExtensions
+	origins signedOrigins
 }
 
 var _ authority.Authority = (*CA)(nil)

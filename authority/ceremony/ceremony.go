@@ -102,7 +102,7 @@ func Found(p Plan) (*Authority, error) {
 
 // Keys are what unsealing the CA takes.
 func (a *Authority) Keys(random io.Reader) ca.Keys {
-	return ca.Keys{Issuer: a.Issuing.signer(random), Notary: a.Notary.signer(random)}
+	return ca.Keys{Issuer: a.Issuing.signer(random), Notary: a.Notary.signer(random), Origins: a.Origins.signer(random)}
 }
 
 // Chain is what lies between a user's certificate and the root.

@@ -363,6 +363,15 @@ func (f *fake) shut(id certhall.CaseID) {
 	f.emit(authority.CaseClosed, &authority.PairView{Case: id})
 }
 
+func (f *fake) Origins(context.Context) (proof.Signed, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if err := f.enter("Origins", true); err != nil {
+		return proof.Signed{}, err
+	}
+	return f.notary.sign(proof.OriginList{Authority: authorityID, Number: 1, NotBefore: start, Expiry: start.AddDate(1, 0, 0)}), nil
+}
+
 func (f *fake) Revoke(context.Context, proof.Signed) error { return f.enter("Revoke", false) }
 func (f *fake) Resume(context.Context, proof.Signed) error { return f.enter("Resume", false) }
 func (f *fake) Suspend(context.Context, certhall.LineageID, string) error {
