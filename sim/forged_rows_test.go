@@ -196,12 +196,12 @@ func (f *forger) play(reached func() bool) {
 	for range 40 {
 		if reached() {
 			if len(in.Reply) > 0 { // arrives; no worker has seen it yet
-				_, err := f.nodes[0].counter.Next(background, f.opened.Token, f.opened.Case, in)
+				_, err := f.nodes[0].counter.Next(background, services.Caller{Token: f.opened.Token}, f.opened.Case, in)
 				f.must(err)
 			}
 			return
 		}
-		n, err := f.nodes[0].counter.Next(background, f.opened.Token, f.opened.Case, in)
+		n, err := f.nodes[0].counter.Next(background, services.Caller{Token: f.opened.Token}, f.opened.Case, in)
 		in = services.Input{}
 		switch {
 		case err != nil:

@@ -191,7 +191,7 @@ func (w *World) closeAtHall() {
 	w.closed, w.authorityChanged = true, true
 	id, counter := w.cases[len(w.cases)-1], w.nodes[0].counter
 	// Refused where it is too late or the token has ended: then nothing happens.
-	if _, err := counter.Close(background, w.token, id); err == nil {
+	if _, err := counter.Close(background, services.Caller{Token: w.token}, id); err == nil {
 		_ = counter.Work(background, services.Effect{Kind: services.EffectClose, Case: id})
 	}
 }

@@ -156,14 +156,14 @@ func (c *carried) Next(ctx context.Context, ref courier.CaseRef, in courier.Inpu
 		input.Answer = &services.Answer{Phone: in.Answer.Phone, SendCode: in.Answer.SendCode, Code: in.Answer.Code}
 	}
 	return message[courier.Next](c.w, "Next", true, func(s *services.Counter) (any, error) {
-		return s.Next(ctx, ref.Token, ref.Case, input)
+		return s.Next(ctx, services.Caller{Token: ref.Token}, ref.Case, input)
 	})
 }
 
 // Close implements courier.Server.
 func (c *carried) Close(ctx context.Context, ref courier.CaseRef) (courier.Next, error) {
 	return message[courier.Next](c.w, "Close", true, func(s *services.Counter) (any, error) {
-		return s.Close(ctx, ref.Token, ref.Case)
+		return s.Close(ctx, services.Caller{Token: ref.Token}, ref.Case)
 	})
 }
 
@@ -184,7 +184,7 @@ func (c *carried) Do(ctx context.Context, key string, order []byte) ([]byte, err
 	}
 	c.w.late = func() {
 		if reply, err := do(); err == nil {
-			_, _ = c.w.serving().counter.Next(ctx, c.ref.Token, c.ref.Case, services.Input{Reply: reply})
+			_, _ = c.w.serving().counter.Next(ctx, services.Caller{Token: c.ref.Token}, c.ref.Case, services.Input{Reply: reply})
 		}
 	}
 	return bound(c.w, Order, orderName(order), do)

@@ -109,13 +109,10 @@ func localise(ctx huma.Context, _ string, v any) (any, error) {
 	switch body := v.(type) {
 	case *ProblemDocument:
 		return body.in(lang, requestOf(ctx.Context()).id), nil
-	case services.Next:
-		if body.Problem != nil {
-			p := *body.Problem
+	case interface{ Problems() []*services.Problem }:
+		for _, p := range body.Problems() {
 			p.Message, p.Hint = locale.Error(lang, &certhall.Error{Code: p.Code, Params: p.Params})
-			body.Problem = &p
 		}
-		return body, nil
 	}
 	return v, nil
 }

@@ -31,8 +31,13 @@ const (
 type Counter interface {
 	Nonce(ctx context.Context) (services.Nonce, error)
 	Open(ctx context.Context, opening []byte) (services.Opened, error)
-	Next(ctx context.Context, token string, id certhall.CaseID, in services.Input) (services.Next, error)
-	Close(ctx context.Context, token string, id certhall.CaseID) (services.Next, error)
+	OpenFor(ctx context.Context, who services.Caller, service certhall.Service, serial certhall.Serial) (services.Opened, error)
+	Next(ctx context.Context, who services.Caller, id certhall.CaseID, in services.Input) (services.Next, error)
+	Close(ctx context.Context, who services.Caller, id certhall.CaseID) (services.Next, error)
+	Case(ctx context.Context, who services.Caller, id certhall.CaseID) (services.CaseView, error)
+	Cases(ctx context.Context, who services.Caller) (services.CaseList, error)
+	Certificates(ctx context.Context, who services.Caller) (services.CertificateList, error)
+	OriginList(ctx context.Context) ([]byte, error)
 }
 
 // Check is one condition of being ready.
@@ -48,6 +53,7 @@ type Options struct {
 	Counter Counter
 	People  People
 	Origin  string // of the hall's pages, e.g. https://hall.example; "" trusts no page but those of the address that was asked
+	Hall    Hall
 	Checks  []Check
 	Log     *slog.Logger   // nil: silent
 	Random  io.Reader      // for request ids
@@ -90,10 +96,14 @@ func newAPI(mux *http.ServeMux, o Options) huma.API {
 	config.Transformers = []huma.Transformer{localise}
 	config.Info.Description = "Cases at the counters of the hall. Every case is one loop: POST …/next until nothing comes next."
 	config.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
-		"case": {Type: "http", Scheme: "bearer", Description: "the token that opening a case answered; it opens this case alone"},
+		"case":    {Type: "http", Scheme: "bearer", Description: "the token that opening a case answered; it opens this case alone"},
+		"session": {Type: "apiKey", In: "cookie", Name: cookieName(true), Description: "a log-in; " + cookieName(false) + " where the hall is on plain HTTP on loopback"},
 	}
 	api := humago.New(mux, config)
-	routes{o}.register(api)
+	r := routes{o}
+	r.register(api)
+	r.registerCertificates(api)
+	r.registerHall(api)
 	return api
 }
 

@@ -32,7 +32,9 @@ type counter struct {
 	panics  bool
 	next    services.Next
 	opening []byte
-	token   string
+	who     services.Caller
+	service certhall.Service
+	serial  certhall.Serial
 	id      certhall.CaseID
 	in      services.Input
 	calls   int
@@ -55,13 +57,43 @@ func (c *counter) Open(_ context.Context, opening []byte) (services.Opened, erro
 	return services.Opened{Case: "c1", Token: "t1"}, c.called()
 }
 
-func (c *counter) Next(_ context.Context, token string, id certhall.CaseID, in services.Input) (services.Next, error) {
-	c.token, c.id, c.in = token, id, in
+func (c *counter) OpenFor(_ context.Context, who services.Caller, service certhall.Service, serial certhall.Serial) (services.Opened, error) {
+	c.who, c.service, c.serial = who, service, serial
+	return services.Opened{Case: "c1"}, c.called()
+}
+
+func (c *counter) Case(_ context.Context, who services.Caller, id certhall.CaseID) (services.CaseView, error) {
+	c.who, c.id = who, id
+	return services.CaseView{CaseLine: line(id), Result: &services.Result{Receipt: string(id)}}, c.called()
+}
+
+func (c *counter) Cases(_ context.Context, who services.Caller) (services.CaseList, error) {
+	c.who = who
+	return services.CaseList{Cases: []services.CaseLine{line("c1"), line("c2")}, More: true}, c.called()
+}
+
+func (c *counter) Certificates(_ context.Context, who services.Caller) (services.CertificateList, error) {
+	c.who = who
+	return services.CertificateList{Certificates: []services.HeldCertificate{{
+		Serial: "0a", State: services.Valid, Actions: []certhall.Service{}, DaysLeft: 300,
+		WhyNot: &services.Problem{Code: "too-early", Params: map[string]string{"date": "2027-06-01"}},
+	}}}, c.called()
+}
+
+func (c *counter) OriginList(context.Context) ([]byte, error) { return []byte{4, 5}, c.called() }
+
+func line(id certhall.CaseID) services.CaseLine {
+	return services.CaseLine{Case: id, Service: certhall.Renew, State: services.Refused, Step: services.StepPhone, Stage: 2,
+		Steps: []services.Step{services.StepIdentify}, Problem: &services.Problem{Code: "revoked"}}
+}
+
+func (c *counter) Next(_ context.Context, who services.Caller, id certhall.CaseID, in services.Input) (services.Next, error) {
+	c.who, c.id, c.in = who, id, in
 	return c.next, c.called()
 }
 
-func (c *counter) Close(_ context.Context, token string, id certhall.CaseID) (services.Next, error) {
-	c.token, c.id = token, id
+func (c *counter) Close(_ context.Context, who services.Caller, id certhall.CaseID) (services.Next, error) {
+	c.who, c.id = who, id
 	return c.next, c.called()
 }
 
@@ -170,7 +202,7 @@ func TestRoutes(t *testing.T) {
 			s.has = []string{`"state":"open"`, `"step":"prepare"`, `"steps":["identify"]`, `"operation":"prepare"`, `"message":"CQ=="`}
 			s.hasNot = []string{"secret-token", `"ask"`, `"wait"`, `"problem"`, `"result"`, "AQID"}
 			s.check = func(t *testing.T, c *counter) {
-				if c.token != "secret-token" || c.id != "c1" || !bytes.Equal(c.in.Reply, []byte{1, 2, 3}) || c.in.Answer != nil || c.in.Address != "192.0.2.1" {
+				if c.who.Token != "secret-token" || c.id != "c1" || !bytes.Equal(c.in.Reply, []byte{1, 2, 3}) || c.in.Answer != nil || c.in.Address != "192.0.2.1" {
 					t.Errorf("asked %+v", c)
 				}
 			}
@@ -195,16 +227,16 @@ func TestRoutes(t *testing.T) {
 		with(post("a missing token is a missing case", next, "{}"), func(s *scenario) {
 			s.counter.err, s.status, s.content, s.has = services.ErrCaseMissing, 404, problemType, []string{`"code":"case-missing"`, "没有找到这个业务"}
 			s.check = func(t *testing.T, c *counter) {
-				if c.token != "" {
-					t.Errorf("token %q", c.token)
+				if c.who.Token != "" {
+					t.Errorf("token %q", c.who.Token)
 				}
 			}
 		}),
 		with(post("another scheme is no token", next, "{}"), func(s *scenario) {
 			s.headers = map[string]string{"Authorization": "Basic abc"}
 			s.check = func(t *testing.T, c *counter) {
-				if c.token != "" {
-					t.Errorf("token %q", c.token)
+				if c.who.Token != "" {
+					t.Errorf("token %q", c.who.Token)
 				}
 			}
 		}),

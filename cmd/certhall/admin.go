@@ -87,7 +87,7 @@ func (c *enrolCmd) Run(env *environment) error {
 			return err
 		}
 	}
-	w, err := c.openAuthority(env, false)
+	w, err := c.openAuthority(env, "", false)
 	if err != nil {
 		return err
 	}

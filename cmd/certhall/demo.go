@@ -11,14 +11,22 @@ import (
 	"github.com/certhall/certhall"
 	"github.com/certhall/certhall/demo"
 	"github.com/certhall/certhall/hall/notify"
+	"github.com/certhall/certhall/locale"
 )
 
 // demoCmd runs everything with an authority of its own. It is the one place
 // that prints PINs and SMS codes.
 type demoCmd struct {
-	Dir    string `default:".demo" env:"CERTHALL_DEMO" help:"State folder of the demo; made at the first start."`
-	Listen string `default:"127.0.0.1:8083" help:"Loopback address to listen on; port 0 chooses a free one."`
-	Reset  bool   `help:"Remove the demo's state and end."`
+	Dir       string `default:".demo" env:"CERTHALL_DEMO" help:"State folder of the demo; made at the first start."`
+	Listen    string `default:"127.0.0.1:8083" help:"Loopback address to listen on; port 0 chooses a free one."`
+	AgentPort []int  `name:"agent-port" default:"17083,27083,37083" help:"Ports of 127.0.0.1 where pages look for the agent, in this order."`
+	Reset     bool   `help:"Remove the demo's state and end."`
+}
+
+// demoProjects are the names of the demo's projects.
+var demoProjects = []project{
+	{Code: demo.Procurement, Names: map[string]string{locale.Chinese: "政府采购项目", locale.English: "Government procurement"}},
+	{Code: demo.Insurance, Names: map[string]string{locale.Chinese: "医疗保障项目", locale.English: "Medical insurance"}},
 }
 
 func (c *demoCmd) Run(env *environment) error {
@@ -48,7 +56,7 @@ func (c *demoCmd) Run(env *environment) error {
 		return err
 	}
 	defer lock.Close()
-	h, err := openHouse(env, stateFlags{Dir: c.Dir}, hallFlags{SMS: "outbox", origin: base}, true)
+	h, err := openHouse(env, stateFlags{Dir: c.Dir}, hallFlags{SMS: "outbox", AgentPort: c.AgentPort, Project: demoProjects, origin: base}, true)
 	if err != nil {
 		return err
 	}

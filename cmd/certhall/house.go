@@ -36,20 +36,22 @@ type house struct {
 	queue     *jobs.Queue
 	people    *accounts.Desk
 	counter   *services.Counter
-	origin    string
+	facts     web.Hall
 }
 
 // hallFlags are what the hall needs beside its state folder.
 type hallFlags struct {
-	HallDB string `name:"hall-db" help:"Database of the hall, sqlite:PATH or postgres://…; default in the state folder."`
-	SMS    string `name:"sms" enum:"none,outbox" default:"none" help:"Provider of short messages: none, or outbox (for trials: codes are not sent, they lie in the hall's database)."`
+	HallDB    string    `name:"hall-db" help:"Database of the hall, sqlite:PATH or postgres://…; default in the state folder."`
+	SMS       string    `name:"sms" enum:"none,outbox" default:"none" help:"Provider of short messages: none, or outbox (for trials: codes are not sent, they lie in the hall's database)."`
+	AgentPort []int     `name:"agent-port" default:"17083,27083,37083" help:"Ports of 127.0.0.1 where pages look for the agent, in this order."`
+	Project   []project `sep:"none" help:"Name of a project that certificates are for: CODE=中文名|English name; may be repeated."`
 
 	origin string // "": the public address the authority was founded with
 }
 
 // openHouse opens both wings.
 func openHouse(env *environment, f stateFlags, o hallFlags, demo bool) (*house, error) {
-	wing, err := f.openAuthority(env, demo)
+	wing, err := f.openAuthority(env, o.origin, demo)
 	if err != nil {
 		return nil, err
 	}
@@ -88,7 +90,7 @@ func (h *house) openHall(f stateFlags, o hallFlags) error {
 	if h.authority.published.Demo { // who tries what can be interrupted needs many
 		codesAnHour, codesADay = 60, 500
 	}
-	h.origin = cmp.Or(o.origin, h.authority.published.Address)
+	h.facts = o.facts(h.authority)
 	h.people = accounts.New(accounts.Options{
 		Store: store.Accounts(), SMS: sms, Clock: env.clock, Random: env.random, Secret: secret,
 		SendsAnHour: codesAnHour, SendsADay: codesADay,
@@ -96,7 +98,7 @@ func (h *house) openHall(f stateFlags, o hallFlags) error {
 	h.counter = services.New(services.Options{
 		Store: store, Authority: h.authority.ca, AuthorityID: h.authority.published.ID, Accounts: h.people,
 		Roots: []*smx509.Certificate{h.authority.published.Root}, Clock: env.clock, Random: env.random,
-		Origin: h.origin, Log: env.log,
+		Origin: h.facts.Origin, Log: env.log,
 	})
 	return nil
 }
@@ -107,7 +109,7 @@ func (h *house) run(ctx context.Context, listen listenFlags, l net.Listener) err
 		return err
 	}
 	handler := web.New(web.Options{
-		Counter: h.counter, People: h.people, Origin: h.origin, Checks: h.checks(),
+		Counter: h.counter, People: h.people, Origin: h.facts.Origin, Hall: h.facts, Checks: h.checks(),
 		Log: h.env.log, Random: h.env.random, Proxies: listen.Proxy, Version: version(),
 	})
 	group, ctx := errgroup.WithContext(ctx)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -12,6 +13,7 @@ import (
 	"github.com/certhall/certhall/authority/ca"
 	"github.com/certhall/certhall/authority/ceremony"
 	"github.com/certhall/certhall/authority/kmc"
+	"github.com/certhall/certhall/proof"
 	authoritystore "github.com/certhall/certhall/store/authority"
 	"github.com/certhall/certhall/store/sqldb"
 )
@@ -42,6 +44,7 @@ func (f stateFlags) authorityAddress() string {
 type authorityWing struct {
 	folder    string
 	published ceremony.Public
+	portal    proof.Portal
 	db        *sqldb.DB
 	store     *authoritystore.Store
 	ca        *ca.CA
@@ -49,9 +52,10 @@ type authorityWing struct {
 	env       *environment
 }
 
-// openAuthority opens store and CA of a founded authority; a demo's only for
-// the demo itself.
-func (f stateFlags) openAuthority(env *environment, demo bool) (*authorityWing, error) {
+// openAuthority opens store and CA of a founded authority, whose portal is at
+// origin ("": the public address it was founded with); a demo's only for the
+// demo itself.
+func (f stateFlags) openAuthority(env *environment, origin string, demo bool) (*authorityWing, error) {
 	published, err := f.public()
 	if err != nil {
 		return nil, err
@@ -67,13 +71,14 @@ func (f stateFlags) openAuthority(env *environment, demo bool) (*authorityWing, 
 		return nil, errors.Join(err, db.Close())
 	}
 	store := authoritystore.New(db)
+	portal := proof.Portal{Origin: cmp.Or(origin, published.Address), Name: published.Name}
 	return &authorityWing{
-		folder: filepath.Join(f.Dir, authorityFolder), published: published, db: db, store: store, env: env,
+		folder: filepath.Join(f.Dir, authorityFolder), published: published, portal: portal, db: db, store: store, env: env,
 		sequencer: audit.Sequencer{Store: store},
 		ca: ca.New(ca.Options{
 			ID: published.ID, Store: store, KMC: kmc.New(published.Escrow, env.random), Policy: ca.DefaultPolicy(),
 			Chain: [][]byte{published.Issuing.Raw}, Profiles: ca.Profiles(),
-			Addresses: ca.AddressesAt(published.Address), Clock: env.clock, Random: env.random,
+			Addresses: ca.AddressesAt(published.Address), Portals: []proof.Portal{portal}, Clock: env.clock, Random: env.random,
 		}),
 	}, nil
 }

@@ -15,8 +15,8 @@ import (
 
 // Close asks for the end of a case. It has ended once the authority has said
 // so under signature: until then the answer is closing.
-func (c *Counter) Close(ctx context.Context, token string, id certhall.CaseID) (Next, error) {
-	_, session, err := c.admit(ctx, token, id)
+func (c *Counter) Close(ctx context.Context, who Caller, id certhall.CaseID) (Next, error) {
+	_, session, err := c.admit(ctx, who, id)
 	if err != nil {
 		return Next{}, err
 	}

@@ -1,6 +1,7 @@
 package services
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -23,7 +24,7 @@ const (
 
 // What the counters answer beside success.
 var (
-	ErrCaseMissing = certhall.NewError("case-missing", certhall.NotFound) // not there, or not for this token
+	ErrCaseMissing = certhall.NewError("case-missing", certhall.NotFound) // not there, or not for this caller
 	ErrOpening     = certhall.NewError("opening-wrong", certhall.Denied)
 	ErrOrigin      = certhall.NewError("origin-wrong", certhall.Denied)
 	ErrOpenNonce   = certhall.NewError("opening-expired", certhall.Conflict)
@@ -43,8 +44,16 @@ type Options struct {
 	Random      io.Reader
 	Origin      string            // of the hall, e.g. https://hall.example
 	Disposal    certhall.Disposal // of old containers; Keep if empty
+	RenewBefore time.Duration     // lists offer renew this long before the end; 0 is the default
+	RepairAfter time.Duration     // lists offer repair this long after the end; 0 is the default
 	Log         *slog.Logger      // nil: silent
 }
+
+// The windows that lists show: a hint, the authority judges at opening.
+const (
+	RenewBefore = 90 * 24 * time.Hour
+	RepairAfter = 365 * 24 * time.Hour
+)
 
 // Counter is where cases are opened and moved on.
 type Counter struct{ Options }
@@ -54,6 +63,7 @@ func New(o Options) *Counter {
 	if o.Disposal == "" {
 		o.Disposal = certhall.Keep
 	}
+	o.RenewBefore, o.RepairAfter = cmp.Or(o.RenewBefore, RenewBefore), cmp.Or(o.RepairAfter, RepairAfter)
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}

@@ -162,7 +162,7 @@ func (w *world) open(by signer, change ...func(*proof.Opening)) services.Opened 
 func (w *world) next(o services.Opened, in services.Input) services.Next {
 	w.Helper()
 	in.Address = address
-	n, err := w.Next(w.Context(), o.Token, o.Case, in)
+	n, err := w.Next(w.Context(), services.Caller{Token: o.Token}, o.Case, in)
 	if err != nil {
 		w.Fatal(err)
 	}

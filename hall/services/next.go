@@ -16,8 +16,8 @@ const (
 
 // Next is the one loop of every service: it takes the agent's last reply or
 // the person's answer and tells what comes next.
-func (c *Counter) Next(ctx context.Context, token string, id certhall.CaseID, in Input) (Next, error) {
-	k, session, err := c.admit(ctx, token, id)
+func (c *Counter) Next(ctx context.Context, who Caller, id certhall.CaseID, in Input) (Next, error) {
+	k, session, err := c.admit(ctx, who, id)
 	if err != nil {
 		return Next{}, err
 	}
@@ -38,34 +38,10 @@ func (c *Counter) Next(ctx context.Context, token string, id certhall.CaseID, in
 	return n, err
 }
 
-// admit finds the case that a token opens. Other people's cases answer like
-// missing ones.
-func (c *Counter) admit(ctx context.Context, token string, id certhall.CaseID) (k Case, s accounts.Session, err error) {
-	s = accounts.SessionOf(token)
-	err = c.Store.Read(ctx, func(r Reader) error {
-		t, err := r.Token(s)
-		if err != nil {
-			return err
-		}
-		if t == nil || t.Case != id || !c.now().Before(t.Expires) {
-			return ErrCaseMissing
-		}
-		stored, err := r.Case(id)
-		if err == nil && stored == nil {
-			err = ErrCaseMissing
-		}
-		if err == nil {
-			k = *stored
-		}
-		return err
-	})
-	return k, s, err
-}
-
 // answer tells how a case stands and, unless something stops the loop, what
 // comes next.
 func (c *Counter) answer(ctx context.Context, k Case, s accounts.Session, halt *certhall.Error) (Next, error) {
-	n := Next{Case: k.ID, Service: k.Service, State: k.State, Step: k.Step(), Steps: procedures[k.Service], Problem: k.Problem}
+	n := Next{Case: k.ID, Service: k.Service, State: k.State, Step: k.Step(), Steps: procedures[k.Service], Stage: k.Stage(), Problem: k.Problem}
 	if k.Acknowledged {
 		result, err := c.result(ctx, k)
 		if err != nil {

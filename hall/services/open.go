@@ -1,28 +1,72 @@
 package services
 
 import (
+	"cmp"
 	"context"
 	"errors"
 
 	"github.com/certhall/certhall"
 	"github.com/certhall/certhall/authority"
-	"github.com/certhall/certhall/gm"
 	"github.com/certhall/certhall/hall/accounts"
 	"github.com/certhall/certhall/hall/orders"
-	"github.com/certhall/certhall/proof"
 )
+
+// opener is who opens a case for which pair: whoever signed with its key, or a
+// handler who has logged in.
+type opener struct {
+	service certhall.Service
+	pair    authority.PairInfo
+	nonce   []byte           // of the signed opening; nil by log-in
+	handler *accounts.Person // who has logged in; nil by key
+}
 
 // Open opens a case on an opening signed by the pair's key: proof.Signed, DER.
 // A later opener with the key and the same service takes an open case over;
 // for another service the earlier case is closed first; the key of a pair that
 // is current already finds the case that made it, while that one has an errand.
 func (c *Counter) Open(ctx context.Context, opening []byte) (Opened, error) {
-	o, pair, err := c.weighOpening(ctx, opening)
+	o, err := c.weighOpening(ctx, opening)
 	if err != nil {
 		return Opened{}, err
 	}
+	return c.openBy(ctx, o)
+}
+
+// OpenFor opens a case for a handler of the pair's lineage who has logged in:
+// by the same rules as Open, but a case of his own phone simply goes on, and
+// the answer has no token. Other people's pairs answer like missing ones.
+func (c *Counter) OpenFor(ctx context.Context, who Caller, service certhall.Service, serial certhall.Serial) (Opened, error) {
+	if procedures[service] == nil {
+		return Opened{}, authority.ErrService
+	}
+	o := opener{service: service}
+	err := c.Store.Read(ctx, func(r Reader) error {
+		certificate, err := r.Certificate(serial)
+		if err != nil {
+			return err
+		}
+		if certificate == nil || who.Person == "" {
+			return authority.ErrUnknownCert
+		}
+		handlers, err := r.Handlers(certificate.Lineage)
+		if err != nil {
+			return err
+		}
+		if o.handler = byPerson(handlers, who.Person); o.handler == nil {
+			return authority.ErrUnknownCert
+		}
+		o.pair = certificate.PairInfo
+		return nil
+	})
+	if err != nil {
+		return Opened{}, err
+	}
+	return c.openBy(ctx, o)
+}
+
+func (c *Counter) openBy(ctx context.Context, o opener) (Opened, error) {
 	for range retries {
-		opened, err := c.open(ctx, o, pair)
+		opened, err := c.open(ctx, o)
 		if !errors.Is(err, errMoved) {
 			return opened, err
 		}
@@ -30,58 +74,21 @@ func (c *Counter) Open(ctx context.Context, opening []byte) (Opened, error) {
 	return Opened{}, ErrCaseClosing
 }
 
-// weighOpening checks an opening against what the authority says of the pair.
-func (c *Counter) weighOpening(ctx context.Context, der []byte) (o proof.Opening, pair authority.PairInfo, err error) {
-	signed, err := proof.Decode[proof.Signed](der)
-	if err != nil {
-		return o, pair, err
-	}
-	if o, err = proof.Decode[proof.Opening](signed.Message); err != nil {
-		return o, pair, err
-	}
-	switch {
-	case o.Authority != c.AuthorityID:
-		return o, pair, authority.ErrUnknownCert
-	case o.Origin != c.Origin:
-		return o, pair, ErrOrigin
-	case procedures[certhall.Service(o.Service)] == nil:
-		return o, pair, authority.ErrService
-	}
-	view, err := c.Authority.Pair(ctx, authority.PairQuery{Serial: certhall.Serial(o.Serial)})
-	if err != nil {
-		return o, pair, err
-	}
-	if view.Pair == nil || view.Pair.SignSerial != certhall.Serial(o.Serial) || view.Certificate == nil {
-		return o, pair, authority.ErrUnknownCert
-	}
-	certificate, err := gm.ParseCertificate(view.Certificate)
-	if err != nil {
-		return o, pair, err
-	}
-	key, err := gm.CertificateKey(certificate)
-	if err != nil {
-		return o, pair, err
-	}
-	if _, err := proof.VerifyKey[proof.Opening](signed, key); err != nil {
-		return o, pair, ErrOpening.Because(err)
-	}
-	_, err = c.checkNonce(o.Nonce)
-	return o, *view.Pair, err
-}
-
-// open finds or makes the case of a checked opening.
-func (c *Counter) open(ctx context.Context, o proof.Opening, pair authority.PairInfo) (Opened, error) {
-	service := certhall.Service(o.Service)
-	eligible, err := c.Authority.Eligible(ctx, service, pair.SignSerial)
+// open finds or makes the case of a checked opener.
+func (c *Counter) open(ctx context.Context, o opener) (Opened, error) {
+	eligible, err := c.Authority.Eligible(ctx, o.service, o.pair.SignSerial)
 	if err != nil {
 		return Opened{}, err
 	}
-	busy, made, err := c.standing(ctx, o, pair)
+	busy, made, err := c.standing(ctx, o)
 	if err != nil {
 		return Opened{}, err
 	}
 	switch {
-	case busy != nil && busy.State == Open && busy.Service == service && busy.Serial == pair.SignSerial:
+	case busy != nil && busy.State == Open && busy.Service == o.service && busy.Serial == o.pair.SignSerial:
+		if o.handler != nil && o.handler.Phone == busy.Phone {
+			return Opened{Case: busy.ID}, nil
+		}
 		return c.takeOver(ctx, o, *busy)
 	case busy == nil && eligible.Refusal != nil && made != nil && c.unretired(ctx, *made):
 		return c.takeOver(ctx, o, *made)
@@ -92,25 +99,23 @@ func (c *Counter) open(ctx context.Context, o proof.Opening, pair authority.Pair
 			return Opened{}, err
 		}
 	}
-	return c.openNew(ctx, o, pair)
+	return c.openNew(ctx, o)
 }
 
 // standing reads the case that occupies the lineage, and the one that made the
 // pair. An opening that was used before moves nothing, not even a case that
 // stands in its way.
-func (c *Counter) standing(ctx context.Context, o proof.Opening, pair authority.PairInfo) (busy, made *Case, err error) {
+func (c *Counter) standing(ctx context.Context, o opener) (busy, made *Case, err error) {
 	err = c.Store.Read(ctx, func(r Reader) error {
-		spent, err := r.NonceSpent(o.Nonce)
-		if err == nil && spent {
-			err = ErrOpenNonce
+		if o.nonce != nil {
+			if spent, err := r.NonceSpent(o.nonce); err != nil || spent {
+				return cmp.Or(err, error(ErrOpenNonce))
+			}
 		}
-		if err != nil {
+		if busy, err = r.BusyCase(o.pair.Lineage); err != nil {
 			return err
 		}
-		if busy, err = r.BusyCase(pair.Lineage); err != nil {
-			return err
-		}
-		made, err = r.CaseOfPair(pair.SignSerial)
+		made, err = r.CaseOfPair(o.pair.SignSerial)
 		return err
 	})
 	return busy, made, err
@@ -123,85 +128,30 @@ func (c *Counter) unretired(ctx context.Context, k Case) bool {
 	return err == nil && old.Pair != nil && old.Pair.State == authority.Superseded
 }
 
-// takeOver gives a standing case to this opener: the earlier token ends, and
-// the phone is to be proved anew.
-func (c *Counter) takeOver(ctx context.Context, o proof.Opening, k Case) (Opened, error) {
-	token, session, err := accounts.NewToken(c.Random)
-	if err != nil {
-		return Opened{}, err
-	}
-	err = c.Store.Write(ctx, func(w Writer) error {
-		if err := c.spendNonce(w, o.Nonce); err != nil {
-			return err
-		}
-		stored, err := w.LockCase(k.ID)
-		if err != nil {
-			return err
-		}
-		phone, err := registeredPhone(w, k.Lineage)
-		if err != nil {
-			return err
-		}
-		_, err = c.step(w, *stored, Event{Kind: EvTakenOver, Phone: phone})
-		if errors.Is(err, ErrOutOfTurn) {
-			return errMoved // it ended meanwhile
-		}
-		if err != nil {
-			return err
-		}
-		return w.SetToken(Token{Session: session, Case: k.ID, Expires: c.now().Add(TokenLife)})
-	})
-	return Opened{Case: k.ID, Token: token}, err
-}
-
-// openNew makes a case, its free entitlement and its token.
-func (c *Counter) openNew(ctx context.Context, o proof.Opening, pair authority.PairInfo) (Opened, error) {
-	token, session, err := accounts.NewToken(c.Random)
-	if err != nil {
-		return Opened{}, err
-	}
+// openNew makes a case and its free entitlement.
+func (c *Counter) openNew(ctx context.Context, o opener) (Opened, error) {
 	now := c.now()
-	id := certhall.CaseID(certhall.NewID(now, c.Random))
-	fresh := Case{ID: id, Service: certhall.Service(o.Service), Lineage: pair.Lineage, Serial: pair.SignSerial}
-	err = c.Store.Write(ctx, func(w Writer) error {
-		if err := c.spendNonce(w, o.Nonce); err != nil {
-			return err
-		}
-		opened := Event{Kind: EvOpened, Serial: pair.SignSerial}
+	fresh := Case{ID: certhall.CaseID(certhall.NewID(now, c.Random)), Service: o.service, Lineage: o.pair.Lineage, Serial: o.pair.SignSerial}
+	return c.handOver(ctx, o, fresh.ID, func(w Writer) error {
+		opened := Event{Kind: EvOpened, Serial: o.pair.SignSerial}
 		k, _, err := Advance(fresh, opened, now)
 		if err != nil {
 			return err
 		}
-		if k.Phone, err = registeredPhone(w, pair.Lineage); err != nil {
+		if k.Phone, err = o.phone(w); err != nil {
 			return err
 		}
 		if added, err := w.AddCase(k); err != nil || !added {
-			if err == nil {
-				err = errMoved // another opener was first: take the case over
-			}
-			return err
+			return cmp.Or(err, errMoved) // another opener was first: take the case over
 		}
 		if err := w.AddEntry(opened.entry(k, now)); err != nil {
 			return err
 		}
-		entitlement, err := orders.MakeFree(w, id, now, c.Random)
+		entitlement, err := orders.MakeFree(w, k.ID, now, c.Random)
 		if err != nil {
 			return err
 		}
-		if _, err := c.step(w, k, Event{Kind: EvEntitled, Entitlement: entitlement}); err != nil {
-			return err
-		}
-		return w.SetToken(Token{Session: session, Case: id, Expires: now.Add(TokenLife)})
+		_, err = c.step(w, k, Event{Kind: EvEntitled, Entitlement: entitlement})
+		return err
 	})
-	return Opened{Case: id, Token: token}, err
-}
-
-// registeredPhone is the phone of the lineage's one handler; with none, or
-// with several, it is asked for.
-func registeredPhone(r Reader, l certhall.LineageID) (string, error) {
-	handlers, err := r.Handlers(l)
-	if err != nil || len(handlers) != 1 {
-		return "", err
-	}
-	return handlers[0].Person.Phone, nil
 }

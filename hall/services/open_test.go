@@ -86,7 +86,7 @@ func TestTakeOver(t *testing.T) {
 	if second.Case != first.Case || second.Token == first.Token {
 		t.Fatalf("first %+v, second %+v", first, second)
 	}
-	_, err := w.Next(t.Context(), first.Token, first.Case, services.Input{})
+	_, err := w.Next(t.Context(), services.Caller{Token: first.Token}, first.Case, services.Input{})
 	refused(t, err, services.ErrCaseMissing)
 	w.expect(w.next(second, services.Input{}), services.Open, services.StepIdentify, "identify")
 	n := w.reply(second, w.listing(w.old))
@@ -193,15 +193,15 @@ func TestOtherPeoplesCases(t *testing.T) {
 		token string
 		id    certhall.CaseID
 	}{{mine.Token, theirs.Case}, {mine.Token, "missing"}, {"", mine.Case}, {"x", mine.Case}} {
-		if _, err := w.Next(t.Context(), c.token, c.id, services.Input{}); !errors.Is(err, services.ErrCaseMissing) {
+		if _, err := w.Next(t.Context(), services.Caller{Token: c.token}, c.id, services.Input{}); !errors.Is(err, services.ErrCaseMissing) {
 			t.Errorf("next of %s: %v", c.id, err)
 		}
-		if _, err := w.Close(t.Context(), c.token, c.id); !errors.Is(err, services.ErrCaseMissing) {
+		if _, err := w.Close(t.Context(), services.Caller{Token: c.token}, c.id); !errors.Is(err, services.ErrCaseMissing) {
 			t.Errorf("close of %s: %v", c.id, err)
 		}
 	}
 	w.clock.move(services.TokenLife)
-	_, err := w.Next(t.Context(), mine.Token, mine.Case, services.Input{})
+	_, err := w.Next(t.Context(), services.Caller{Token: mine.Token}, mine.Case, services.Input{})
 	refused(t, err, services.ErrCaseMissing)
 }
 
@@ -221,7 +221,7 @@ func TestRepliesThatFitNothing(t *testing.T) {
 		"truncated":                 {proof.Encode(proof.Installed{Authority: authorityID, Case: string(o.Case), Attempt: 1})[:40], services.ErrReply},
 		"huge":                      {make([]byte, proof.MaxMessage+1), services.ErrReply},
 	} {
-		_, err := w.Next(t.Context(), o.Token, o.Case, services.Input{Reply: c.reply})
+		_, err := w.Next(t.Context(), services.Caller{Token: o.Token}, o.Case, services.Input{Reply: c.reply})
 		if !errors.Is(err, c.want) {
 			t.Errorf("%s: got %v, want %s", name, err, c.want.Code)
 		}
@@ -260,7 +260,7 @@ func TestManyTabsAtOnce(t *testing.T) {
 		var wg sync.WaitGroup
 		for range 12 {
 			wg.Go(func() {
-				if _, err := w.Next(t.Context(), o.Token, o.Case, services.Input{Reply: reply}); err != nil {
+				if _, err := w.Next(t.Context(), services.Caller{Token: o.Token}, o.Case, services.Input{Reply: reply}); err != nil {
 					t.Error(err)
 				}
 			})
@@ -297,7 +297,7 @@ func TestManyOpenersAtOnce(t *testing.T) {
 			if o.Case != all[0].Case {
 				t.Fatalf("two cases: %s, %s", o.Case, all[0].Case)
 			}
-			if _, err := w.Next(t.Context(), o.Token, o.Case, services.Input{}); err == nil {
+			if _, err := w.Next(t.Context(), services.Caller{Token: o.Token}, o.Case, services.Input{}); err == nil {
 				working++
 			}
 		}
@@ -310,7 +310,7 @@ func TestManyOpenersAtOnce(t *testing.T) {
 func TestCloseFreesOnSignedWordAlone(t *testing.T) {
 	w := newWorld(t)
 	o := w.atInstall()
-	n, err := w.Close(t.Context(), o.Token, o.Case)
+	n, err := w.Close(t.Context(), services.Caller{Token: o.Token}, o.Case)
 	w.must(err)
 	w.expect(n, services.Closing, services.StepInstall, "wait:closing")
 	w.expect(w.reply(o, w.acknowledgement(o, 1)), services.Closing, services.StepInstall, "wait:closing")
@@ -329,7 +329,7 @@ func TestCloseFreesOnSignedWordAlone(t *testing.T) {
 	}
 	w.fake.notary = honest
 	w.must(w.work())
-	n, err = w.Close(t.Context(), o.Token, o.Case) // again is no error
+	n, err = w.Close(t.Context(), services.Caller{Token: o.Token}, o.Case) // again is no error
 	w.must(err)
 	if n.State != services.Closed || n.Wait != nil || n.Operation != "" {
 		t.Errorf("%+v", n)
@@ -347,7 +347,7 @@ func TestCloseComesTooLate(t *testing.T) {
 	for _, e := range w.queue.take() {
 		w.must(w.Work(t.Context(), e)) // acknowledged there, not heard of here
 	}
-	_, err := w.Close(t.Context(), o.Token, o.Case)
+	_, err := w.Close(t.Context(), services.Caller{Token: o.Token}, o.Case)
 	w.must(err)
 	w.must(w.work())
 	w.expect(w.next(o, services.Input{}), services.Done, services.StepDone, "retire")
@@ -359,7 +359,7 @@ func TestCloseComesTooLate(t *testing.T) {
 func TestCloseBeforeTheAuthorityHeardOfIt(t *testing.T) {
 	w := newWorld(t)
 	o := w.open(w.old)
-	_, err := w.Close(t.Context(), o.Token, o.Case)
+	_, err := w.Close(t.Context(), services.Caller{Token: o.Token}, o.Case)
 	w.must(err)
 	w.must(w.work())
 	if n := w.next(o, services.Input{}); n.State != services.Closed {
@@ -463,7 +463,7 @@ func TestAuthorityAwayIsNotLost(t *testing.T) {
 	w := newWorld(t)
 	o := w.atInstall()
 	w.fake.fail["Pair"] = certhall.ErrInternal
-	if _, err := w.Next(t.Context(), o.Token, o.Case, services.Input{}); err == nil {
+	if _, err := w.Next(t.Context(), services.Caller{Token: o.Token}, o.Case, services.Input{}); err == nil {
 		t.Error("no answer can be given")
 	}
 	delete(w.fake.fail, "Pair")

@@ -22,3 +22,17 @@ var procedures = map[certhall.Service][]Step{
 	certhall.Renew:  renew,
 	certhall.Repair: repair,
 }
+
+// Stage is which of the four steps that people see a case is at: 1 读取证书信息,
+// 2 短信验证, 3 初始化证书, 4 执行.
+func (c Case) Stage() int {
+	switch c.Step() {
+	case StepIdentify:
+		return 1
+	case StepPhone, StepPay:
+		return 2
+	case StepPrepare:
+		return 3
+	}
+	return 4
+}

@@ -4,7 +4,10 @@ import "context"
 
 // result is the receipt of a finished case: dates before and after.
 func (c *Counter) result(ctx context.Context, k Case) (*Result, error) {
-	r := &Result{Receipt: string(k.ID), AcknowledgedAt: k.AcknowledgedAt, Untestable: k.Untestable}
+	r := &Result{
+		Receipt: string(k.ID), Service: k.Service, Project: k.Project, KeySerial: k.KeySerial,
+		AcknowledgedAt: k.AcknowledgedAt, Untestable: k.Untestable,
+	}
 	err := c.Store.Read(ctx, func(rd Reader) error {
 		old, err := rd.Certificate(k.Serial)
 		if err != nil {
@@ -16,7 +19,8 @@ func (c *Counter) result(ctx context.Context, k Case) (*Result, error) {
 		}
 		r.Old, r.New = old.dates(), made.dates()
 		if made != nil {
-			r.KeyNumber = made.KeyNumber
+			r.Subject, r.Organisation, r.Project = made.Subject, made.Organisation, made.Project
+			r.KeyNumber, r.KeySerial = made.KeyNumber, made.KeySerial
 		}
 		return nil
 	})

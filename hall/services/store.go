@@ -31,6 +31,13 @@ type Certificate struct {
 	Seq int64 // number of the event it shows
 }
 
+// ListedCase is a case with what a list shows of its pairs.
+type ListedCase struct {
+	Case
+	Subject, Organisation, KeyNumber string
+	OldEnd, NewEnd                   time.Time // zero where the pair is not known (yet)
+}
+
 // Reader reads one consistent state. A row that is not there is nil.
 type Reader interface {
 	Case(certhall.CaseID) (*Case, error)
@@ -44,7 +51,18 @@ type Reader interface {
 	// NonceSpent tells whether a nonce that has not expired was spent.
 	NonceSpent(nonce []byte) (bool, error)
 	Token(accounts.Session) (*Token, error)
+	TokenOf(certhall.CaseID) (*Token, error)
 	Certificate(certhall.Serial) (*Certificate, error)
+	// ListedCase is a case with what a list shows of its pairs.
+	ListedCase(certhall.CaseID) (*ListedCase, error)
+	// ListedCases are the cases of the lineages that a person handles: live
+	// ones first, then the latest; at most limit.
+	ListedCases(person string, limit int) ([]ListedCase, error)
+	// BusyCasesOf are the cases that occupy a lineage that a person handles.
+	BusyCasesOf(person string) ([]*Case, error)
+	// CertificatesOf gives for each lineage that a person handles its current
+	// pair, or the last one that was, the soonest end first; at most limit.
+	CertificatesOf(person string, limit int) ([]Certificate, error)
 	// Cursor is the number of the last event that was followed.
 	Cursor() (int64, error)
 	Handlers(certhall.LineageID) ([]accounts.Handler, error)
@@ -69,6 +87,8 @@ type Writer interface {
 	SpendNonce(nonce []byte, expires, now time.Time) (bool, error)
 	// SetToken makes t the only token of its case.
 	SetToken(t Token) error
+	// EndToken ends the token of a case, if it has one.
+	EndToken(certhall.CaseID) error
 	// ProjectPair stores a pair as it was after the event with this number,
 	// unless a later one is stored already.
 	ProjectPair(p authority.PairInfo, seq int64) error

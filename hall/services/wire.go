@@ -1,6 +1,7 @@
 package services
 
 import (
+	"slices"
 	"time"
 
 	"github.com/certhall/certhall"
@@ -14,10 +15,11 @@ type Nonce struct {
 	ExpiresAt time.Time `json:"expires_at"`
 }
 
-// Opened is a case with the token that opens it, and it alone.
+// Opened is a case with the token that opens it, and it alone; without one
+// where a handler has opened it by his log-in.
 type Opened struct {
 	Case  certhall.CaseID `json:"case"`
-	Token string          `json:"token"`
+	Token string          `json:"token,omitempty" doc:"opens this case alone; absent where it was opened by log-in"`
 }
 
 // Input is what a carrier brings: the agent's last reply, or the person's
@@ -45,12 +47,21 @@ type Next struct {
 	State     State            `json:"state" enum:"open,done,refused,closing,closed,needs-reissue"`
 	Step      Step             `json:"step"`
 	Steps     []Step           `json:"steps"`
+	Stage     int              `json:"stage" minimum:"1" maximum:"4" doc:"which of the four steps that people see"`
 	Operation string           `json:"operation,omitempty" enum:"identify,prepare,install,acknowledge,retire,claim"`
 	Message   []byte           `json:"message,omitempty" doc:"order for the agent"`
 	Ask       *Ask             `json:"ask,omitempty"`
 	Wait      *Wait            `json:"wait,omitempty"`
 	Problem   *Problem         `json:"problem,omitempty"`
 	Result    *Result          `json:"result,omitempty"`
+}
+
+// Problems are those whose texts whoever shows the answer fills in.
+func (n Next) Problems() []*Problem { return problems(n.Problem) }
+
+// problems leaves out those that are none.
+func problems(all ...*Problem) []*Problem {
+	return slices.DeleteFunc(all, func(p *Problem) bool { return p == nil })
 }
 
 // Ask is a question to the person. Kind phone: give a number. Kind code: have
@@ -72,12 +83,17 @@ type Wait struct {
 
 // Result is the receipt of a finished case.
 type Result struct {
-	Old            *PairDates `json:"old,omitempty"`
-	New            *PairDates `json:"new,omitempty"`
-	Receipt        string     `json:"receipt" doc:"number of the receipt"`
-	KeyNumber      string     `json:"key_number"`
-	AcknowledgedAt time.Time  `json:"acknowledged_at"`
-	Untestable     bool       `json:"untestable" doc:"the driver could not test decryption"`
+	Receipt        string           `json:"receipt" doc:"number of the receipt"`
+	Service        certhall.Service `json:"service"`
+	Subject        string           `json:"subject"`
+	Organisation   string           `json:"organisation"`
+	Project        string           `json:"project" doc:"code; /api/hall has the names"`
+	KeyNumber      string           `json:"key_number"`
+	KeySerial      string           `json:"key_serial" doc:"of the USB key that holds the new pair"`
+	Old            *PairDates       `json:"old,omitempty"`
+	New            *PairDates       `json:"new,omitempty"`
+	AcknowledgedAt time.Time        `json:"acknowledged_at"`
+	Untestable     bool             `json:"untestable" doc:"the driver could not test decryption"`
 }
 
 // PairDates show one pair.

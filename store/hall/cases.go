@@ -82,6 +82,11 @@ func assignments(columns []string) string {
 	return strings.Join(a, ", ")
 }
 
+// qualified writes table.id, table.version, …
+func qualified(table string, columns []string) string {
+	return table + "." + strings.Join(columns, ", "+table+".")
+}
+
 func (r *rows) cases(where string, args ...any) ([]*services.Case, error) {
 	var found []*services.Case
 	err := r.each(func(scan func(...any) error) error {

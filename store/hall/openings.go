@@ -28,10 +28,22 @@ func (r *rows) SetToken(t services.Token) error {
 		string(t.Session), string(t.Case), ms(t.Expires))
 }
 
+func (r *rows) EndToken(id certhall.CaseID) error {
+	return r.run(`DELETE FROM tokens WHERE case_id = $1`, string(id))
+}
+
 func (r *rows) Token(s accounts.Session) (*services.Token, error) {
-	t := services.Token{Session: s}
+	return r.token(`WHERE session = $1`, string(s))
+}
+
+func (r *rows) TokenOf(id certhall.CaseID) (*services.Token, error) {
+	return r.token(`WHERE case_id = $1`, string(id))
+}
+
+func (r *rows) token(where, key string) (*services.Token, error) {
+	var t services.Token
 	var expires int64
-	found, err := r.one(`SELECT case_id, expires FROM tokens WHERE session = $1`, []any{string(s)}, &t.Case, &expires)
+	found, err := r.one(`SELECT session, case_id, expires FROM tokens `+where, []any{key}, &t.Session, &t.Case, &expires)
 	if err != nil || !found {
 		return nil, err
 	}

@@ -23,17 +23,36 @@ func (r *rows) ProjectSuccessor(p authority.PairInfo, seq int64) error {
 		string(authority.Superseded), seq, string(p.Lineage), string(p.ID), string(authority.Current), seq)
 }
 
+// certificates reads rows of certificateColumns.
+func (r *rows) certificates(query string, args ...any) ([]services.Certificate, error) {
+	var all []services.Certificate
+	err := r.each(func(scan func(...any) error) error {
+		var c services.Certificate
+		var from, to int64
+		err := scan(&c.ID, &c.Seq, &c.Lineage, &c.Case, &c.Attempt, &c.State, &c.Suspended, &c.Subject, &c.Organisation, &c.Project,
+			&c.Profile, &c.TermYears, &c.KeyNumber, &c.KeySerial, &c.SignSerial, &c.EncSerial, &from, &to, &c.Entitlement)
+		c.NotBefore, c.NotAfter = at(from), at(to)
+		all = append(all, c)
+		return err
+	}, query, args...)
+	return all, err
+}
+
 func (r *rows) Certificate(serial certhall.Serial) (*services.Certificate, error) {
-	var c services.Certificate
-	var from, to int64
-	found, err := r.one(`SELECT `+certificateColumns+` FROM certificates WHERE sign_serial = $1`, []any{string(serial)},
-		&c.ID, &c.Seq, &c.Lineage, &c.Case, &c.Attempt, &c.State, &c.Suspended, &c.Subject, &c.Organisation, &c.Project,
-		&c.Profile, &c.TermYears, &c.KeyNumber, &c.KeySerial, &c.SignSerial, &c.EncSerial, &from, &to, &c.Entitlement)
-	if err != nil || !found {
+	found, err := r.certificates(`SELECT `+certificateColumns+` FROM certificates WHERE sign_serial = $1`, string(serial))
+	if err != nil || len(found) == 0 {
 		return nil, err
 	}
-	c.NotBefore, c.NotAfter = at(from), at(to)
-	return &c, nil
+	return &found[0], nil
+}
+
+func (r *rows) CertificatesOf(person string, limit int) ([]services.Certificate, error) {
+	return r.certificates(`SELECT `+certificateColumns+` FROM (
+			SELECT certificates.*, ROW_NUMBER() OVER (PARTITION BY certificates.lineage
+				ORDER BY CASE WHEN state = 'current' THEN 0 ELSE 1 END, not_before DESC, seq DESC) AS place
+			FROM handlers JOIN certificates ON certificates.lineage = handlers.lineage
+			WHERE handlers.person = $1 AND state IN ('current', 'superseded', 'revoked')) AS held
+		WHERE place = 1 ORDER BY not_after, sign_serial LIMIT $2`, person, limit)
 }
 
 func (r *rows) Cursor() (seq int64, err error) {

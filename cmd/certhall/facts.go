@@ -1,0 +1,39 @@
+package main
+
+import (
+	"encoding/hex"
+	"errors"
+	"strings"
+
+	"github.com/certhall/certhall/gm"
+	"github.com/certhall/certhall/locale"
+	"github.com/certhall/certhall/web"
+)
+
+// facts are what everybody may know of the hall.
+func (f hallFlags) facts(w *authorityWing) web.Hall {
+	facts := web.Hall{
+		Name: w.published.Name, Authority: w.published.ID, Origin: w.portal.Origin, Fingerprint: hex.EncodeToString(gm.SM3(w.published.Root.Raw)),
+		AgentPorts: f.AgentPort, Projects: []web.Project{}, Demo: w.published.Demo,
+	}
+	for _, p := range f.Project {
+		facts.Projects = append(facts.Projects, web.Project(p))
+	}
+	return facts
+}
+
+// project is a web.Project as the command line takes it.
+type project web.Project
+
+var errProject = errors.New("a project is CODE=中文名|English name")
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (p *project) UnmarshalText(text []byte) error {
+	code, names, ok := strings.Cut(string(text), "=")
+	chinese, english, both := strings.Cut(names, "|")
+	if !ok || !both || code == "" || chinese == "" || english == "" {
+		return errProject
+	}
+	*p = project{Code: code, Names: map[string]string{locale.Chinese: chinese, locale.English: english}}
+	return nil
+}

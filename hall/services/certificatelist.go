@@ -1,0 +1,140 @@
+package services
+
+import (
+	"context"
+	"time"
+
+	"github.com/certhall/certhall"
+	"github.com/certhall/certhall/authority"
+)
+
+// CertificateLimit bounds a list of certificates.
+const CertificateLimit = 5000
+
+// Conditions of a certificate, as its holder needs to know them.
+const (
+	Valid       = "valid"
+	Expiring    = "expiring" // may be renewed now
+	Expired     = "expired"
+	Suspended   = "suspended"
+	Revoked     = "revoked"
+	NotYetValid = "not-yet-valid"
+)
+
+// HeldCertificate is a lineage's current pair, or the last one that was, as
+// its handler sees it (我的证书).
+type HeldCertificate struct {
+	Serial       certhall.Serial    `json:"serial" doc:"of the signing certificate"`
+	EncSerial    certhall.Serial    `json:"enc_serial"`
+	Subject      string             `json:"subject"`
+	Organisation string             `json:"organisation"`
+	Project      string             `json:"project" doc:"code; /api/hall has the names"`
+	KeyNumber    string             `json:"key_number"`
+	KeySerial    string             `json:"key_serial"`
+	NotBefore    time.Time          `json:"not_before"`
+	NotAfter     time.Time          `json:"not_after"`
+	DaysLeft     int                `json:"days_left" doc:"calendar days in Beijing until the end; negative after it"`
+	State        string             `json:"state" enum:"valid,expiring,expired,suspended,revoked,not-yet-valid"`
+	Actions      []certhall.Service `json:"actions" doc:"services that are open now; the authority judges at opening"`
+	WhyNot       *Problem           `json:"why_not,omitempty" doc:"why no service is open"`
+	Case         *OpenCase          `json:"case,omitempty" doc:"the case that can be gone on with"`
+}
+
+// OpenCase names a case that can be gone on with.
+type OpenCase struct {
+	Case    certhall.CaseID  `json:"case"`
+	Service certhall.Service `json:"service"`
+	Stage   int              `json:"stage" minimum:"1" maximum:"4"`
+}
+
+// CertificateList is one row for each lineage that a person handles.
+type CertificateList struct {
+	Certificates []HeldCertificate `json:"certificates"`
+	More         bool              `json:"more" doc:"there are others beyond the limit"`
+}
+
+// Problems are those whose texts whoever shows the answer fills in.
+func (l CertificateList) Problems() []*Problem {
+	var all []*Problem
+	for _, h := range l.Certificates {
+		all = append(all, h.WhyNot)
+	}
+	return problems(all...)
+}
+
+// Certificates lists the certificates that the person handles, the soonest end
+// first. What may be done with each is a hint, by the hall's own windows.
+func (c *Counter) Certificates(ctx context.Context, who Caller) (CertificateList, error) {
+	var held []Certificate
+	open := map[certhall.LineageID]*OpenCase{}
+	err := c.Store.Read(ctx, func(r Reader) (err error) {
+		if held, err = r.CertificatesOf(who.Person, CertificateLimit+1); err != nil {
+			return err
+		}
+		busy, err := r.BusyCasesOf(who.Person)
+		clear(open)
+		for _, k := range busy {
+			if k.Live() {
+				open[k.Lineage] = &OpenCase{Case: k.ID, Service: k.Service, Stage: k.Stage()}
+			}
+		}
+		return err
+	})
+	now := c.now()
+	list := CertificateList{Certificates: make([]HeldCertificate, 0, len(held)), More: len(held) > CertificateLimit}
+	for _, p := range held[:min(len(held), CertificateLimit)] {
+		row := c.heldCertificate(p.PairInfo, now)
+		row.Case = open[p.Lineage]
+		list.Certificates = append(list.Certificates, row)
+	}
+	return list, err
+}
+
+func (c *Counter) heldCertificate(p authority.PairInfo, now time.Time) HeldCertificate {
+	h := HeldCertificate{
+		Serial: p.SignSerial, EncSerial: p.EncSerial, Subject: p.Subject, Organisation: p.Organisation, Project: p.Project,
+		KeyNumber: p.KeyNumber, KeySerial: p.KeySerial, NotBefore: p.NotBefore, NotAfter: p.NotAfter,
+		DaysLeft: daysBetween(now, p.NotAfter), Actions: []certhall.Service{},
+	}
+	state, open, refusal := c.condition(p, now)
+	if h.State = state; refusal != nil {
+		h.WhyNot = ProblemOf(refusal)
+	} else {
+		h.Actions = append(h.Actions, open)
+	}
+	return h
+}
+
+// condition tells a pair's state, and the service that is open to it or why
+// none is: at the same moments as the authority's own judgement.
+func (c *Counter) condition(p authority.PairInfo, now time.Time) (state string, open certhall.Service, refusal *certhall.Error) {
+	renewable, lost := p.NotAfter.Add(-c.RenewBefore), p.NotAfter.Add(c.RepairAfter)
+	switch {
+	case p.State == authority.Superseded:
+		return Revoked, "", authority.ErrSuperseded
+	case p.State != authority.Current:
+		return Revoked, "", authority.ErrRevoked
+	case p.Suspended:
+		return Suspended, "", authority.ErrSuspended
+	case now.After(lost):
+		return Expired, "", authority.ErrTooLate.With("date", date(lost))
+	case now.After(p.NotAfter):
+		return Expired, certhall.Repair, nil
+	case now.Before(p.NotBefore):
+		return NotYetValid, "", authority.ErrTooEarly.With("date", date(renewable))
+	case now.Before(renewable):
+		return Valid, "", authority.ErrTooEarly.With("date", date(renewable))
+	}
+	return Expiring, certhall.Renew, nil
+}
+
+func date(t time.Time) string { return t.In(certhall.Beijing).Format(time.DateOnly) }
+
+// daysBetween counts calendar days in Beijing.
+func daysBetween(from, to time.Time) int {
+	midnight := func(t time.Time) time.Time {
+		y, m, d := t.In(certhall.Beijing).Date()
+		return time.Date(y, m, d, 0, 0, 0, 0, time.UTC)
+	}
+	return int(midnight(to).Sub(midnight(from)) / (24 * time.Hour))
+}

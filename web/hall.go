@@ -1,0 +1,52 @@
+package web
+
+import (
+	"context"
+
+	"github.com/danielgtaylor/huma/v2"
+)
+
+// Hall is what everybody may know of the hall before he logs in.
+type Hall struct {
+	Name        string    `json:"name" doc:"of the authority, as people know it"`
+	Authority   string    `json:"authority" doc:"id of the authority"`
+	Origin      string    `json:"origin" doc:"what keys sign as the hall's origin"`
+	Fingerprint string    `json:"fingerprint" doc:"SM3 over the root certificate, in hex"`
+	AgentPorts  []int     `json:"agent_ports" doc:"where pages look for the agent on 127.0.0.1, in this order"`
+	Projects    []Project `json:"projects"`
+	Demo        bool      `json:"demo" doc:"everything here is for trial"`
+}
+
+// Project is a project that certificates are for, with its names by language.
+type Project struct {
+	Code  string            `json:"code"`
+	Names map[string]string `json:"names" doc:"by language: zh-CN, en"`
+}
+
+type (
+	hallOutput    struct{ Body Hall }
+	originsOutput struct {
+		Body struct {
+			List []byte `json:"list" doc:"DER of the signed origin list: proof.Signed over proof.OriginList"`
+		}
+	}
+)
+
+func (r routes) registerHall(api huma.API) {
+	huma.Register(api, get("hall", "/api/hall", "What everybody may know of the hall"), r.hall)
+	huma.Register(api, get("origin-list", "/api/origin-list", "The signed list of the authority's portals, for agents"), r.originList)
+}
+
+func (r routes) hall(context.Context, *struct{}) (*hallOutput, error) {
+	return &hallOutput{r.Hall}, nil
+}
+
+func (r routes) originList(ctx context.Context, _ *struct{}) (*originsOutput, error) {
+	list, err := r.Counter.OriginList(ctx)
+	if err != nil {
+		return nil, r.problem(ctx, err)
+	}
+	out := new(originsOutput)
+	out.Body.List = list
+	return out, nil
+}
