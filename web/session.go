@@ -20,6 +20,13 @@ var (
 type People interface {
 	// Visit finds the log-in that a session is; the zero Visit if there is none.
 	Visit(ctx context.Context, s accounts.Session) (accounts.Visit, error)
+	SendLoginCode(ctx context.Context, s accounts.Session, name, address string) (accounts.CodeSent, error)
+	LoginNonce(ctx context.Context) (accounts.LoginNonce, error)
+	Login(ctx context.Context, in accounts.Login) (token string, me accounts.Me, err error)
+	Logout(ctx context.Context, s accounts.Session) error
+	Me(ctx context.Context, v accounts.Visit) (accounts.Me, error)
+	SetPassword(ctx context.Context, v accounts.Visit, old, password string) (accounts.Me, error)
+	SetUserName(ctx context.Context, v accounts.Visit, name string) (accounts.Me, error)
 }
 
 // who is the log-in of whoever sent the request; without one, login-needed.

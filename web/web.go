@@ -104,6 +104,7 @@ func newAPI(mux *http.ServeMux, o Options) huma.API {
 	r.register(api)
 	r.registerCertificates(api)
 	r.registerHall(api)
+	r.registerPeople(api)
 	return api
 }
 

@@ -94,6 +94,7 @@ func (h *house) openHall(f stateFlags, o hallFlags) error {
 	h.people = accounts.New(accounts.Options{
 		Store: store.Accounts(), SMS: sms, Clock: env.clock, Random: env.random, Secret: secret,
 		SendsAnHour: codesAnHour, SendsADay: codesADay,
+		Authority: h.authority.ca, AuthorityID: h.authority.published.ID, Origin: h.facts.Origin, Log: env.log,
 	})
 	h.counter = services.New(services.Options{
 		Store: store, Authority: h.authority.ca, AuthorityID: h.authority.published.ID, Accounts: h.people,
@@ -148,6 +149,9 @@ func answers(ctx context.Context, db *sqldb.DB) error {
 // close closes what was opened.
 func (h *house) close() error {
 	err := h.authority.close()
+	if h.people != nil {
+		h.people.Wait()
+	}
 	if h.db != nil {
 		err = errors.Join(err, h.db.Close())
 	}

@@ -1,15 +1,23 @@
 // Package accounts knows people: their phones, the codes that prove a phone,
-// who handles which certificates, and the tokens that open one case. Passwords,
-// organisations and operators will live here too. A proved phone alone never
-// gives a certificate: it tells who stands at the counter.
+// their names and passwords, who has logged in, who handles which certificates,
+// and the tokens that open one case. Organisations and operators will live here
+// too. A proved phone or a password alone never gives a certificate: it tells
+// who stands at the counter.
+//
+// Nobody learns here who has an account. Names that are known and names that
+// are not get the same answers within the same limits, and cost the same time;
+// what differs is told only to whoever has proved the phone.
 package accounts
 
 import (
 	"cmp"
 	"io"
+	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/certhall/certhall"
+	"github.com/certhall/certhall/authority"
 	"github.com/certhall/certhall/hall/notify"
 )
 
@@ -48,15 +56,32 @@ type Options struct {
 	Secret []byte // keys the digests of codes; kept outside the database
 
 	SendsAnHour, SendsADay int // to one phone; 0 is the default
+
+	// For log-ins with a key:
+	Authority   authority.Authority
+	AuthorityID string
+	Origin      string // of the hall, e.g. https://hall.example
+
+	Log *slog.Logger // nil: silent
 }
 
-// Desk is the counter where phones are proved.
-type Desk struct{ Options }
+// Desk is the counter where people say who they are.
+type Desk struct {
+	Options
+	hashing chan struct{}  // places for comparisons of passwords
+	sending sync.WaitGroup // messages on their way behind an answer
+}
 
 // New makes a Desk.
 func New(o Options) *Desk {
 	o.SendsAnHour, o.SendsADay = cmp.Or(o.SendsAnHour, SendsAnHour), cmp.Or(o.SendsADay, SendsADay)
-	return &Desk{o}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	return &Desk{Options: o, hashing: make(chan struct{}, hashesAtOnce)}
 }
+
+// Wait waits for messages that are still on their way.
+func (d *Desk) Wait() { d.sending.Wait() }
 
 func (d *Desk) now() time.Time { return d.Clock.Now().UTC().Truncate(time.Millisecond) }

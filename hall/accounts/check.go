@@ -16,10 +16,14 @@ type CodeState struct {
 }
 
 // CodeState tells how things stand with a phone's codes for this session.
-func (d *Desk) CodeState(ctx context.Context, s Session, phone string) (st CodeState, err error) {
+func (d *Desk) CodeState(ctx context.Context, s Session, phone string) (CodeState, error) {
+	return d.codeState(ctx, s, caseLine(phone))
+}
+
+func (d *Desk) codeState(ctx context.Context, s Session, l line) (st CodeState, err error) {
 	now := d.Clock.Now()
 	err = d.Store.Read(ctx, func(r Reader) error {
-		codes, err := r.LiveCodes(phone, now.Add(-CodeLife))
+		codes, err := r.LiveCodes(l.counted, now.Add(-CodeLife))
 		if err != nil {
 			return err
 		}
@@ -27,7 +31,7 @@ func (d *Desk) CodeState(ctx context.Context, s Session, phone string) (st CodeS
 		for _, c := range codes {
 			st.Sent = st.Sent || c.Session == s
 		}
-		n, last, err := r.SendsTo(phone, now.Add(-ResendAfter))
+		n, last, err := r.SendsTo(l.counted, now.Add(-ResendAfter))
 		if wait := last.Add(ResendAfter).Sub(now); n > 0 && wait > 0 {
 			st.ResendAfter = wait
 		}
@@ -39,14 +43,19 @@ func (d *Desk) CodeState(ctx context.Context, s Session, phone string) (st CodeS
 // CheckCode proves a phone to a session, for ProofLife. A wrong try is counted
 // and durable before it is answered.
 func (d *Desk) CheckCode(ctx context.Context, s Session, phone, typed string) error {
+	return d.checkCode(ctx, s, caseLine(phone), typed, phone, ProofLife)
+}
+
+// checkCode notes for a while what a right code has proved.
+func (d *Desk) checkCode(ctx context.Context, s Session, l line, typed, proves string, life time.Duration) error {
 	now := d.Clock.Now()
 	code := strings.Join(strings.FieldsFunc(typed, func(r rune) bool { return r == ' ' || r == '-' }), "")
 	var verdict error // the transaction commits on a wrong code too
 	err := d.Store.Write(ctx, func(w Writer) error {
-		if err := w.LockPhone(phone); err != nil {
+		if err := w.LockPhone(l.counted); err != nil {
 			return err
 		}
-		codes, err := w.LiveCodes(phone, now.Add(-CodeLife))
+		codes, err := w.LiveCodes(l.counted, now.Add(-CodeLife))
 		if err != nil {
 			return err
 		}
@@ -58,15 +67,15 @@ func (d *Desk) CheckCode(ctx context.Context, s Session, phone, typed string) er
 		case left == 0:
 			verdict = triesSpent()
 			return nil
-		case !d.matches(codes, s, phone, code):
+		case !d.matches(codes, s, l, code):
 			verdict = ErrCodeWrong.With("tries_left", strconv.Itoa(left-1))
-			return w.CountWrongTry(phone, now.Add(-CodeLife))
+			return w.CountWrongTry(l.counted, now.Add(-CodeLife))
 		}
 		verdict = nil
-		if err := w.UseCodes(phone, s); err != nil {
+		if err := w.UseCodes(l.counted, s); err != nil {
 			return err
 		}
-		return w.AddProof(s, phone, now.Add(ProofLife))
+		return w.AddProof(s, proves, now.Add(life))
 	})
 	if err != nil {
 		return err
@@ -91,11 +100,11 @@ func (d *Desk) Proved(ctx context.Context, s Session, phone string) (proved bool
 
 // matches compares with every live code of the session: an older code stays
 // valid after a resend.
-func (d *Desk) matches(codes []Code, s Session, phone, code string) bool {
+func (d *Desk) matches(codes []Code, s Session, l line, code string) bool {
 	found := 0
 	for _, c := range codes {
 		if c.Session == s {
-			found |= subtle.ConstantTimeCompare(c.Digest, d.digest(c.ID, phone, code))
+			found |= subtle.ConstantTimeCompare(c.Digest, d.digest(c.ID, l.good, code))
 		}
 	}
 	return found == 1

@@ -13,34 +13,52 @@ import (
 	"github.com/certhall/certhall/hall/notify"
 )
 
-// SendCode sends a new code to a phone. The send is counted and durable before
-// the provider is called; older codes stay valid. A decoy counts and answers
-// the same, but nothing is sent and nobody ever learns its code.
+// line is what a code is sent on: what its sends and tries are counted by,
+// and what it is good for.
+type line struct {
+	counted string // a phone; for log-ins by user name a digest of that
+	good    string // part of the digest of every code
+}
+
+// caseLine is the line of cases: the phone itself.
+func caseLine(phone string) line { return line{phone, phone} }
+
+// SendCode sends a new code to a phone, for cases. The send is counted and
+// durable before the provider is called; older codes stay valid. A decoy counts
+// and answers the same, but nothing is sent and nobody ever learns its code.
 func (d *Desk) SendCode(ctx context.Context, s Session, phone, address string, decoy bool) error {
+	send, err := d.prepareCode(ctx, s, caseLine(phone), address)
+	if err != nil || decoy {
+		return err
+	}
+	return send(ctx, phone)
+}
+
+// prepareCode draws and counts a code; what it answers sends it.
+func (d *Desk) prepareCode(ctx context.Context, s Session, l line, address string) (send func(context.Context, string) error, err error) {
 	now := d.Clock.Now()
 	address = network(address)
 	code, err := d.draw()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	id := certhall.NewID(now, d.Random)
 	err = d.Store.Write(ctx, func(w Writer) error {
-		if err := d.mayWeSend(w, phone, address, now); err != nil {
+		if err := d.mayWeSend(w, l.counted, address, now); err != nil {
 			return err
 		}
 		if err := w.ForgetCodes(now.Add(-rememberSendOf)); err != nil {
 			return err
 		}
-		return w.AddCode(Code{ID: id, Session: s, Phone: phone, Address: address, Digest: d.digest(id, phone, code), SentAt: now})
+		return w.AddCode(Code{ID: id, Session: s, Phone: l.counted, Address: address, Digest: d.digest(id, l.good, code), SentAt: now})
 	})
-	if err != nil || decoy {
-		return err
-	}
-	vars := map[string]string{"code": code, "minutes": strconv.Itoa(int(CodeLife / time.Minute))}
-	if _, err := d.SMS.Send(ctx, phone, notify.TemplateCode, vars, id); err != nil {
-		return ErrSendFailed.Because(err)
-	}
-	return nil
+	return func(ctx context.Context, phone string) error {
+		vars := map[string]string{"code": code, "minutes": strconv.Itoa(int(CodeLife / time.Minute))}
+		if _, err := d.SMS.Send(ctx, phone, notify.TemplateCode, vars, id); err != nil {
+			return ErrSendFailed.Because(err)
+		}
+		return nil
+	}, err
 }
 
 // mayWeSend judges the limits under locks, so that two requests at once
@@ -114,8 +132,8 @@ func (d *Desk) draw() (string, error) {
 
 // digest is what is kept of a code. The secret lies outside the database: six
 // digits under a salt alone could be guessed from a stolen row.
-func (d *Desk) digest(id, phone, code string) []byte {
-	return gm.SM3([]byte("certhall/sms-code/1\x00"), gm.SM3(d.Secret), []byte(id+"\x00"+phone+"\x00"+code))
+func (d *Desk) digest(id, good, code string) []byte {
+	return gm.SM3([]byte("certhall/sms-code/1\x00"), gm.SM3(d.Secret), []byte(id+"\x00"+good+"\x00"+code))
 }
 
 func seconds(d time.Duration) int { return int((d + time.Second - 1) / time.Second) }

@@ -28,6 +28,15 @@ type Person struct {
 	Phone string
 }
 
+// Account is a person with what he logs in by.
+type Account struct {
+	Person
+	UserName  string // "" for none
+	Password  string // hash of one of his own; "" for none
+	MadeAt    time.Time
+	LastLogin time.Time // zero: never
+}
+
 // Sources of a handler's link.
 const (
 	ByKey    = "key"    // proved a phone together with the key
@@ -60,8 +69,16 @@ type Reader interface {
 	Proof(s Session, phone string) (until time.Time, err error)
 	// Handlers of a lineage, in the order they came.
 	Handlers(certhall.LineageID) ([]Handler, error)
+	// Account and its like find a person; nil if there is none.
+	Account(person string) (*Account, error)
+	AccountOfPhone(phone string) (*Account, error)
+	AccountOfName(key string) (*Account, error)
+	// LineagesOf are the lineages that a person handles.
+	LineagesOf(person string) ([]certhall.LineageID, error)
 	// Visit is the log-in of a session; zero if there is none.
 	Visit(Session) (Visit, error)
+	// Tries counts what was tried after a time, and tells the first.
+	Tries(subject string, after time.Time) (n int, first time.Time, err error)
 }
 
 // Writer writes within one transaction.
@@ -76,8 +93,33 @@ type Writer interface {
 	AddProof(s Session, phone string, until time.Time) error
 	// ForgetCodes drops codes sent before a time.
 	ForgetCodes(before time.Time) error
+	// LockAccount reads a person and holds him until the transaction ends.
+	LockAccount(person string) (*Account, error)
+	SetPassword(person, hash string) error
+	// SetUserName gives a person a user name; false if it is another's.
+	SetUserName(person, name, key string) (bool, error)
+	AddVisit(Visit) error
 	// SeeVisit notes that a visit was seen, unless it has ended.
 	SeeVisit(s Session, at time.Time) error
+	// FreeVisit lets a visit do everything.
+	FreeVisit(Session) error
+	// EndSession ends a session's log-in and what was proved to it.
+	EndSession(Session) error
+	// EndOthers ends a person's other log-ins.
+	EndOthers(person string, but Session) error
+	// NoteLogin notes when a person has last logged in.
+	NoteLogin(person string, at time.Time) error
+	// ForgetVisits drops visits that were started before a time.
+	ForgetVisits(before time.Time) error
+	// LockTries makes concurrent tries wait for each other.
+	LockTries(subject string) error
+	AddTry(id, subject string, at time.Time) error
+	// DropTry takes back a try that counts for nothing.
+	DropTry(id string) error
+	// ForgetTries drops tries made before a time.
+	ForgetTries(before time.Time) error
+	// SpendNonce stores a nonce until it expires; false if it stands already.
+	SpendNonce(nonce []byte, expires, now time.Time) (bool, error)
 	HandlerWriter
 }
 

@@ -1,0 +1,88 @@
+package accounts
+
+import (
+	"cmp"
+	"context"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/alexedwards/argon2id"
+	"golang.org/x/text/unicode/norm"
+
+	"github.com/certhall/certhall"
+)
+
+// Length of a password, in characters.
+const (
+	passwordShortest = 8
+	passwordLongest  = 128
+	firstLength      = 6 // of the first password: the last digits of the phone
+)
+
+// What a new password may be refused for.
+var (
+	ErrPasswordLength    = certhall.NewError("password-length", certhall.Invalid)    // shortest, longest
+	ErrPasswordGuessable = certhall.NewError("password-guessable", certhall.Invalid) // phone, or one character
+)
+
+// cost of one comparison: what OWASP names for Argon2id.
+var cost = &argon2id.Params{Memory: 19 << 10, Iterations: 2, Parallelism: 1, SaltLength: 16, KeyLength: 32}
+
+// nobodys is compared with where there is no password, which then takes as
+// long as where there is one. What it is made of was thrown away.
+const nobodys = "$argon2id$v=19$m=19456,t=2,p=1$Zxvsw9HaJ9bJKFwfEuBzqQ$YyiJWdtjrr5u0Ona/lv6surzaRc9NNyV/PEjdz3VsjY"
+
+// hashesAtOnce bounds what comparisons take of memory and processors.
+const hashesAtOnce = 2
+
+// newPassword is a password as it is hashed, if the person may have it.
+func newPassword(typed string, a Account) (string, error) {
+	password := norm.NFC.String(typed)
+	n := utf8.RuneCountInString(password)
+	if n < passwordShortest || n > passwordLongest || !utf8.ValidString(password) {
+		return "", ErrPasswordLength.With("shortest", strconv.Itoa(passwordShortest)).With("longest", strconv.Itoa(passwordLongest))
+	}
+	first, _ := utf8.DecodeRuneInString(password)
+	phone, _ := ParsePhone(password)
+	if phone == a.Phone || strings.HasSuffix(a.Phone, password) || strings.Trim(password, string(first)) == "" {
+		return "", ErrPasswordGuessable
+	}
+	return password, nil
+}
+
+// isFirst tells whether a password has the form of the first one (首次密码),
+// which no password of one's own has.
+func isFirst(password string) bool {
+	return len(password) == firstLength && strings.Trim(password, "0123456789") == ""
+}
+
+func (d *Desk) hash(ctx context.Context, password string) (string, error) {
+	end, err := d.mayHash(ctx)
+	if err != nil {
+		return "", err
+	}
+	defer end()
+	return argon2id.CreateHash(password, cost)
+}
+
+// isPassword compares with a hash; an empty one fits nothing, as slowly.
+func (d *Desk) isPassword(ctx context.Context, typed, hash string) (bool, error) {
+	end, err := d.mayHash(ctx)
+	if err != nil {
+		return false, err
+	}
+	defer end()
+	fits, err := argon2id.ComparePasswordAndHash(norm.NFC.String(typed), cmp.Or(hash, nobodys))
+	return fits && hash != "", err
+}
+
+// mayHash waits for one of the few places.
+func (d *Desk) mayHash(ctx context.Context) (end func(), err error) {
+	select {
+	case d.hashing <- struct{}{}:
+		return func() { <-d.hashing }, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}

@@ -1,0 +1,64 @@
+package accounts
+
+import (
+	"context"
+	"encoding/hex"
+	"strconv"
+	"time"
+
+	"github.com/certhall/certhall"
+	"github.com/certhall/certhall/gm"
+)
+
+// What may be tried within an hour.
+const (
+	triesOfName    = 10 // wrong passwords for one name
+	triesOfAddress = 60 // wrong passwords from one network address; whole offices share one
+	triesToRename  = 10 // user names that one person asks for
+	tryLife        = time.Hour
+)
+
+// ErrLoginLimited says that something was tried too often. (minutes)
+var ErrLoginLimited = certhall.NewError("login-limited", certhall.Limited)
+
+// limit is how often something may be tried.
+type limit struct {
+	subject string
+	most    int
+}
+
+// limitOf keeps what people typed out of the database.
+func (d *Desk) limitOf(kind, of string, most int) limit {
+	sum := gm.SM3([]byte("certhall/tries/1\x00"), gm.SM3(d.Secret), []byte(kind+"\x00"+of))
+	return limit{kind + " " + hex.EncodeToString(sum[:16]), most}
+}
+
+// try counts a try before it is made, so that many at once cannot all be the
+// last one allowed. Who wants only the wrong ones counted takes it back.
+func (d *Desk) try(ctx context.Context, limits ...limit) (id string, err error) {
+	now := d.now()
+	id = certhall.NewID(now, d.Random)
+	return id, d.Store.Write(ctx, func(w Writer) error {
+		for _, l := range limits {
+			if err := w.LockTries(l.subject); err != nil {
+				return err
+			}
+			n, first, err := w.Tries(l.subject, now.Add(-tryLife))
+			if err != nil {
+				return err
+			}
+			if n >= l.most {
+				wait := first.Add(tryLife).Sub(now)
+				return ErrLoginLimited.With("minutes", strconv.Itoa(int((wait+time.Minute-1)/time.Minute)))
+			}
+			if err := w.AddTry(id, l.subject, now); err != nil {
+				return err
+			}
+		}
+		return w.ForgetTries(now.Add(-tryLife))
+	})
+}
+
+func (d *Desk) takeBack(ctx context.Context, id string) error {
+	return d.Store.Write(ctx, func(w Writer) error { return w.DropTry(id) })
+}
