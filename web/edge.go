@@ -22,6 +22,7 @@ import (
 type edge struct {
 	mux   *http.ServeMux
 	cross *http.CrossOriginProtection
+	pages *pages
 	Options
 }
 
@@ -83,6 +84,10 @@ func (e edge) lost(w http.ResponseWriter, r *http.Request, handler http.Handler)
 	if verdict.status == http.StatusMethodNotAllowed {
 		w.Header().Set("Allow", verdict.Header().Get("Allow"))
 		refuse(w, r, http.StatusMethodNotAllowed, ErrMethod)
+		return
+	}
+	if wantsPage(r) {
+		e.pages.showLost(w, r)
 		return
 	}
 	refuse(w, r, http.StatusNotFound, ErrAddress)

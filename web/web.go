@@ -7,6 +7,7 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"io/fs"
 	"log/slog"
 	"net/http"
 	"net/netip"
@@ -54,6 +55,7 @@ type Options struct {
 	People  People
 	Origin  string // of the hall's pages, e.g. https://hall.example; "" trusts no page but those of the address that was asked
 	Hall    Hall
+	Pages   fs.FS // the built portal; nil or empty: the top page says how to build it
 	Checks  []Check
 	Log     *slog.Logger   // nil: silent
 	Random  io.Reader      // for request ids
@@ -81,7 +83,9 @@ func New(o Options) http.Handler {
 			panic("web: " + err.Error()) // the ceremony checks it
 		}
 	}
-	return edge{mux, cross, o}
+	pages := readPages(o.Pages, o.Hall.AgentPorts)
+	pages.register(mux)
+	return edge{mux, cross, pages, o}
 }
 
 // OpenAPI is the API's document: docs/openapi.json, kept by a test.

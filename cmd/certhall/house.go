@@ -21,6 +21,7 @@ import (
 	"github.com/certhall/certhall/jobs"
 	hallstore "github.com/certhall/certhall/store/hall"
 	"github.com/certhall/certhall/store/sqldb"
+	"github.com/certhall/certhall/ui"
 	"github.com/certhall/certhall/web"
 )
 
@@ -110,7 +111,7 @@ func (h *house) run(ctx context.Context, listen listenFlags, l net.Listener) err
 		return err
 	}
 	handler := web.New(web.Options{
-		Counter: h.counter, People: h.people, Origin: h.facts.Origin, Hall: h.facts, Checks: h.checks(),
+		Counter: h.counter, People: h.people, Origin: h.facts.Origin, Hall: h.facts, Pages: ui.Pages(), Checks: h.checks(),
 		Log: h.env.log, Random: h.env.random, Proxies: listen.Proxy, Version: version(),
 	})
 	group, ctx := errgroup.WithContext(ctx)
