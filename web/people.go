@@ -11,6 +11,7 @@ import (
 
 type (
 	codeInput struct {
+		OnceInput
 		Body struct {
 			Name string `json:"name" maxLength:"64" doc:"phone or user name"`
 		}
@@ -30,6 +31,7 @@ type (
 	}
 	meOutput      struct{ Body accounts.Me }
 	passwordInput struct {
+		OnceInput
 		Body struct {
 			Old string `json:"old,omitempty" maxLength:"512" doc:"needed if there is one, unless the phone was proved in the last ten minutes"`
 			New string `json:"new" maxLength:"512"`
@@ -53,7 +55,7 @@ func (r routes) registerPeople(api huma.API) {
 		op.Security = []map[string][]string{{"session": {}}}
 		return op
 	}
-	huma.Register(api, post("send-login-code", "/api/login/code", "Have a code sent to log in", 200, 429), r.sendLoginCode)
+	huma.Register(api, post("send-login-code", "/api/login/code", "Have a code sent to log in", 200, 409, 429), r.sendLoginCode)
 	huma.Register(api, post("begin-key-login", "/api/login/nonce", "Get the one-time value that a key signs to log in", 200), r.loginNonce)
 	huma.Register(api, post("login", "/api/login", "Log in by password, or by code, or by first password and code", 200, 409, 429), r.login)
 	huma.Register(api, mine(post("logout", "/api/logout", "Log out", 204)), r.logout)
@@ -74,7 +76,9 @@ func (r routes) sendLoginCode(ctx context.Context, in *codeInput) (*codeOutput, 
 		}
 		session, out.SetCookie = fresh, sessionCookie(ctx, token)
 	}
-	sent, err := r.People.SendLoginCode(ctx, session, in.Body.Name, at.address)
+	sent, err := once(ctx, r, in.OnceInput, "send-login-code", in.Body, func() (accounts.CodeSent, error) {
+		return r.People.SendLoginCode(ctx, session, in.Body.Name, at.address)
+	})
 	if err != nil {
 		return nil, r.problem(ctx, err)
 	}
@@ -116,7 +120,9 @@ func (r routes) me(ctx context.Context, _ *struct{}) (*meOutput, error) {
 
 func (r routes) setPassword(ctx context.Context, in *passwordInput) (*meOutput, error) {
 	return r.aboutMe(ctx, func(ctx context.Context, v accounts.Visit) (accounts.Me, error) {
-		return r.People.SetPassword(ctx, v, in.Body.Old, in.Body.New)
+		return once(ctx, r, in.OnceInput, "set-password", in.Body, func() (accounts.Me, error) {
+			return r.People.SetPassword(ctx, v, in.Body.Old, in.Body.New)
+		})
 	})
 }
 

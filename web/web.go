@@ -53,6 +53,7 @@ type Check struct {
 type Options struct {
 	Counter Counter
 	People  People
+	Once    Once
 	Origin  string // of the hall's pages, e.g. https://hall.example; "" trusts no page but those of the address that was asked
 	Hall    Hall
 	Pages   fs.FS // the built portal; nil or empty: the top page says how to build it

@@ -17,6 +17,7 @@ import (
 	"github.com/certhall/certhall/authority/rounds"
 	"github.com/certhall/certhall/hall/accounts"
 	"github.com/certhall/certhall/hall/notify"
+	"github.com/certhall/certhall/hall/once"
 	"github.com/certhall/certhall/hall/services"
 	"github.com/certhall/certhall/jobs"
 	hallstore "github.com/certhall/certhall/store/hall"
@@ -36,6 +37,7 @@ type house struct {
 	outbox    *notify.Outbox
 	queue     *jobs.Queue
 	people    *accounts.Desk
+	once      *once.Keeper
 	counter   *services.Counter
 	facts     web.Hall
 }
@@ -97,6 +99,7 @@ func (h *house) openHall(f stateFlags, o hallFlags) error {
 		SendsAnHour: codesAnHour, SendsADay: codesADay,
 		Authority: h.authority.ca, AuthorityID: h.authority.published.ID, Origin: h.facts.Origin, Log: env.log,
 	})
+	h.once = &once.Keeper{Store: store.Once(), Clock: env.clock, Random: env.random, Secret: secret}
 	h.counter = services.New(services.Options{
 		Store: store, Authority: h.authority.ca, AuthorityID: h.authority.published.ID, Accounts: h.people,
 		Roots: []*smx509.Certificate{h.authority.published.Root}, Clock: env.clock, Random: env.random,
@@ -111,7 +114,7 @@ func (h *house) run(ctx context.Context, listen listenFlags, l net.Listener) err
 		return err
 	}
 	handler := web.New(web.Options{
-		Counter: h.counter, People: h.people, Origin: h.facts.Origin, Hall: h.facts, Pages: ui.Pages(), Checks: h.checks(),
+		Counter: h.counter, People: h.people, Once: h.once, Origin: h.facts.Origin, Hall: h.facts, Pages: ui.Pages(), Checks: h.checks(),
 		Log: h.env.log, Random: h.env.random, Proxies: listen.Proxy, Version: version(),
 	})
 	group, ctx := errgroup.WithContext(ctx)
