@@ -16,11 +16,9 @@ import (
 	"github.com/certhall/certhall/hall/orders"
 )
 
-// Lives of what the counters hand out.
-const (
-	NonceLife = 5 * time.Minute
-	TokenLife = 30 * 24 * time.Hour // as long as a case may rest at the authority
-)
+// TokenLife is how long a case's token counts: as long as a case may rest at
+// the authority.
+const TokenLife = 30 * 24 * time.Hour
 
 // What the counters answer beside success.
 var (

@@ -10,6 +10,7 @@ import (
 	"github.com/certhall/certhall"
 	"github.com/certhall/certhall/authority"
 	"github.com/certhall/certhall/hall/accounts"
+	"github.com/certhall/certhall/hall/nonce"
 	"github.com/certhall/certhall/hall/orders"
 	"github.com/certhall/certhall/hall/services"
 	"github.com/certhall/certhall/proof"
@@ -54,7 +55,7 @@ func TestOpeningIsChecked(t *testing.T) {
 	refused(t, err, services.ErrOpenNonce)
 
 	late := w.opening(w.old)
-	w.clock.move(services.NonceLife)
+	w.clock.move(nonce.Life)
 	_, err = w.Open(t.Context(), late)
 	refused(t, err, services.ErrOpenNonce)
 }
