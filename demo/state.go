@@ -39,8 +39,14 @@ const (
 // Tender is what TenderFile says once it is decrypted.
 const Tender = "投标文件（演示）：用旧加密证书加密，延期以后仍然可以解密。\n"
 
-// Phone is the handler's registered phone.
-const Phone = "13800000001"
+// People of the demo who may log in: the handler by phone or user name; and
+// somebody with no certificates, to see what is none of his. Neither has a
+// password of his own yet.
+const (
+	Phone      = "13800000001"
+	UserName   = "demo"
+	OtherPhone = "13800000002"
+)
 
 // Projects of the demo.
 const (
@@ -251,8 +257,8 @@ func (m maker) encryptTender(b proof.Bundle) error {
 	return os.WriteFile(filepath.Join(m.dir, TenderFile), sealed, 0o644)
 }
 
-// register makes the handler known to the hall: the link that an import from
-// an earlier system would bring.
+// register makes people known to the hall, and links the handler with his
+// certificates, as an import from an earlier system would.
 func (m maker) register(ctx context.Context, lineages []certhall.LineageID) error {
 	db, err := sqldb.Open(ctx, "sqlite:"+filepath.Join(m.dir, "hall.db"))
 	if err != nil {
@@ -266,6 +272,12 @@ func (m maker) register(ctx context.Context, lineages []certhall.LineageID) erro
 	return hallstore.New(db, nil).Accounts().Write(ctx, func(w accounts.Writer) error {
 		person, err := w.PersonOfPhone(Phone, certhall.NewID(now, m.random), now)
 		if err != nil {
+			return err
+		}
+		if _, err := w.SetUserName(person.ID, UserName, UserName); err != nil {
+			return err
+		}
+		if _, err := w.PersonOfPhone(OtherPhone, certhall.NewID(now, m.random), now); err != nil {
 			return err
 		}
 		for _, l := range lineages {
