@@ -1,7 +1,7 @@
 // Command certhall-agent runs on the user's PC: it lists keys, renews and
-// repairs their certificates with a hall, makes soft keys, enrols staff and
-// signs their decisions. This folder holds flags, words and wiring; the work
-// is done in package desk's rooms.
+// repairs their certificates with a hall, serves the pages of trusted portals,
+// makes soft keys, enrols staff and signs their decisions. This folder holds
+// flags, words and wiring; the work is done in package desk's rooms.
 package main
 
 import (
@@ -42,6 +42,8 @@ type cli struct {
 	SignDecision decideCmd  `cmd:"" help:"Show a decision or an enrolment and sign it."`
 	Encrypt      encryptCmd `cmd:"" help:"Encrypt a file to an encryption certificate."`
 	Decrypt      decryptCmd `cmd:"" help:"Decrypt a file with whichever encryption key of the key it was made for."`
+	Serve        serveCmd   `cmd:"" help:"Let the pages of trusted portals reach the keys of this PC."`
+	Trust        trustCmd   `cmd:"" help:"Trust an authority, and the portals it names."`
 	Export       exportCmd  `cmd:"" help:"Write a certificate of the key to a file (PEM)."`
 }
 

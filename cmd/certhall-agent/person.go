@@ -34,7 +34,7 @@ func (p person) PIN(_ context.Context, r agent.PINRequest) (string, error) {
 func (p person) Consent(_ context.Context, r agent.ConsentRequest) (bool, error) {
 	p.show(r)
 	switch {
-	case r.What == "last-try" && p.LastTry, r.What == token.ToPrepare && !takesAway(r):
+	case r.What == "last-try" && p.LastTry, r.TakesNothing():
 		return true, nil
 	case r.What != "last-try" && p.Yes:
 		return true, nil
@@ -66,13 +66,4 @@ func (p person) value(f agent.Fact) string {
 		return text
 	}
 	return f.Value
-}
-
-func takesAway(r agent.ConsentRequest) bool {
-	for _, f := range r.Facts {
-		if f.Name == "disposal" {
-			return f.Value != "keep"
-		}
-	}
-	return false
 }

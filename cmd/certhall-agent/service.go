@@ -1,10 +1,7 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"encoding/pem"
-	"errors"
 	"os"
 	"strconv"
 	"strings"
@@ -15,8 +12,8 @@ import (
 
 	"github.com/certhall/certhall"
 	"github.com/certhall/certhall/desk/agent"
+	"github.com/certhall/certhall/desk/agent/trust"
 	"github.com/certhall/certhall/desk/courier"
-	"github.com/certhall/certhall/gm"
 )
 
 // serviceCmd runs a service of the hall for a pair on a key.
@@ -183,27 +180,9 @@ func readRoots(path string) ([]*smx509.Certificate, error) {
 	if err != nil {
 		return nil, errFile.With("file", path).Because(err)
 	}
-	blocks := [][]byte{data}
-	if bytes.Contains(data, []byte("-----BEGIN")) {
-		blocks = nil
-		for {
-			var block *pem.Block
-			if block, data = pem.Decode(data); block == nil {
-				break
-			}
-			blocks = append(blocks, block.Bytes)
-		}
-	}
-	var roots []*smx509.Certificate
-	for _, der := range blocks {
-		c, err := gm.ParseCertificate(der)
-		if err != nil {
-			return nil, errFile.With("file", path).Because(err)
-		}
-		roots = append(roots, c)
-	}
-	if len(roots) == 0 {
-		return nil, errFile.With("file", path).Because(errors.New("no certificate in it"))
+	roots, err := trust.Certificates(data)
+	if err != nil {
+		return nil, errFile.With("file", path).Because(err)
 	}
 	return roots, nil
 }

@@ -3,6 +3,7 @@ package agent
 import (
 	"context"
 	"errors"
+	"slices"
 	"strconv"
 	"time"
 
@@ -67,6 +68,14 @@ func (a *Agent) unlock(ctx context.Context, key token.Key, purpose string) error
 		}
 	}
 	return nil
+}
+
+// TakesNothing tells whether the act leaves everything on the key as it is:
+// it was agreed to with the PIN, and is not asked for again.
+func (r ConsentRequest) TakesNothing() bool {
+	return r.What == token.ToPrepare && !slices.ContainsFunc(r.Facts, func(f Fact) bool {
+		return f.Name == "disposal" && f.Value != string(certhall.Keep)
+	})
 }
 
 // agree asks for consent; refusal is what a person's no becomes.

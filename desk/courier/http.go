@@ -108,16 +108,36 @@ func (h *HTTP) patiently(ctx context.Context, path, token string, in, out any) e
 	}
 }
 
+// OriginList fetches the authority's signed origin list (DER), and the issuing
+// certificates (DER) that the hall hands out with it.
+func (h *HTTP) OriginList(ctx context.Context) (list []byte, issuers [][]byte, err error) {
+	if origin(h.Base) == "" {
+		return nil, nil, ErrAddress.With("server", h.Base)
+	}
+	var answer struct {
+		List    []byte   `json:"list"`
+		Issuers [][]byte `json:"issuers"`
+	}
+	err = h.call(ctx, http.MethodGet, "/api/origin-list", "", nil, &answer)
+	return answer.List, answer.Issuers, err
+}
+
 func (h *HTTP) post(ctx context.Context, path, token string, in, out any) error {
 	body, err := json.Marshal(in)
 	if err != nil {
 		return err
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, strings.TrimRight(h.Base, "/")+path, bytes.NewReader(body))
+	return h.call(ctx, http.MethodPost, path, token, body, out)
+}
+
+func (h *HTTP) call(ctx context.Context, method, path, token string, body []byte, out any) error {
+	req, err := http.NewRequestWithContext(ctx, method, strings.TrimRight(h.Base, "/")+path, bytes.NewReader(body))
 	if err != nil {
 		return ErrAnswer.Because(err)
 	}
-	req.Header.Set("Content-Type", "application/json")
+	if method == http.MethodPost {
+		req.Header.Set("Content-Type", "application/json")
+	}
 	req.Header.Set("Accept", "application/json, application/problem+json")
 	if h.Lang != "" {
 		req.Header.Set("Accept-Language", h.Lang)

@@ -40,6 +40,7 @@ type Authority struct {
 	tb                    testing.TB
 	ID                    string
 	Root, Issuing, Notary Party
+	Lister                Party           // signs origin lists
 	NextSerial            certhall.Serial // of the next certificate; drawn if empty
 }
 
@@ -52,7 +53,18 @@ func New(tb testing.TB, id string) *Authority {
 		t.KeyUsage = smx509.KeyUsageDigitalSignature
 		t.UnknownExtKeyUsage = []asn1.ObjectIdentifier{proof.OIDNotary}
 	}, 10)
+	a.Lister = a.issue(&a.Root, id+" origin list", func(t *smx509.Certificate) {
+		t.KeyUsage = smx509.KeyUsageDigitalSignature
+		t.UnknownExtKeyUsage = []asn1.ObjectIdentifier{proof.OIDOriginList}
+	}, 10)
 	return a
+}
+
+// Origins is the signed list of portals with a number, good until expiry.
+func (a *Authority) Origins(number int64, expiry time.Time, portals ...proof.Portal) []byte {
+	return proof.Encode(SignAs(a.tb, a.Lister, proof.OriginList{
+		Authority: a.ID, Number: number, NotBefore: Now.AddDate(-1, 0, 0), Expiry: expiry, Portals: portals,
+	}))
 }
 
 func ca(t *smx509.Certificate) {

@@ -1,0 +1,66 @@
+package local
+
+import (
+	"context"
+
+	"github.com/certhall/certhall/desk/agent"
+	"github.com/certhall/certhall/desk/agent/trust"
+	"github.com/certhall/certhall/desk/agent/window"
+	"github.com/certhall/certhall/desk/token"
+)
+
+// person is whoever sits before the PC, while one operation of a page runs. A
+// question lasts as long as the page listens.
+type person struct {
+	page    context.Context
+	site    trust.Site
+	sitting window.Sitting
+	stream  *stream
+}
+
+// asking is the event ask.
+type asking struct {
+	What    string `json:"what"`
+	Purpose string `json:"purpose"`
+	Window  string `json:"window,omitempty"`
+}
+
+// PIN implements agent.Person. To close the window is to decline.
+func (p person) PIN(_ context.Context, r agent.PINRequest) (string, error) {
+	a, err := p.ask(window.Question{What: window.PIN, Key: r.Key, Purpose: r.Purpose, Tries: r.Tries, Final: r.Final, Wrong: r.Wrong})
+	if err == nil && !a.Yes {
+		err = token.ErrDeclined
+	}
+	return a.PIN, err
+}
+
+// Consent implements agent.Person.
+func (p person) Consent(_ context.Context, r agent.ConsentRequest) (bool, error) {
+	if r.TakesNothing() {
+		return true, nil
+	}
+	a, err := p.ask(window.Question{What: window.Consent, Key: r.Key, Purpose: r.What, Facts: r.Facts})
+	return a.Yes, err
+}
+
+// pair asks whether the site may use this PC's keys at all.
+func (p person) pair() (bool, error) {
+	a, err := p.ask(window.Question{What: window.Pair, Purpose: window.Pair})
+	return a.Yes, err
+}
+
+func (p person) ask(q window.Question) (window.Answer, error) {
+	if err := p.page.Err(); err != nil {
+		return window.Answer{}, window.ErrWithdrawn.Because(err)
+	}
+	q.Lang, q.Origin, q.Portal = p.stream.lang, p.site.Origin, p.site.Name
+	a, err := p.sitting.Ask(p.page, q, func(address string) {
+		p.stream.send("ask", asking{q.What, q.Purpose, address})
+	})
+	if err == nil {
+		p.stream.send("asked", struct {
+			What string `json:"what"`
+		}{q.What})
+	}
+	return a, err
+}

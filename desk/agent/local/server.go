@@ -1,0 +1,166 @@
+// Package local is the agent's HTTP service on this PC: through it the pages
+// of trusted portals reach the keys (docs/agent-api.md). A guard stands before
+// everything, a site has to be let in by the person, operations are typed and
+// tell what happens as it happens.
+package local
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/certhall/certhall"
+	"github.com/certhall/certhall/desk/agent"
+	"github.com/certhall/certhall/desk/agent/trust"
+	"github.com/certhall/certhall/desk/agent/window"
+)
+
+// Ports are where pages look for the agent, in this order.
+var Ports = []int{17083, 27083, 37083}
+
+// Options are what the service works with.
+type Options struct {
+	Agent   *agent.Agent
+	Trust   *trust.Folder
+	Windows window.Asker
+	Version string // of the program
+	Clock   certhall.Clock
+	Random  io.Reader
+	Log     *slog.Logger
+	// Ticks ticks until stop is called: a time.Ticker, but in tests.
+	Ticks func(every time.Duration) (ticks <-chan time.Time, stop func())
+}
+
+// Ticks are time.Ticker's.
+func Ticks(every time.Duration) (<-chan time.Time, func()) {
+	t := time.NewTicker(every)
+	return t.C, t.Stop
+}
+
+// Server is the service.
+type Server struct {
+	Options
+	pairing *pairing
+	looks   *looks
+}
+
+// New makes the service. Serve runs it.
+func New(o Options) *Server {
+	return &Server{Options: o, pairing: newPairing(o.Clock, o.Random), looks: newLooks()}
+}
+
+// ErrPorts says that no port was free.
+var ErrPorts = certhall.NewError("agent-ports", certhall.Unavailable)
+
+// Listen takes the first free of these ports of this PC, 0 being any: ErrPorts.
+func Listen(ports ...int) (net.Listener, error) {
+	var errs []error
+	var names []string
+	for _, port := range ports {
+		l, err := net.Listen("tcp4", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+		if err == nil {
+			return l, nil
+		}
+		errs, names = append(errs, err), append(names, strconv.Itoa(port))
+	}
+	return nil, ErrPorts.With("ports", strings.Join(names, ", ")).Because(errors.Join(errs...))
+}
+
+// Bounds of connections.
+const (
+	headerTime  = 5 * time.Second
+	idleTime    = 2 * time.Minute
+	headerBytes = 16 << 10
+)
+
+// Serve answers on l until ctx ends. Then questions are withdrawn, and it
+// returns when what has begun on the keys is finished.
+func (s *Server) Serve(ctx context.Context, l net.Listener) error {
+	server := &http.Server{
+		Handler:           s.Handler(l.Addr().(*net.TCPAddr).Port),
+		ReadHeaderTimeout: headerTime, IdleTimeout: idleTime, MaxHeaderBytes: headerBytes,
+		BaseContext: func(net.Listener) context.Context { return ctx },
+		ErrorLog:    slog.NewLogLogger(s.Log.Handler(), slog.LevelDebug),
+	}
+	ticks, stop := s.Ticks(lookEvery)
+	defer stop()
+	go s.look(ctx, ticks)
+	ended := make(chan error, 1)
+	go func() { ended <- server.Serve(l) }()
+	select {
+	case err := <-ended:
+		return err
+	case <-ctx.Done():
+	}
+	return server.Shutdown(context.WithoutCancel(ctx))
+}
+
+// Handler is everything, behind the guard, for the port it is reached at.
+func (s *Server) Handler(port int) http.Handler {
+	return s.guard(port, bodyTime)
+}
+
+func (s *Server) guard(port int, bodyTime time.Duration) *guard {
+	at := ":" + strconv.Itoa(port)
+	return &guard{
+		hosts: [2]string{"127.0.0.1" + at, "localhost" + at}, site: s.Trust.Site, clock: s.Clock, bodyTime: bodyTime,
+		api: http.HandlerFunc(s.api), ui: http.HandlerFunc(s.ui), callers: map[string]*traffic{},
+	}
+}
+
+// api finds the operation. Without a pairing there are only the first three,
+// with an expired list only the first two.
+func (s *Server) api(w http.ResponseWriter, r *http.Request) {
+	site := siteOf(r.Context())
+	switch r.URL.Path {
+	case "/status":
+		s.status(w, r, site)
+		return
+	case "/origins":
+		s.origins(w, r, site)
+		return
+	}
+	if site.Trust == nil {
+		refuse(w, r, http.StatusForbidden, trust.ErrExpired)
+		return
+	}
+	if r.URL.Path == "/pair" {
+		s.run(w, r, site, s.pair)
+		return
+	}
+	do, known := operations[r.URL.Path]
+	if !known && r.URL.Path != "/keys" && r.URL.Path != "/watch" {
+		refuse(w, r, http.StatusNotFound, errAddress)
+		return
+	}
+	if !s.paired(r, site) {
+		refuse(w, r, http.StatusUnauthorized, errUnpaired)
+		return
+	}
+	switch r.URL.Path {
+	case "/keys":
+		s.keys(w, r, site)
+	case "/watch":
+		s.watch(w, r, site)
+	default:
+		in, err := read(r)
+		if err != nil {
+			refuse(w, r, http.StatusUnprocessableEntity, errInput)
+			return
+		}
+		s.run(w, r, site, func(ctx context.Context, a *agent.Agent, _ person) (any, error) { return do(ctx, a, site, in) })
+	}
+}
+
+// paired tells whether the request carries a token of its origin's.
+func (s *Server) paired(r *http.Request, site trust.Site) bool {
+	header, one := single(r, "Authorization")
+	token, bearer := strings.CutPrefix(header, "Bearer ")
+	return one && bearer && s.pairing.check(site.Origin, token)
+}
