@@ -100,7 +100,7 @@ func newStore(t *testing.T, address string) *storeauthority.Store {
 func (o *office) node(store ca.Store) *ca.CA {
 	n := ca.New(ca.Options{
 		ID: "test", Store: store, KMC: kmc.New(o.founded.EscrowKey(), rand.Reader), Policy: ca.DefaultPolicy(),
-		Profiles: ca.Profiles(), Chain: o.founded.Chain(), Addresses: ca.AddressesAt("https://hall.example"), Clock: o.clock, Random: rand.Reader,
+		Profiles: ca.Profiles(), Chain: o.founded.Chain(), Addresses: ca.AddressesAt("https://hall.example"), Portals: portals, Clock: o.clock, Random: rand.Reader,
 	})
 	must(o.t, n.Unseal(o.t.Context(), o.founded.Keys(rand.Reader)))
 	return n
