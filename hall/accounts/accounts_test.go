@@ -1,11 +1,13 @@
 package accounts_test
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"strings"
 	"sync"
 	"testing"
@@ -26,19 +28,20 @@ func (c *clock) Now() time.Time { return c.now }
 
 // sms keeps what was sent, or fails.
 type sms struct {
-	mu    sync.Mutex
-	codes []string
-	keys  []string
-	fail  error
+	mu     sync.Mutex
+	codes  []string
+	keys   []string
+	phones []string
+	fail   error
 }
 
-func (s *sms) Send(_ context.Context, _, _ string, vars map[string]string, key string) (string, error) {
+func (s *sms) Send(_ context.Context, phone, _ string, vars map[string]string, key string) (string, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.fail != nil {
 		return "", s.fail
 	}
-	s.codes, s.keys = append(s.codes, vars["code"]), append(s.keys, key)
+	s.codes, s.keys, s.phones = append(s.codes, vars["code"]), append(s.keys, key), append(s.phones, phone)
 	return key, nil
 }
 
@@ -49,22 +52,33 @@ type world struct {
 	*accounts.Desk
 	clock *clock
 	sms   *sms
+	pairs *pairs
+	log   *bytes.Buffer
 }
 
 func each(t *testing.T, f func(w world)) {
-	storetest.Each(t, func(t *testing.T, address string) {
-		db, err := sqldb.Open(t.Context(), address)
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { db.Close() })
-		if err := hall.Migrate(t.Context(), db); err != nil {
-			t.Fatal(err)
-		}
-		w := world{T: t, clock: &clock{time.Date(2026, 11, 22, 4, 0, 0, 0, time.UTC)}, sms: new(sms)}
-		w.Desk = accounts.New(accounts.Options{Store: hall.New(db, nil).Accounts(), SMS: w.sms, Clock: w.clock, Random: rand.Reader, Secret: []byte("s")})
-		f(w)
+	storetest.Each(t, func(t *testing.T, address string) { in(t, address, f) })
+}
+
+// inMemory is for long tables of what does not depend on the database.
+func inMemory(t *testing.T, f func(w world)) { in(t, storetest.Address(t, "sqlite-memory"), f) }
+
+func in(t *testing.T, address string, f func(w world)) {
+	db, err := sqldb.Open(t.Context(), address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Close() })
+	if err := hall.Migrate(t.Context(), db); err != nil {
+		t.Fatal(err)
+	}
+	w := world{T: t, clock: &clock{time.Date(2026, 11, 22, 4, 0, 0, 0, time.UTC)}, sms: new(sms), pairs: new(pairs), log: new(bytes.Buffer)}
+	w.Desk = accounts.New(accounts.Options{
+		Store: hall.New(db, nil).Accounts(), SMS: w.sms, Clock: w.clock, Random: rand.Reader, Secret: []byte("s"),
+		Authority: w.pairs, AuthorityID: "a1", Origin: "https://hall.example", Log: slog.New(slog.NewTextHandler(w.log, nil)),
 	})
+	f(w)
+	w.Wait()
 }
 
 func (w world) send(s accounts.Session, phone, address string) error {
