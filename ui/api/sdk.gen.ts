@@ -2,7 +2,7 @@
 
 import type { Client, Options as Options2, TDataShape } from './client';
 import { client } from './client.gen';
-import type { BeginOpeningData, BeginOpeningErrors, BeginOpeningResponses, CloseCaseData, CloseCaseErrors, CloseCaseResponses, NextData, NextErrors, NextResponses, OpenCaseData, OpenCaseErrors, OpenCaseResponses } from './types.gen';
+import type { BeginKeyLoginData, BeginKeyLoginErrors, BeginKeyLoginResponses, BeginOpeningData, BeginOpeningErrors, BeginOpeningResponses, CaseData, CaseErrors, CaseResponses, CasesData, CasesErrors, CasesResponses, CertificatesData, CertificatesErrors, CertificatesResponses, CloseCaseData, CloseCaseErrors, CloseCaseResponses, HallData, HallErrors, HallResponses, LoginData, LoginErrors, LoginResponses, LogoutData, LogoutErrors, LogoutResponses, MeData, MeErrors, MeResponses, NextData, NextErrors, NextResponses, OpenCaseData, OpenCaseErrors, OpenCaseResponses, OriginListData, OriginListErrors, OriginListResponses, SendLoginCodeData, SendLoginCodeErrors, SendLoginCodeResponses, SetPasswordData, SetPasswordErrors, SetPasswordResponses, SetUserNameData, SetUserNameErrors, SetUserNameResponses } from './types.gen';
 
 export type Options<TData extends TDataShape = TDataShape, ThrowOnError extends boolean = boolean, TResponse = unknown> = Options2<TData, ThrowOnError, TResponse> & {
     /**
@@ -19,7 +19,12 @@ export type Options<TData extends TDataShape = TDataShape, ThrowOnError extends 
 };
 
 /**
- * Open a case, or take one over, with the key
+ * The cases of the certificates that the person handles
+ */
+export const cases = <ThrowOnError extends boolean = false>(options?: Options<CasesData, ThrowOnError>) => (options?.client ?? client).get<CasesResponses, CasesErrors, ThrowOnError>({ url: '/api/cases', ...options });
+
+/**
+ * Open a case, go on with one, or take one over: with the key, or by log-in
  */
 export const openCase = <ThrowOnError extends boolean = false>(options: Options<OpenCaseData, ThrowOnError>) => (options.client ?? client).post<OpenCaseResponses, OpenCaseErrors, ThrowOnError>({
     url: '/api/cases',
@@ -31,10 +36,27 @@ export const openCase = <ThrowOnError extends boolean = false>(options: Options<
 });
 
 /**
+ * See how a case stands, without moving it
+ */
+export const case_ = <ThrowOnError extends boolean = false>(options: Options<CaseData, ThrowOnError>) => (options.client ?? client).get<CaseResponses, CaseErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: '__Host-certhall_session',
+            type: 'apiKey'
+        }],
+    url: '/api/cases/{case}',
+    ...options
+});
+
+/**
  * Ask for the end of a case
  */
 export const closeCase = <ThrowOnError extends boolean = false>(options: Options<CloseCaseData, ThrowOnError>) => (options.client ?? client).post<CloseCaseResponses, CloseCaseErrors, ThrowOnError>({
-    security: [{ scheme: 'bearer', type: 'http' }],
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: '__Host-certhall_session',
+            type: 'apiKey'
+        }],
     url: '/api/cases/{case}/close',
     ...options
 });
@@ -43,8 +65,111 @@ export const closeCase = <ThrowOnError extends boolean = false>(options: Options
  * Bring a reply or an answer and learn what comes next
  */
 export const next = <ThrowOnError extends boolean = false>(options: Options<NextData, ThrowOnError>) => (options.client ?? client).post<NextResponses, NextErrors, ThrowOnError>({
-    security: [{ scheme: 'bearer', type: 'http' }],
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: '__Host-certhall_session',
+            type: 'apiKey'
+        }],
     url: '/api/cases/{case}/next',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * The certificates that the person handles
+ */
+export const certificates = <ThrowOnError extends boolean = false>(options?: Options<CertificatesData, ThrowOnError>) => (options?.client ?? client).get<CertificatesResponses, CertificatesErrors, ThrowOnError>({ url: '/api/certificates', ...options });
+
+/**
+ * What everybody may know of the hall
+ */
+export const hall = <ThrowOnError extends boolean = false>(options?: Options<HallData, ThrowOnError>) => (options?.client ?? client).get<HallResponses, HallErrors, ThrowOnError>({ url: '/api/hall', ...options });
+
+/**
+ * Log in by password, or by code, or by first password and code
+ */
+export const login = <ThrowOnError extends boolean = false>(options: Options<LoginData, ThrowOnError>) => (options.client ?? client).post<LoginResponses, LoginErrors, ThrowOnError>({
+    url: '/api/login',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * Have a code sent to log in
+ */
+export const sendLoginCode = <ThrowOnError extends boolean = false>(options: Options<SendLoginCodeData, ThrowOnError>) => (options.client ?? client).post<SendLoginCodeResponses, SendLoginCodeErrors, ThrowOnError>({
+    url: '/api/login/code',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * Get the one-time value that a key signs to log in
+ */
+export const beginKeyLogin = <ThrowOnError extends boolean = false>(options?: Options<BeginKeyLoginData, ThrowOnError>) => (options?.client ?? client).post<BeginKeyLoginResponses, BeginKeyLoginErrors, ThrowOnError>({ url: '/api/login/nonce', ...options });
+
+/**
+ * Log out
+ */
+export const logout = <ThrowOnError extends boolean = false>(options?: Options<LogoutData, ThrowOnError>) => (options?.client ?? client).post<LogoutResponses, LogoutErrors, ThrowOnError>({
+    security: [{
+            in: 'cookie',
+            name: '__Host-certhall_session',
+            type: 'apiKey'
+        }],
+    url: '/api/logout',
+    ...options
+});
+
+/**
+ * Who has logged in
+ */
+export const me = <ThrowOnError extends boolean = false>(options?: Options<MeData, ThrowOnError>) => (options?.client ?? client).get<MeResponses, MeErrors, ThrowOnError>({
+    security: [{
+            in: 'cookie',
+            name: '__Host-certhall_session',
+            type: 'apiKey'
+        }],
+    url: '/api/me',
+    ...options
+});
+
+/**
+ * Choose a user name
+ */
+export const setUserName = <ThrowOnError extends boolean = false>(options: Options<SetUserNameData, ThrowOnError>) => (options.client ?? client).post<SetUserNameResponses, SetUserNameErrors, ThrowOnError>({
+    security: [{
+            in: 'cookie',
+            name: '__Host-certhall_session',
+            type: 'apiKey'
+        }],
+    url: '/api/me/name',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * Set a password of one's own; other log-ins end
+ */
+export const setPassword = <ThrowOnError extends boolean = false>(options: Options<SetPasswordData, ThrowOnError>) => (options.client ?? client).post<SetPasswordResponses, SetPasswordErrors, ThrowOnError>({
+    security: [{
+            in: 'cookie',
+            name: '__Host-certhall_session',
+            type: 'apiKey'
+        }],
+    url: '/api/me/password',
     ...options,
     headers: {
         'Content-Type': 'application/json',
@@ -56,3 +181,8 @@ export const next = <ThrowOnError extends boolean = false>(options: Options<Next
  * Get the one-time value that an opening carries
  */
 export const beginOpening = <ThrowOnError extends boolean = false>(options?: Options<BeginOpeningData, ThrowOnError>) => (options?.client ?? client).post<BeginOpeningResponses, BeginOpeningErrors, ThrowOnError>({ url: '/api/openings', ...options });
+
+/**
+ * The signed list of the authority's portals, for agents
+ */
+export const originList = <ThrowOnError extends boolean = false>(options?: Options<OriginListData, ThrowOnError>) => (options?.client ?? client).get<OriginListResponses, OriginListErrors, ThrowOnError>({ url: '/api/origin-list', ...options });

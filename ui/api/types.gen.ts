@@ -25,6 +25,166 @@ export type Ask = {
     tries_left: number;
 };
 
+export type CaseLine = {
+    acknowledged_at?: string;
+    case: string;
+    key_number: string;
+    /**
+     * of the new pair's signing certificate
+     */
+    new_serial?: string;
+    not_after_new?: string;
+    not_after_old?: string;
+    opened_at: string;
+    organisation: string;
+    problem?: Problem;
+    /**
+     * code; /api/hall has the names
+     */
+    project: string;
+    /**
+     * of the old pair's signing certificate
+     */
+    serial: string;
+    service: string;
+    /**
+     * which of the four steps that people see
+     */
+    stage: number;
+    state: 'open' | 'done' | 'refused' | 'closing' | 'closed' | 'needs-reissue';
+    step: string;
+    steps: Array<string>;
+    subject: string;
+};
+
+export type CaseList = {
+    cases: Array<CaseLine>;
+    /**
+     * there are older ones beyond the limit
+     */
+    more: boolean;
+};
+
+export type CaseView = {
+    acknowledged_at?: string;
+    case: string;
+    key_number: string;
+    /**
+     * of the new pair's signing certificate
+     */
+    new_serial?: string;
+    not_after_new?: string;
+    not_after_old?: string;
+    opened_at: string;
+    organisation: string;
+    problem?: Problem;
+    /**
+     * code; /api/hall has the names
+     */
+    project: string;
+    result?: Result;
+    /**
+     * of the old pair's signing certificate
+     */
+    serial: string;
+    service: string;
+    /**
+     * which of the four steps that people see
+     */
+    stage: number;
+    state: 'open' | 'done' | 'refused' | 'closing' | 'closed' | 'needs-reissue';
+    step: string;
+    steps: Array<string>;
+    subject: string;
+};
+
+export type CertificateList = {
+    certificates: Array<HeldCertificate>;
+    /**
+     * there are others beyond the limit
+     */
+    more: boolean;
+};
+
+export type CodeInputBody = {
+    /**
+     * phone or user name
+     */
+    name: string;
+};
+
+export type CodeSent = {
+    /**
+     * how long the code counts
+     */
+    minutes: number;
+    resend_after_s: number;
+    tries_left: number;
+};
+
+export type Hall = {
+    /**
+     * where pages look for the agent on 127.0.0.1, in this order
+     */
+    agent_ports: Array<number>;
+    /**
+     * id of the authority
+     */
+    authority: string;
+    /**
+     * everything here is for trial
+     */
+    demo: boolean;
+    /**
+     * SM3 over the root certificate, in hex
+     */
+    fingerprint: string;
+    /**
+     * of the authority, as people know it
+     */
+    name: string;
+    /**
+     * what keys sign as the hall's origin
+     */
+    origin: string;
+    projects: Array<Project>;
+};
+
+export type HeldCertificate = {
+    /**
+     * services that are open now; the authority judges at opening
+     */
+    actions: Array<string>;
+    /**
+     * the case that can be gone on with
+     */
+    case?: OpenCase;
+    /**
+     * calendar days in Beijing until the end; negative after it
+     */
+    days_left: number;
+    enc_serial: string;
+    key_number: string;
+    key_serial: string;
+    not_after: string;
+    not_before: string;
+    organisation: string;
+    /**
+     * code; /api/hall has the names
+     */
+    project: string;
+    /**
+     * of the signing certificate
+     */
+    serial: string;
+    state: 'valid' | 'expiring' | 'expired' | 'suspended' | 'revoked' | 'not-yet-valid';
+    subject: string;
+    /**
+     * why no service is open
+     */
+    why_not?: Problem;
+};
+
 export type Input = {
     /**
      * what the person answered to an ask
@@ -34,6 +194,53 @@ export type Input = {
      * the agent's last reply, unread
      */
     reply?: string;
+};
+
+export type Login = {
+    code?: string;
+    /**
+     * phone or user name
+     */
+    name: string;
+    password?: string;
+    /**
+     * proof.Signed over proof.Login, DER: where login-idle asks for a key
+     */
+    signed?: string;
+};
+
+export type LoginNonce = {
+    /**
+     * id of the authority
+     */
+    authority: string;
+    expires_at: string;
+    nonce: string;
+    /**
+     * what the key signs as the hall's origin
+     */
+    origin: string;
+};
+
+export type Me = {
+    /**
+     * one of his own
+     */
+    has_password: boolean;
+    /**
+     * came with the first password: may do nothing but set one
+     */
+    must_set_password: boolean;
+    /**
+     * masked
+     */
+    phone: string;
+    registered_at: string;
+    /**
+     * if no further request comes
+     */
+    session_ends_at: string;
+    user_name: string;
 };
 
 export type Next = {
@@ -47,6 +254,10 @@ export type Next = {
     problem?: Problem;
     result?: Result;
     service: string;
+    /**
+     * which of the four steps that people see
+     */
+    stage: number;
     state: 'open' | 'done' | 'refused' | 'closing' | 'closed' | 'needs-reissue';
     step: string;
     steps: Array<string>;
@@ -66,16 +277,40 @@ export type Nonce = {
     origin: string;
 };
 
+export type OpenCase = {
+    case: string;
+    service: string;
+    stage: number;
+};
+
 export type OpenInputBody = {
     /**
      * DER of a signed opening: proof.Signed over proof.Opening
      */
-    opening: string;
+    opening?: string;
+    /**
+     * of the pair's signing certificate
+     */
+    serial?: string;
+    /**
+     * with serial, instead of an opening: by log-in
+     */
+    service?: 'renew' | 'repair';
 };
 
 export type Opened = {
     case: string;
-    token: string;
+    /**
+     * opens this case alone; absent where it was opened by log-in
+     */
+    token?: string;
+};
+
+export type OriginsOutputBody = {
+    /**
+     * DER of the signed origin list: proof.Signed over proof.OriginList
+     */
+    list: string;
 };
 
 export type PairDates = {
@@ -84,6 +319,14 @@ export type PairDates = {
     not_before: string;
     sign_serial: string;
     subject: string;
+};
+
+export type PasswordInputBody = {
+    new: string;
+    /**
+     * needed if there is one, unless the phone was proved in the last ten minutes
+     */
+    old?: string;
 };
 
 export type Problem = {
@@ -126,25 +369,87 @@ export type ProblemDocument = {
     type: string;
 };
 
+export type Project = {
+    code: string;
+    /**
+     * by language: zh-CN, en
+     */
+    names: {
+        [key: string]: string;
+    };
+};
+
 export type Result = {
     acknowledged_at: string;
     key_number: string;
+    /**
+     * of the USB key that holds the new pair
+     */
+    key_serial: string;
     new?: PairDates;
     old?: PairDates;
+    organisation: string;
+    /**
+     * code; /api/hall has the names
+     */
+    project: string;
     /**
      * number of the receipt
      */
     receipt: string;
+    service: string;
+    subject: string;
     /**
      * the driver could not test decryption
      */
     untestable: boolean;
 };
 
+export type UserNameInputBody = {
+    user_name: string;
+};
+
 export type Wait = {
     after_ms: number;
     reason: 'ticket' | 'issuing' | 'sealed' | 'acknowledging' | 'claiming' | 'closing';
 };
+
+export type CasesData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/api/cases';
+};
+
+export type CasesErrors = {
+    /**
+     * Unauthorized
+     */
+    401: ProblemDocument;
+    /**
+     * Unprocessable Entity
+     */
+    422: ProblemDocument;
+    /**
+     * Internal Server Error
+     */
+    500: ProblemDocument;
+    /**
+     * Service Unavailable
+     */
+    503: ProblemDocument;
+};
+
+export type CasesError = CasesErrors[keyof CasesErrors];
+
+export type CasesResponses = {
+    /**
+     * OK
+     */
+    200: CaseList;
+};
+
+export type CasesResponse = CasesResponses[keyof CasesResponses];
 
 export type OpenCaseData = {
     body: OpenInputBody;
@@ -154,6 +459,10 @@ export type OpenCaseData = {
 };
 
 export type OpenCaseErrors = {
+    /**
+     * Unauthorized
+     */
+    401: ProblemDocument;
     /**
      * Forbidden
      */
@@ -190,6 +499,51 @@ export type OpenCaseResponses = {
 };
 
 export type OpenCaseResponse = OpenCaseResponses[keyof OpenCaseResponses];
+
+export type CaseData = {
+    body?: never;
+    headers?: {
+        /**
+         * Bearer and the case's token
+         */
+        Authorization?: string;
+    };
+    path: {
+        case: string;
+    };
+    query?: never;
+    url: '/api/cases/{case}';
+};
+
+export type CaseErrors = {
+    /**
+     * Not Found
+     */
+    404: ProblemDocument;
+    /**
+     * Unprocessable Entity
+     */
+    422: ProblemDocument;
+    /**
+     * Internal Server Error
+     */
+    500: ProblemDocument;
+    /**
+     * Service Unavailable
+     */
+    503: ProblemDocument;
+};
+
+export type CaseError = CaseErrors[keyof CaseErrors];
+
+export type CaseResponses = {
+    /**
+     * OK
+     */
+    200: CaseView;
+};
+
+export type CaseResponse = CaseResponses[keyof CaseResponses];
 
 export type CloseCaseData = {
     body?: never;
@@ -285,6 +639,371 @@ export type NextResponses = {
 
 export type NextResponse = NextResponses[keyof NextResponses];
 
+export type CertificatesData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/api/certificates';
+};
+
+export type CertificatesErrors = {
+    /**
+     * Unauthorized
+     */
+    401: ProblemDocument;
+    /**
+     * Unprocessable Entity
+     */
+    422: ProblemDocument;
+    /**
+     * Internal Server Error
+     */
+    500: ProblemDocument;
+    /**
+     * Service Unavailable
+     */
+    503: ProblemDocument;
+};
+
+export type CertificatesError = CertificatesErrors[keyof CertificatesErrors];
+
+export type CertificatesResponses = {
+    /**
+     * OK
+     */
+    200: CertificateList;
+};
+
+export type CertificatesResponse = CertificatesResponses[keyof CertificatesResponses];
+
+export type HallData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/api/hall';
+};
+
+export type HallErrors = {
+    /**
+     * Unprocessable Entity
+     */
+    422: ProblemDocument;
+    /**
+     * Internal Server Error
+     */
+    500: ProblemDocument;
+    /**
+     * Service Unavailable
+     */
+    503: ProblemDocument;
+};
+
+export type HallError = HallErrors[keyof HallErrors];
+
+export type HallResponses = {
+    /**
+     * OK
+     */
+    200: Hall;
+};
+
+export type HallResponse = HallResponses[keyof HallResponses];
+
+export type LoginData = {
+    body: Login;
+    path?: never;
+    query?: never;
+    url: '/api/login';
+};
+
+export type LoginErrors = {
+    /**
+     * Forbidden
+     */
+    403: ProblemDocument;
+    /**
+     * Conflict
+     */
+    409: ProblemDocument;
+    /**
+     * Unprocessable Entity
+     */
+    422: ProblemDocument;
+    /**
+     * Too Many Requests
+     */
+    429: ProblemDocument;
+    /**
+     * Internal Server Error
+     */
+    500: ProblemDocument;
+    /**
+     * Service Unavailable
+     */
+    503: ProblemDocument;
+};
+
+export type LoginError = LoginErrors[keyof LoginErrors];
+
+export type LoginResponses = {
+    /**
+     * OK
+     */
+    200: Me;
+};
+
+export type LoginResponse = LoginResponses[keyof LoginResponses];
+
+export type SendLoginCodeData = {
+    body: CodeInputBody;
+    path?: never;
+    query?: never;
+    url: '/api/login/code';
+};
+
+export type SendLoginCodeErrors = {
+    /**
+     * Forbidden
+     */
+    403: ProblemDocument;
+    /**
+     * Unprocessable Entity
+     */
+    422: ProblemDocument;
+    /**
+     * Too Many Requests
+     */
+    429: ProblemDocument;
+    /**
+     * Internal Server Error
+     */
+    500: ProblemDocument;
+    /**
+     * Service Unavailable
+     */
+    503: ProblemDocument;
+};
+
+export type SendLoginCodeError = SendLoginCodeErrors[keyof SendLoginCodeErrors];
+
+export type SendLoginCodeResponses = {
+    /**
+     * OK
+     */
+    200: CodeSent;
+};
+
+export type SendLoginCodeResponse = SendLoginCodeResponses[keyof SendLoginCodeResponses];
+
+export type BeginKeyLoginData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/api/login/nonce';
+};
+
+export type BeginKeyLoginErrors = {
+    /**
+     * Forbidden
+     */
+    403: ProblemDocument;
+    /**
+     * Unprocessable Entity
+     */
+    422: ProblemDocument;
+    /**
+     * Internal Server Error
+     */
+    500: ProblemDocument;
+    /**
+     * Service Unavailable
+     */
+    503: ProblemDocument;
+};
+
+export type BeginKeyLoginError = BeginKeyLoginErrors[keyof BeginKeyLoginErrors];
+
+export type BeginKeyLoginResponses = {
+    /**
+     * OK
+     */
+    200: LoginNonce;
+};
+
+export type BeginKeyLoginResponse = BeginKeyLoginResponses[keyof BeginKeyLoginResponses];
+
+export type LogoutData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/api/logout';
+};
+
+export type LogoutErrors = {
+    /**
+     * Forbidden
+     */
+    403: ProblemDocument;
+    /**
+     * Unprocessable Entity
+     */
+    422: ProblemDocument;
+    /**
+     * Internal Server Error
+     */
+    500: ProblemDocument;
+    /**
+     * Service Unavailable
+     */
+    503: ProblemDocument;
+};
+
+export type LogoutError = LogoutErrors[keyof LogoutErrors];
+
+export type LogoutResponses = {
+    /**
+     * No Content
+     */
+    204: void;
+};
+
+export type LogoutResponse = LogoutResponses[keyof LogoutResponses];
+
+export type MeData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/api/me';
+};
+
+export type MeErrors = {
+    /**
+     * Unauthorized
+     */
+    401: ProblemDocument;
+    /**
+     * Unprocessable Entity
+     */
+    422: ProblemDocument;
+    /**
+     * Internal Server Error
+     */
+    500: ProblemDocument;
+    /**
+     * Service Unavailable
+     */
+    503: ProblemDocument;
+};
+
+export type MeError = MeErrors[keyof MeErrors];
+
+export type MeResponses = {
+    /**
+     * OK
+     */
+    200: Me;
+};
+
+export type MeResponse = MeResponses[keyof MeResponses];
+
+export type SetUserNameData = {
+    body: UserNameInputBody;
+    path?: never;
+    query?: never;
+    url: '/api/me/name';
+};
+
+export type SetUserNameErrors = {
+    /**
+     * Unauthorized
+     */
+    401: ProblemDocument;
+    /**
+     * Forbidden
+     */
+    403: ProblemDocument;
+    /**
+     * Conflict
+     */
+    409: ProblemDocument;
+    /**
+     * Unprocessable Entity
+     */
+    422: ProblemDocument;
+    /**
+     * Too Many Requests
+     */
+    429: ProblemDocument;
+    /**
+     * Internal Server Error
+     */
+    500: ProblemDocument;
+    /**
+     * Service Unavailable
+     */
+    503: ProblemDocument;
+};
+
+export type SetUserNameError = SetUserNameErrors[keyof SetUserNameErrors];
+
+export type SetUserNameResponses = {
+    /**
+     * OK
+     */
+    200: Me;
+};
+
+export type SetUserNameResponse = SetUserNameResponses[keyof SetUserNameResponses];
+
+export type SetPasswordData = {
+    body: PasswordInputBody;
+    path?: never;
+    query?: never;
+    url: '/api/me/password';
+};
+
+export type SetPasswordErrors = {
+    /**
+     * Unauthorized
+     */
+    401: ProblemDocument;
+    /**
+     * Forbidden
+     */
+    403: ProblemDocument;
+    /**
+     * Conflict
+     */
+    409: ProblemDocument;
+    /**
+     * Unprocessable Entity
+     */
+    422: ProblemDocument;
+    /**
+     * Too Many Requests
+     */
+    429: ProblemDocument;
+    /**
+     * Internal Server Error
+     */
+    500: ProblemDocument;
+    /**
+     * Service Unavailable
+     */
+    503: ProblemDocument;
+};
+
+export type SetPasswordError = SetPasswordErrors[keyof SetPasswordErrors];
+
+export type SetPasswordResponses = {
+    /**
+     * OK
+     */
+    200: Me;
+};
+
+export type SetPasswordResponse = SetPasswordResponses[keyof SetPasswordResponses];
+
 export type BeginOpeningData = {
     body?: never;
     path?: never;
@@ -317,3 +1036,36 @@ export type BeginOpeningResponses = {
 };
 
 export type BeginOpeningResponse = BeginOpeningResponses[keyof BeginOpeningResponses];
+
+export type OriginListData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/api/origin-list';
+};
+
+export type OriginListErrors = {
+    /**
+     * Unprocessable Entity
+     */
+    422: ProblemDocument;
+    /**
+     * Internal Server Error
+     */
+    500: ProblemDocument;
+    /**
+     * Service Unavailable
+     */
+    503: ProblemDocument;
+};
+
+export type OriginListError = OriginListErrors[keyof OriginListErrors];
+
+export type OriginListResponses = {
+    /**
+     * OK
+     */
+    200: OriginsOutputBody;
+};
+
+export type OriginListResponse = OriginListResponses[keyof OriginListResponses];

@@ -14,6 +14,11 @@ export function moment(at: string | number): string {
   return moments.format(new Date(at));
 }
 
+// minute is date and time, to the minute.
+export function minute(at: string | number): string {
+  return moment(at).slice(0, -3);
+}
+
 // daysLeft counts the calendar days until a moment; negative after it.
 export function daysLeft(until: string, now: number): number {
   return Math.round((Date.parse(day(until)) - Date.parse(day(now))) / 86_400_000);

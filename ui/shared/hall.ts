@@ -1,5 +1,7 @@
 // Calls of the hall's API: the generated client with our language, and every
 // failure as a Problem.
+import { AgentProblem } from '@certhall/page';
+
 import { client } from '../api/client.gen';
 import { i18n, language } from './i18n';
 import { isDocument, Problem, problemOf } from './problem';
@@ -23,6 +25,14 @@ interface Answer<T> {
   response?: Response;
 }
 
+const listeners = new Map<string, () => void>();
+
+// whenRefused names what is to happen, wherever it was called from, when the
+// hall refuses with this code.
+export function whenRefused(code: string, listener: () => void): void {
+  listeners.set(code, listener);
+}
+
 // call awaits an operation of the generated client and gives what it answers;
 // a refusal, or no answer at all, is thrown as a Problem.
 export async function call<T>(operation: Promise<Answer<T>>): Promise<NonNullable<T>> {
@@ -36,12 +46,20 @@ export async function call<T>(operation: Promise<Answer<T>>): Promise<NonNullabl
     return (answer.data ?? {}) as NonNullable<T>;
   }
   if (isDocument(answer.error)) {
+    listeners.get(answer.error.code)?.();
     throw problemOf(answer.error);
   }
   throw ours('hall-unreachable');
 }
 
-// asProblem makes a Problem of whatever was thrown.
+// asProblem makes a Problem of whatever was thrown. Refusals by the agent come
+// with texts; what the page itself finds on its way to the agent has ours.
 export function asProblem(thrown: unknown): Problem {
-  return thrown instanceof Problem ? thrown : ours('page-failed');
+  if (thrown instanceof Problem) {
+    return thrown;
+  }
+  if (!(thrown instanceof AgentProblem)) {
+    return ours('page-failed');
+  }
+  return thrown.said ? new Problem(thrown.code, { message: thrown.said, hint: thrown.hint, params: thrown.params }) : ours(thrown.code, thrown.params);
 }

@@ -1,0 +1,12 @@
+// The questions people ask, by the part of the page that answers them. An id
+// is the question's anchor (/#/help#pin-locked) and names its texts; other
+// pages link to them.
+export const topics = {
+  browser: ['browser', 'chrome', 'edge', 'browser-360', 'firefox', 'policy'],
+  key: ['agent', 'key-not-found', 'key-busy', 'other-provinces', 'wrong-key'],
+  pin: ['pin-wrong', 'pin-locked', 'key-full'],
+  service: ['which', 'interrupted', 'other-pc', 'phone', 'receipt', 'how-long', 'old-files', 'replug'],
+} as const;
+
+export type Section = keyof typeof topics;
+export type Topic = (typeof topics)[Section][number];
