@@ -21,6 +21,11 @@ var hallRules = []Rule{
 			OR 1 <> (SELECT min(j.version) FROM journal j WHERE j.case_id = c.id)
 		UNION SELECT case_id FROM journal WHERE (version = 1) <> (kind = 'opened') OR (version = 2) <> (kind = 'entitled')`},
 	{Key: "hall-one-token", broken: `SELECT case_id FROM tokens GROUP BY case_id HAVING count(*) > 1`},
+	{Key: "hall-names", broken: `
+		SELECT id FROM persons WHERE (user_name = '') <> (name_key = '')
+		UNION SELECT name_key FROM persons WHERE name_key <> '' GROUP BY name_key HAVING count(*) > 1`},
+	{Key: "hall-first-password", broken: `SELECT v.person FROM visits v LEFT JOIN persons p ON p.id = v.person
+		WHERE p.id IS NULL OR v.must_set_password AND p.password <> ''`},
 	{Key: "hall-one-current", broken: `SELECT lineage FROM certificates WHERE state = 'current' GROUP BY lineage HAVING count(*) > 1`},
 }
 

@@ -15,6 +15,8 @@
 //   - the journal of a case has one row for every version from 1 to the
 //     case's own, first opened, then entitled;
 //   - one token a case at most;
+//   - no two people have one user name; who is in by first password has none
+//     of his own;
 //   - the projection is what the authority's events up to the cursor say: one
 //     current pair a lineage, no pair that the authority has not, and after
 //     the last event the same state, suspension and dates as there;

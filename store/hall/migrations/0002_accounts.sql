@@ -39,6 +39,10 @@ CREATE TABLE answers (
 );
 CREATE INDEX answers_made ON answers (made_at);
 
+-- what is swept with every code
+CREATE INDEX codes_sent ON codes (sent_at);
+CREATE INDEX proofs_until ON proofs (until);
+
 -- names are locked without a row each, see sqldb.Tx.Lock
 DROP TABLE counters;
 
@@ -46,6 +50,8 @@ DROP TABLE counters;
 CREATE TABLE counters (
     name TEXT PRIMARY KEY
 );
+DROP INDEX proofs_until;
+DROP INDEX codes_sent;
 DROP TABLE answers;
 DROP TABLE tries;
 DROP TABLE visits;
