@@ -34,9 +34,9 @@ func (p person) PIN(_ context.Context, r agent.PINRequest) (string, error) {
 func (p person) Consent(_ context.Context, r agent.ConsentRequest) (bool, error) {
 	p.show(r)
 	switch {
-	case r.What == "last-try" && p.LastTry, r.TakesNothing():
+	case r.What == agent.LastTry && p.LastTry, r.TakesNothing():
 		return true, nil
-	case r.What != "last-try" && p.Yes:
+	case r.What != agent.LastTry && p.Yes:
 		return true, nil
 	case !p.interactive():
 		return false, nil

@@ -30,6 +30,9 @@ func (a *Agent) env(s *slot, purpose string) token.Env {
 	}
 }
 
+// LastTry is what a ConsentRequest to use the last PIN try is about.
+const LastTry = "last-try"
+
 // unlock asks for the PIN until it is right. The last try is used only with
 // the person's explicit consent, and no PIN is tried twice in a row.
 func (a *Agent) unlock(ctx context.Context, key token.Key, purpose string) error {
@@ -47,7 +50,7 @@ func (a *Agent) unlock(ctx context.Context, key token.Key, purpose string) error
 			if refusal == nil {
 				refusal = ErrPINLastTry
 			}
-			if err := a.agree(ctx, ConsentRequest{Key: key.Info(), What: "last-try"}, refusal); err != nil {
+			if err := a.agree(ctx, ConsentRequest{Key: key.Info(), What: LastTry}, refusal); err != nil {
 				return err
 			}
 		}

@@ -100,6 +100,9 @@ func verify(t *token.Trust, der []byte) (kept, error) {
 // authorityID is what may stand in the names of containers and files.
 var authorityID = regexp.MustCompile(`^[a-z0-9]{1,12}$`)
 
+// hostName is a name as browsers write it in origins.
+var hostName = regexp.MustCompile(`^[a-z0-9-]+(\.[a-z0-9-]+)*$`)
+
 // maxName bounds a portal's name, in characters: it is shown in small windows.
 const maxName = 60
 
@@ -110,8 +113,11 @@ func wellFormed(p proof.Portal) error {
 	if err != nil || u.Host == "" || u.Scheme+"://"+u.Host != p.Origin || p.Origin != strings.ToLower(p.Origin) {
 		return errors.New("not an origin: " + p.Origin)
 	}
-	host := u.Hostname()
-	if ip := net.ParseIP(host); u.Scheme != "https" && (u.Scheme != "http" || host != "localhost" && !ip.IsLoopback()) {
+	host, ip := u.Hostname(), net.ParseIP(u.Hostname())
+	if ip == nil && !hostName.MatchString(host) {
+		return errors.New("not a host's name: " + p.Origin)
+	}
+	if u.Scheme != "https" && (u.Scheme != "http" || host != "localhost" && !ip.IsLoopback()) {
 		return errors.New("neither https nor of this PC: " + p.Origin)
 	}
 	if utf8.RuneCountInString(p.Name) > maxName || strings.ContainsFunc(p.Name, unicode.IsControl) {

@@ -63,8 +63,10 @@ func (v View) text() string {
 	for _, l := range v.Lines {
 		b.WriteString("\n" + l.Label + "  " + l.Value)
 	}
-	if v.Notice != "" {
-		b.WriteString("\n\n" + v.Notice)
+	for _, more := range []string{v.Hint, v.Notice} {
+		if more != "" {
+			b.WriteString("\n\n" + more)
+		}
 	}
 	return b.String()
 }

@@ -75,6 +75,7 @@ type View struct {
 	Lang   string `json:"lang"`
 	Title  string `json:"title"`
 	Lines  []Line `json:"lines"`
+	Hint   string `json:"hint,omitempty"`   // what the answer means
 	Notice string `json:"notice,omitempty"` // what to heed
 	Field  string `json:"field,omitempty"`  // label of the PIN's field; "" where none is asked for
 	Yes    string `json:"yes"`
@@ -94,7 +95,7 @@ func (q Question) View() View {
 	v.line(q.text("agent.line.site"), q.Origin)
 	v.line(q.text("agent.line.portal"), q.Portal)
 	if q.What == Pair {
-		v.Yes, v.No, v.Notice = q.text("agent.button.allow"), q.text("agent.button.refuse"), q.text("agent.notice.pair")
+		v.Yes, v.No, v.Hint = q.text("agent.button.allow"), q.text("agent.button.refuse"), q.text("agent.hint.pair")
 		return v
 	}
 	v.line(q.text("agent.line.key"), strings.TrimSpace(q.Key.Label+" "+q.Key.Serial))
@@ -103,8 +104,11 @@ func (q Question) View() View {
 		for _, f := range q.Facts {
 			v.line(q.text("agent.fact."+f.Name), q.value(f))
 		}
-		if notice := "agent.notice." + q.Purpose; q.text(notice) != notice {
-			v.Notice = q.text(notice)
+		switch q.Purpose {
+		case token.ToMakeRoom:
+			v.Hint = q.text("agent.hint.make-room")
+		case agent.LastTry:
+			v.Notice = q.text("agent.notice.last-try")
 		}
 		return v
 	}

@@ -38,6 +38,8 @@ function show(n, question) {
     value.textContent = line.value
     return [label, value]
   }))
+  part('hint').textContent = question.hint || ''
+  part('hint').hidden = !question.hint
   part('notice').textContent = question.notice || ''
   part('notice').hidden = !question.notice
   part('field').textContent = question.field || ''
