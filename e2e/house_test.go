@@ -83,7 +83,7 @@ func freePort(t *testing.T) string {
 func (h *house) start() {
 	h.t.Helper()
 	h.screen, h.read, h.done = newScreen(), 0, make(chan struct{})
-	h.cmd = exec.Command("bin/certhall", "demo", "--listen", h.listen)
+	h.cmd = exec.Command("bin/certhall", "demo", "--agent=false", "--listen", h.listen)
 	h.cmd.Dir = h.dir
 	h.cmd.Env = append(os.Environ(), english, "LC_ALL=", "LC_MESSAGES=", "CERTHALL_DEMO=.demo")
 	h.cmd.Stdout, h.cmd.Stderr = h.screen, h.screen

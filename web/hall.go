@@ -4,6 +4,8 @@ import (
 	"context"
 
 	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/certhall/certhall/hall/services"
 )
 
 // Hall is what everybody may know of the hall before he logs in.
@@ -25,11 +27,7 @@ type Project struct {
 
 type (
 	hallOutput    struct{ Body Hall }
-	originsOutput struct {
-		Body struct {
-			List []byte `json:"list" doc:"DER of the signed origin list: proof.Signed over proof.OriginList"`
-		}
-	}
+	originsOutput struct{ Body services.Origins }
 )
 
 func (r routes) registerHall(api huma.API) {
@@ -46,7 +44,5 @@ func (r routes) originList(ctx context.Context, _ *struct{}) (*originsOutput, er
 	if err != nil {
 		return nil, r.problem(ctx, err)
 	}
-	out := new(originsOutput)
-	out.Body.List = list
-	return out, nil
+	return &originsOutput{list}, nil
 }

@@ -80,7 +80,9 @@ func (c *counter) Certificates(_ context.Context, who services.Caller) (services
 	}}}, c.called()
 }
 
-func (c *counter) OriginList(context.Context) ([]byte, error) { return []byte{4, 5}, c.called() }
+func (c *counter) OriginList(context.Context) (services.Origins, error) {
+	return services.Origins{List: []byte{4, 5}, Issuers: [][]byte{{6}}}, c.called()
+}
 
 func line(id certhall.CaseID) services.CaseLine {
 	return services.CaseLine{Case: id, Service: certhall.Renew, State: services.Refused, Step: services.StepPhone, Stage: 2,

@@ -1,11 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"github.com/certhall/certhall"
@@ -19,7 +21,11 @@ import (
 type demoCmd struct {
 	Dir       string `default:".demo" env:"CERTHALL_DEMO" help:"State folder of the demo; made at the first start."`
 	Listen    string `default:"127.0.0.1:8083" help:"Loopback address to listen on; port 0 chooses a free one."`
-	AgentPort []int  `name:"agent-port" default:"17083,27083,37083" help:"Ports of 127.0.0.1 where pages look for the agent, in this order."`
+	Public    string `help:"Public address, such as https://portal.test:8443; default is where it listens."`
+	TLSCert   string `name:"tls-cert" help:"Certificate chain, PEM."`
+	TLSKey    string `name:"tls-key" help:"Key, PEM."`
+	Agent     bool   `default:"true" negatable:"" help:"Start the agent of the handler's PC too."`
+	AgentPort []int  `name:"agent-port" help:"Port of 127.0.0.1 where the agent serves and pages look for it; may be repeated. Default 17083, 27083, 37083."`
 	Reset     bool   `help:"Remove the demo's state and end."`
 }
 
@@ -38,13 +44,13 @@ func (c *demoCmd) Run(env *environment) error {
 		return nil
 	}
 	env.log = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	listen := listenFlags{Listen: c.Listen}
+	listen := listenFlags{Listen: c.Listen, TLSCert: c.TLSCert, TLSKey: c.TLSKey}
 	l, err := listen.open()
 	if err != nil {
 		return err
 	}
 	defer l.Close()
-	base := "http://" + l.Addr().String()
+	base := cmp.Or(c.Public, listen.address(l))
 	if !demo.IsComplete(c.Dir) {
 		env.say("cli.demo-making", "dir", c.Dir)
 	}
@@ -64,12 +70,20 @@ func (c *demoCmd) Run(env *environment) error {
 	if err := c.unseal(env, h); err != nil {
 		return err
 	}
+	if err := c.trust(env, h.authority); err != nil {
+		return err
+	}
 	if err := c.introduce(env, base); err != nil {
 		return err
 	}
 	ctx, stop := context.WithCancel(env.ctx)
+	var beside sync.WaitGroup
+	defer beside.Wait()
 	defer stop()
-	go c.showMessages(ctx, env, h.outbox)
+	beside.Go(func() { c.showMessages(ctx, env, h.outbox) })
+	if c.Agent {
+		beside.Go(func() { c.runAgent(ctx, env) })
+	}
 	return h.run(ctx, listen, l)
 }
 

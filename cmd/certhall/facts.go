@@ -10,11 +10,17 @@ import (
 	"github.com/certhall/certhall/web"
 )
 
+// agentPorts are where agents serve unless told otherwise.
+var agentPorts = []int{17083, 27083, 37083}
+
 // facts are what everybody may know of the hall.
 func (f hallFlags) facts(w *authorityWing) web.Hall {
 	facts := web.Hall{
 		Name: w.published.Name, Authority: w.published.ID, Origin: w.portal.Origin, Fingerprint: hex.EncodeToString(gm.SM3(w.published.Root.Raw)),
 		AgentPorts: f.AgentPort, Projects: []web.Project{}, Demo: w.published.Demo,
+	}
+	if len(f.AgentPort) == 0 {
+		facts.AgentPorts = agentPorts
 	}
 	for _, p := range f.Project {
 		facts.Projects = append(facts.Projects, web.Project(p))

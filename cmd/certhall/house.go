@@ -46,7 +46,7 @@ type house struct {
 type hallFlags struct {
 	HallDB    string    `name:"hall-db" help:"Database of the hall, sqlite:PATH or postgres://…; default in the state folder."`
 	SMS       string    `name:"sms" enum:"none,outbox" default:"none" help:"Provider of short messages: none, or outbox (for trials: codes are not sent, they lie in the hall's database)."`
-	AgentPort []int     `name:"agent-port" default:"17083,27083,37083" help:"Ports of 127.0.0.1 where pages look for the agent, in this order."`
+	AgentPort []int     `name:"agent-port" help:"Port of 127.0.0.1 where pages look for the agent; may be repeated. Default 17083, 27083, 37083."`
 	Project   []project `sep:"none" help:"Name of a project that certificates are for: CODE=中文名|English name; may be repeated."`
 
 	origin string // "": the public address the authority was founded with
@@ -103,7 +103,7 @@ func (h *house) openHall(f stateFlags, o hallFlags) error {
 	h.counter = services.New(services.Options{
 		Store: store, Authority: h.authority.ca, AuthorityID: h.authority.published.ID, Accounts: h.people,
 		Roots: []*smx509.Certificate{h.authority.published.Root}, Clock: env.clock, Random: env.random,
-		Origin: h.facts.Origin, Log: env.log,
+		Origin: h.facts.Origin, Issuers: [][]byte{h.authority.published.Issuing.Raw}, Log: env.log,
 	})
 	return nil
 }

@@ -27,6 +27,14 @@ type listenFlags struct {
 
 func (f listenFlags) tls() bool { return f.TLSCert != "" && f.TLSKey != "" }
 
+// address is where browsers find what l listens on.
+func (f listenFlags) address(l net.Listener) string {
+	if f.tls() {
+		return "https://" + l.Addr().String()
+	}
+	return "http://" + l.Addr().String()
+}
+
 // open listens; it refuses plain HTTP where others could read along.
 func (f listenFlags) open() (net.Listener, error) {
 	host, _, err := net.SplitHostPort(f.Listen)

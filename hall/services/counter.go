@@ -38,6 +38,7 @@ type Options struct {
 	AuthorityID string
 	Accounts    *accounts.Desk
 	Roots       []*smx509.Certificate // of the authority: closings are checked against them
+	Issuers     [][]byte              // certificates between the roots and people's, handed to agents
 	Clock       certhall.Clock
 	Random      io.Reader
 	Origin      string            // of the hall, e.g. https://hall.example

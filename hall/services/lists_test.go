@@ -214,8 +214,8 @@ func TestRefusedCaseTellsWhy(t *testing.T) {
 
 func TestOriginListIsTheAuthoritys(t *testing.T) {
 	w := newWorld(t)
-	if list, err := w.OriginList(t.Context()); err != nil || len(list) == 0 {
-		t.Errorf("%x, %v", list, err)
+	if list, err := w.OriginList(t.Context()); err != nil || len(list.List) == 0 {
+		t.Errorf("%+v, %v", list, err)
 	}
 	w.fake.sealed = true
 	_, err := w.OriginList(t.Context())
