@@ -2,7 +2,7 @@ import type { Operation } from '@certhall/page';
 import { describe, expect, it } from 'vitest';
 
 import { Run, type Situation, type Standing } from '../portal/service/run';
-import type { Input, Next } from '../portal/service/wire';
+import type { Input, Next } from '../api';
 import { Problem } from '../shared/problem';
 
 const problem = (code: string, status?: number) => new Problem(code, { message: code, hint: '', ...(status ? { status } : {}) });
@@ -125,7 +125,7 @@ describe('a run', () => {
     expect(w.kinds()).toEqual(['asking-hall', 'stopped', 'asking-hall', 'ended']);
   });
 
-  it.each(['agent-lost', 'key-removed', 'key-missing', 'pairing-needed'])('goes on by itself after %s', async (code) => {
+  it.each(['agent-lost', 'key-removed', 'key-missing', 'key-wrong', 'agent-away', 'pairing-needed'])('goes on by itself after %s', async (code) => {
     const w = new World([order('install'), order('install'), done]);
     w.keys = [problem(code)];
     let plug = () => {};

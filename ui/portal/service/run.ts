@@ -3,8 +3,8 @@
 // nothing: started again, it goes on where the case stands.
 import type { Operation } from '@certhall/page';
 
+import type { Answer, Input, Next } from '../../api';
 import { Problem, problemOf } from '../../shared/problem';
-import type { Answer, Input, Next } from './wire';
 
 // Counter is the hall's loop for one case. It throws Problem.
 export interface Counter {
@@ -49,7 +49,7 @@ const hallPauses = [1_000, 2_000, 4_000, 8_000, 15_000, 30_000] as const;
 const busyPause = 5_000;
 
 // Problems of the way to the key that pass by themselves.
-const awayCodes = ['agent-absent', 'agent-lost', 'agent-answer', 'key-missing', 'key-removed', 'pairing-needed', 'permission-needed', 'permission-denied'];
+const passing = ['agent-lost', 'agent-answer', 'agent-away', 'key-missing', 'key-wrong', 'key-removed', 'pairing-needed', 'question-withdrawn'];
 
 export class Run {
   private last: Next | undefined;
@@ -134,7 +134,7 @@ export class Run {
       this.tell({ kind: 'ended', leftover: problem });
       return undefined;
     }
-    if (awayCodes.includes(problem.code)) {
+    if (passing.includes(problem.code)) {
       this.tell({ kind: 'key-wanted', problem });
       await this.around.desk.ready(signal);
       return {};
