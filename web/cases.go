@@ -21,6 +21,7 @@ type (
 	casesOutput  struct{ Body services.CaseList }
 
 	openInput struct {
+		OnceInput
 		Body struct {
 			Opening []byte           `json:"opening,omitempty" doc:"DER of a signed opening: proof.Signed over proof.Opening"`
 			Service certhall.Service `json:"service,omitempty" enum:"renew,repair" doc:"with serial, instead of an opening: by log-in"`
@@ -105,7 +106,9 @@ func (r routes) openBy(ctx context.Context, in *openInput) (services.Opened, err
 		if err != nil {
 			return services.Opened{}, err
 		}
-		return r.Counter.OpenFor(ctx, services.Caller{Session: v.Session, Person: v.Person}, b.Service, b.Serial)
+		return once(ctx, r, in.OnceInput, "open-case", b, func() (services.Opened, error) {
+			return r.Counter.OpenFor(ctx, services.Caller{Session: v.Session, Person: v.Person}, b.Service, b.Serial)
+		})
 	}
 	return services.Opened{}, ErrInput
 }
