@@ -120,7 +120,7 @@ func newHouse(t *testing.T, windows func(address string) window.Asker) *house {
 		looks:  make(chan time.Time), beats: make(chan time.Time), log: &lockedBuffer{},
 	}
 	h.must(softkey.Create(h.keyFile(), softkey.Options{Serial: keySerial, Label: "蓝色钥匙", PIN: pin, Room: 4, Tries: 3, Iterations: 1}))
-	h.trusts(h.auth, 1, desktest.Now.AddDate(0, 3, 0))
+	h.trusts(h.auth, proof.Portal{Origin: portal, Name: "测试大厅"}, proof.Portal{Origin: second})
 	h.pair = h.firstPair()
 	l, err := Listen(0)
 	h.must(err)
@@ -170,14 +170,14 @@ func (h *house) must(err error) {
 func (h *house) keyFile() string { return filepath.Join(h.keys, "key"+softkey.Extension) }
 
 // trusts puts an authority's root, issuing CA and list into the folder.
-func (h *house) trusts(a *desktest.Authority, number int64, until time.Time) {
+func (h *house) trusts(a *desktest.Authority, portals ...proof.Portal) {
 	h.t.Helper()
 	var roots []byte
 	for _, c := range []desktest.Party{a.Root, a.Issuing} {
 		roots = append(roots, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: c.Certificate.Raw})...)
 	}
 	h.must(os.WriteFile(filepath.Join(h.folder, a.ID+".cer"), roots, 0o600))
-	h.must(os.WriteFile(filepath.Join(h.folder, a.ID+".origins"), a.Origins(number, until, proof.Portal{Origin: portal, Name: "测试大厅"}, proof.Portal{Origin: second}), 0o600))
+	h.must(os.WriteFile(filepath.Join(h.folder, a.ID+".origins"), a.Origins(1, desktest.Now.AddDate(0, 3, 0), portals...), 0o600))
 }
 
 // firstPair puts a pair on the key as a counter would.

@@ -12,9 +12,9 @@ import (
 )
 
 //go:embed ui
-var pages embed.FS
+var assets embed.FS
 
-var page = template.Must(template.ParseFS(pages, "ui/page.html"))
+var page = template.Must(template.ParseFS(assets, "ui/page.html"))
 
 // ui serves the agent's own page and takes what it says. The guard has seen
 // that whoever speaks is this page itself.
@@ -68,7 +68,7 @@ func front(w http.ResponseWriter, lang string) {
 }
 
 func file(w http.ResponseWriter, name, contentType string) {
-	data, err := pages.ReadFile(name)
+	data, err := assets.ReadFile(name)
 	if err != nil {
 		panic("local: " + err.Error())
 	}

@@ -8,13 +8,13 @@ import (
 	"bytes"
 	"encoding/pem"
 	"errors"
+	"fmt"
 	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/emmansun/gmsm/smx509"
 
@@ -44,7 +44,7 @@ type Folder struct {
 	log   *slog.Logger
 
 	mu      sync.Mutex
-	read    time.Time // the folder's time of change when it was read
+	read    string // the folder's stamp when it was read
 	known   []*smx509.Certificate
 	trust   *token.Trust            // of all roots
 	lists   map[string]kept         // by authority
@@ -67,7 +67,7 @@ func Open(dir string, clock certhall.Clock, log *slog.Logger) (*Folder, error) {
 
 // fresh reads the folder again if it has changed.
 func (f *Folder) fresh() {
-	if info, err := os.Stat(f.dir); err == nil && info.ModTime().Equal(f.read) {
+	if entries, err := os.ReadDir(f.dir); err == nil && stamp(entries) == f.read {
 		return
 	}
 	if err := f.reload(); err != nil {
@@ -75,20 +75,27 @@ func (f *Folder) fresh() {
 	}
 }
 
+// stamp tells two states of a folder apart.
+func stamp(entries []fs.DirEntry) string {
+	var b strings.Builder
+	for _, e := range entries {
+		if info, err := e.Info(); err == nil {
+			fmt.Fprintln(&b, e.Name(), info.Size(), info.ModTime().UnixNano())
+		}
+	}
+	return b.String()
+}
+
 func (f *Folder) reload() error {
 	f.known, f.lists, f.bySites, f.trust = nil, map[string]kept{}, map[string]*token.Trust{}, token.NewTrust(nil)
-	info, err := os.Stat(f.dir)
+	entries, err := os.ReadDir(f.dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
 	if err != nil {
 		return ErrFolder.Because(err)
 	}
-	entries, err := os.ReadDir(f.dir)
-	if err != nil {
-		return ErrFolder.Because(err)
-	}
-	f.read = info.ModTime()
+	f.read = stamp(entries)
 	var lists []string
 	for _, e := range entries {
 		path := filepath.Join(f.dir, e.Name())

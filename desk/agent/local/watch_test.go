@@ -1,0 +1,182 @@
+package local
+
+import (
+	"os"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/certhall/certhall"
+	"github.com/certhall/certhall/desk/agent/window"
+	"github.com/certhall/certhall/desk/desktest"
+	"github.com/certhall/certhall/desk/token"
+	"github.com/certhall/certhall/proof"
+)
+
+// look lets the service look at the keys once.
+func (h *house) look() { h.looks <- time.Time{} }
+
+// TestWatch tells of the keys at once, then of changes alone.
+func TestWatch(t *testing.T) {
+	h := newHouse(t, nil)
+	p := h.paired(portal)
+	w := p.begin("/watch", struct{}{})
+	if e := w.want("keys"); len(e.Keys) != 1 || e.Keys[0].Serial != keySerial || e.Keys[0].State != ready {
+		t.Fatalf("%s", e.Raw)
+	}
+	h.look()
+	h.look() // nothing new: the next event is the beat
+	h.beats <- time.Time{}
+	w.want("beat")
+	h.must(os.Rename(h.keyFile(), h.keyFile()+".out"))
+	h.look()
+	if e := w.want("keys"); len(e.Keys) != 0 {
+		t.Fatalf("%s", e.Raw)
+	}
+	h.must(os.Rename(h.keyFile()+".out", h.keyFile()))
+	h.look()
+	if e := w.want("keys"); len(e.Keys) != 1 {
+		t.Fatalf("%s", e.Raw)
+	}
+	r := p.begin("/open", h.opening())
+	r.want("ask")
+	<-h.person.questions
+	h.look()
+	if e := w.want("keys"); e.Keys[0].State != inUse || len(e.Keys[0].Containers) != 1 || e.Keys[0].PIN.Tries != 3 {
+		t.Fatalf("%s", e.Raw)
+	}
+	h.person.answers <- window.Answer{Yes: true, PIN: "wrong-1"}
+	<-h.person.questions
+	h.person.answers <- window.Answer{}
+	r.want("asked")
+	r.want("ask")
+	r.want("asked")
+	r.want("problem")
+	h.look()
+	if e := w.want("keys"); e.Keys[0].State != ready || e.Keys[0].PIN.Tries != 2 || !e.Keys[0].PIN.Low {
+		t.Fatalf("%s", e.Raw)
+	}
+	h.must(os.WriteFile(h.keyFile(), []byte("garbled"), 0o600))
+	h.look()
+	if e := w.want("keys"); e.Keys[0].State != trouble || e.Keys[0].Trouble == nil || e.Keys[0].Trouble.Code != "key-damaged" || e.Keys[0].Trouble.Hint == "" {
+		t.Fatalf("%s", e.Raw)
+	}
+}
+
+// TestPulledDuringQuestion: the answer comes to nothing, by name.
+func TestPulledDuringQuestion(t *testing.T) {
+	h := newHouse(t, nil)
+	p := h.paired(portal)
+	r := p.begin("/open", h.opening())
+	r.want("ask")
+	<-h.person.questions
+	h.must(os.Remove(h.keyFile()))
+	h.person.answers <- yes
+	r.want("asked")
+	if e := r.want("problem"); e.Code != "key-removed" || e.Hint == "" {
+		t.Fatalf("%s", e.Raw)
+	}
+}
+
+// TestLocked: the key says so, and nobody is asked.
+func TestLocked(t *testing.T) {
+	h := newHouse(t, nil)
+	p := h.paired(portal)
+	r := p.begin("/open", h.opening())
+	for n := range 3 {
+		if n == 2 {
+			if q := h.asked(r, yes); q.What != window.Consent || q.Purpose != "last-try" {
+				t.Fatalf("%+v", q)
+			}
+		}
+		q := h.asked(r, window.Answer{Yes: true, PIN: "wrong-" + string(rune('1'+n))})
+		if q.Tries != 3-n || q.Wrong != (n > 0) || q.Final != (n == 2) {
+			t.Fatalf("%+v", q)
+		}
+	}
+	if e := r.want("problem"); e.Code != "pin-locked" {
+		t.Fatalf("%s", e.Raw)
+	}
+	var all keys
+	p.call("/keys", struct{}{}, &all)
+	if k := all.Keys[0]; k.State != locked || !k.PIN.Locked {
+		t.Fatalf("%+v", k)
+	}
+	if e := p.begin("/open", h.opening()).want("problem"); e.Code != "pin-locked" {
+		t.Fatalf("%s", e.Raw)
+	}
+}
+
+// TestOtherAuthority: its portal sees that there is something, and no more.
+func TestOtherAuthority(t *testing.T) {
+	h := newHouse(t, nil)
+	other := desktest.New(t, "rb")
+	const foreign = "https://b.example"
+	h.trusts(other, proof.Portal{Origin: foreign})
+	p := h.paired(foreign)
+	var all keys
+	p.call("/keys", struct{}{}, &all)
+	if k := all.Keys[0]; k.Others != 1 || len(k.Containers) != 0 {
+		t.Fatalf("%+v", k)
+	}
+	for path, in := range map[string]request{"/open": h.opening(), "/sign-login": h.opening(), "/self-test": h.opening()} {
+		if e := p.begin(path, in).want("problem"); e.Code != "old-pair-missing" {
+			t.Errorf("%s: %s", path, e.Raw)
+		}
+	}
+	ticket := h.auth.Ticket(certhall.Renew, "c1", 1, h.pair.Sign())
+	for path, m := range map[string]proof.Message{
+		"/prepare":     proof.Prepare{Authority: "ra", Ticket: ticket, Disposal: string(certhall.Keep), Chain: h.auth.Chain()},
+		"/install":     proof.Install{Authority: "ra", Bundle: h.pair.Bundle},
+		"/acknowledge": proof.Acknowledge{Authority: "ra", Bundle: h.pair.Bundle},
+		"/retire":      proof.Retire{Authority: "ra", Voids: []proof.Signed{h.auth.Void("c0", 1)}, Chain: h.auth.Chain()},
+		"/claim":       proof.MakeClaim{Authority: "ra", Ticket: ticket, Chain: h.auth.Chain()},
+	} {
+		if e := p.begin(path, h.order(m)).want("problem"); e.Code != token.ErrUntrusted.Code {
+			t.Errorf("%s: %s", path, e.Raw)
+		}
+	}
+	r := p.begin("/identify", h.order(proof.Identify{Authority: "rb", Case: "c1"}))
+	if l := replyOf[proof.Listing](h, r.want("reply")); len(l.Containers) != 0 {
+		t.Fatalf("%+v", l)
+	}
+}
+
+// TestUnfinishedContainer shows what lies there so far.
+func TestUnfinishedContainer(t *testing.T) {
+	h := newHouse(t, nil)
+	p := h.paired(portal)
+	r := p.begin("/prepare", h.order(proof.Prepare{
+		Authority: "ra", Ticket: h.auth.Ticket(certhall.Renew, "c1", 2, h.pair.Sign()), Disposal: string(certhall.Keep), Chain: h.auth.Chain(),
+	}))
+	h.asked(r, yes)
+	r.want("progress")
+	r.want("reply")
+	var all keys
+	p.call("/keys", struct{}{}, &all)
+	i := slices.IndexFunc(all.Keys[0].Containers, func(c container) bool { return c.Case == "c1" })
+	if i < 0 {
+		t.Fatalf("%+v", all)
+	}
+	if c := all.Keys[0].Containers[i]; c.Attempt != 2 || c.Authority != "ra" || c.Complete || !slices.Equal(c.Parts, []string{token.PartSigningKey}) || c.Serial != "" || c.NotAfter != nil {
+		t.Fatalf("%+v", c)
+	}
+}
+
+// TestStop withdraws questions, says so, and waits for what runs.
+func TestStop(t *testing.T) {
+	h := newHouse(t, nil)
+	p := h.paired(portal)
+	w := p.begin("/watch", struct{}{})
+	w.want("keys")
+	r := p.begin("/open", h.opening())
+	r.want("ask")
+	<-h.person.questions
+	h.stop()
+	if e := r.want("problem"); e.Code != "question-withdrawn" {
+		t.Fatalf("%s", e.Raw)
+	}
+	if e := w.next(); e.Event != "" {
+		t.Fatalf("%s", e.Raw)
+	}
+}

@@ -1,0 +1,199 @@
+package window_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/certhall/certhall/desk/agent"
+	"github.com/certhall/certhall/desk/agent/window"
+	"github.com/certhall/certhall/desk/token"
+)
+
+var question = window.Question{
+	What: window.PIN, Lang: "en", Origin: "https://hall.example", Portal: "大厅", Key: token.Info{Label: "blue", Serial: "SK1"},
+	Purpose: "open", Tries: 3,
+}
+
+// TestView: every kind of question has words in both languages, and shows
+// site, key, purpose and tries.
+func TestView(t *testing.T) {
+	pin := question
+	unknown := question
+	unknown.Tries, unknown.Wrong = -1, true
+	final := question
+	final.Tries, final.Final, final.Wrong = 1, true, true
+	consent := window.Question{What: window.Consent, Origin: question.Origin, Key: question.Key, Purpose: token.ToPrepare, Facts: []agent.Fact{
+		{Name: "service", Value: "renew"}, {Name: "subject", Value: "医院"}, {Name: "serial", Value: "01ab"}, {Name: "not-after", Value: "2027-01-01"}, {Name: "years", Value: "1"}, {Name: "disposal", Value: "delete"},
+	}}
+	room, last := consent, consent
+	room.Purpose, last.Purpose, last.Facts = token.ToMakeRoom, agent.LastTry, nil
+	pair := window.Question{What: window.Pair, Origin: question.Origin}
+	for _, lang := range []string{"zh-CN", "en"} {
+		for _, c := range []struct {
+			name                string
+			q                   window.Question
+			lines               int
+			field, hint, notice bool
+		}{
+			{"pin", pin, 5, true, false, false},
+			{"pin, tries unknown", unknown, 4, true, false, true},
+			{"last pin", final, 5, true, false, true},
+			{"consent", consent, 8, false, false, false},
+			{"make room", room, 8, false, true, false},
+			{"last try", last, 2, false, false, true},
+			{"pair", pair, 1, false, true, false},
+		} {
+			c.q.Lang = lang
+			v := c.q.View()
+			if len(v.Lines) != c.lines || (v.Field != "") != c.field || (v.Hint != "") != c.hint || (v.Notice != "") != c.notice || v.Yes == "" || v.No == "" || v.Lang != lang {
+				t.Errorf("%s %s: %+v", lang, c.name, v)
+			}
+			words := []string{v.Title, v.Field, v.Hint, v.Notice, v.Yes, v.No}
+			for _, l := range v.Lines {
+				words = append(words, l.Label, l.Value)
+			}
+			for _, word := range words {
+				if strings.HasPrefix(word, "agent.") || strings.HasPrefix(word, "cli.") {
+					t.Errorf("%s %s: no words for %s", lang, c.name, word)
+				}
+			}
+		}
+		for _, purpose := range []string{"open", "prepare", "install", "acknowledge", "retire", "claim", "self-test", "sign-login"} {
+			q := question
+			q.Lang, q.Purpose = lang, purpose
+			for _, l := range q.View().Lines {
+				if strings.HasPrefix(l.Value, "agent.") {
+					t.Errorf("%s: no words for %s", lang, l.Value)
+				}
+			}
+		}
+	}
+}
+
+// keyboard is a terminal's: each line is read when the test lets it.
+type keyboard struct{ lines chan string }
+
+func (k keyboard) read() (string, error) {
+	line, open := <-k.lines
+	if !open {
+		return "", io.EOF
+	}
+	return line, nil
+}
+
+func TestPrompt(t *testing.T) {
+	k := keyboard{make(chan string)}
+	var out bytes.Buffer
+	p := window.NewPrompt(&out, k.read)
+	ask := func(q window.Question, typed string) window.Answer {
+		t.Helper()
+		told := 0
+		go func() { k.lines <- typed }()
+		a, err := p.Sit().Ask(t.Context(), q, func(address string) {
+			if told++; address != "" {
+				t.Errorf("told of %q", address)
+			}
+		})
+		if err != nil || told != 1 {
+			t.Fatalf("%v, told %d times", err, told)
+		}
+		return a
+	}
+	if a := ask(question, "Bright-1"); !a.Yes || a.PIN != "Bright-1" {
+		t.Fatalf("%+v", a)
+	}
+	for _, shown := range []string{"https://hall.example", "blue SK1", "Open a case", "3"} {
+		if !strings.Contains(out.String(), shown) {
+			t.Errorf("%q is not shown", shown)
+		}
+	}
+	if strings.Contains(out.String(), "Bright-1") {
+		t.Error("the PIN is shown")
+	}
+	if a := ask(question, ""); a.Yes {
+		t.Fatalf("%+v", a)
+	}
+	consent := question
+	consent.What, consent.Purpose = window.Consent, agent.LastTry
+	for typed, yes := range map[string]bool{"y": true, "YES": true, "是": true, "": false, "n": false, "yeah": false} {
+		if a := ask(consent, typed); a.Yes != yes || a.PIN != "" {
+			t.Errorf("%q: %+v", typed, a)
+		}
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := p.Ask(ctx, question, func(string) {}); !errors.Is(err, window.ErrWithdrawn) {
+		t.Fatal(err)
+	}
+	if a := ask(question, "Bright-2"); a.PIN != "Bright-2" { // the read begun before goes on
+		t.Fatalf("%+v", a)
+	}
+	close(k.lines)
+	if _, err := p.Ask(t.Context(), question, func(string) {}); !errors.Is(err, window.ErrWithdrawn) {
+		t.Fatal(err)
+	}
+}
+
+// TestDialog with a program that stands in for zenity.
+func TestDialog(t *testing.T) {
+	dir := t.TempDir()
+	t.Setenv("PATH", dir+string(os.PathListSeparator)+os.Getenv("PATH"))
+	t.Setenv("DISPLAY", ":0")
+	stands := func(then string) {
+		t.Helper()
+		program := "#!/bin/sh\nprintf '%s\\n' \"$@\" > " + filepath.Join(dir, "seen") + "\n" + then + "\n"
+		if err := os.WriteFile(filepath.Join(dir, "qarma"), []byte(program), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ask := func(q window.Question) window.Answer {
+		t.Helper()
+		a, err := window.Dialog{}.Sit().Ask(t.Context(), q, func(string) {})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return a
+	}
+	stands("echo Bright-1")
+	if !window.DialogPossible() {
+		t.Fatal("no dialogs with a display and a program")
+	}
+	if a := ask(question); !a.Yes || a.PIN != "Bright-1" {
+		t.Fatalf("%+v", a)
+	}
+	seen, err := os.ReadFile(filepath.Join(dir, "seen"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, shown := range []string{"--entry", "--hide-text", "https://hall.example", "SK1"} {
+		if !strings.Contains(string(seen), shown) {
+			t.Errorf("%s is not in %s", shown, seen)
+		}
+	}
+	stands("exit 1")
+	if a := ask(question); a.Yes || a.PIN != "" {
+		t.Fatalf("%+v", a)
+	}
+	pair := window.Question{What: window.Pair, Lang: "en", Origin: question.Origin}
+	if a := ask(pair); a.Yes {
+		t.Fatalf("%+v", a)
+	}
+	stands("exit 0")
+	if a := ask(pair); !a.Yes {
+		t.Fatalf("%+v", a)
+	}
+	if a := ask(question); a.Yes { // no PIN is no answer
+		t.Fatalf("%+v", a)
+	}
+	stands("exec tail -f /dev/null")
+	ctx, cancel := context.WithCancel(t.Context())
+	if _, err := (window.Dialog{}).Ask(ctx, question, func(string) { cancel() }); !errors.Is(err, window.ErrWithdrawn) {
+		t.Fatal(err)
+	}
+}
