@@ -393,3 +393,28 @@ func TestIdempotencyKeys(t *testing.T) {
 	other.must(200, "POST", "/api/login", fmt.Sprintf(`{"name":%q,"password":"battery staple"}`, zhang))
 	other.refused(403, "old-password-wrong", "POST", "/api/me/password", change, key, "k3") // keys are a session's
 }
+
+// TestAnIdleAccountIsAskedForMore, and not for another code.
+func TestAnIdleAccountIsAskedForMore(t *testing.T) {
+	s := newSite(t)
+	b := s.browser()
+	s.clock.now = s.clock.now.Add(accounts.IdleAfter)
+	b.must(200, "POST", "/api/login/code", fmt.Sprintf(`{"name":%q}`, zhang))
+	w := b.must(409, "POST", "/api/login", fmt.Sprintf(`{"name":%q,"code":%q}`, zhang, s.codes.last()))
+	if !strings.Contains(w.Body.String(), `"code":"login-idle"`) || !strings.Contains(w.Body.String(), `"ways":"password"`) {
+		t.Error(w.Body)
+	}
+	b.refused(422, "message-malformed", "POST", "/api/login", fmt.Sprintf(`{"name":%q,"signed":"AQID"}`, zhang))
+	w = b.must(200, "POST", "/api/login/nonce", "{}")
+	if !strings.Contains(w.Body.String(), `"authority":"a1","origin":"https://hall.example"`) {
+		t.Error(w.Body)
+	}
+	b.must(200, "POST", "/api/login", fmt.Sprintf(`{"name":%q,"password":%q}`, zhang, zhangsOwn))
+}
+
+func TestALongChineseUserName(t *testing.T) {
+	b := newSite(t).browser()
+	b.logIn(zhang)
+	b.must(200, "POST", "/api/me/name", fmt.Sprintf(`{"user_name":%q}`, strings.Repeat("张", 32)))
+	b.refused(422, "user-name-malformed", "POST", "/api/me/name", fmt.Sprintf(`{"user_name":%q}`, strings.Repeat("张", 33)))
+}

@@ -61,6 +61,7 @@ func TestOneFormOfAPassword(t *testing.T) {
 			w.Fatal(err)
 		}
 		w.byPassword(zhang, "c\u00e1f\u00e9 noir")
+		w.byPassword(zhang, "ca\u0301fe\u0301 noir")
 	})
 }
 
