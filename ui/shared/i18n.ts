@@ -10,12 +10,13 @@ export type Language = keyof typeof languages;
 
 const remembered = 'certhall.language';
 
-// i18n holds the texts; flat keys, as in the other locale files.
+// i18n holds the texts; flat keys, as in the other locale files: a key may be
+// the beginning of another.
 export const i18n = createI18n({
   legacy: false,
   locale: preferred(),
   fallbackLocale: 'zh-CN',
-  flatJson: true,
+  messageResolver: (texts, key) => (texts as Record<string, string>)[key] ?? null,
   messages: { 'zh-CN': zh, en },
 });
 
