@@ -1,6 +1,6 @@
 // The addresses people know: hash routes, as in the manuals.
 import { nextTick } from 'vue';
-import { createRouter, createWebHashHistory, type RouteLocationNormalized, type RouteRecordRaw } from 'vue-router';
+import { createRouter, createWebHashHistory, type LocationQueryRaw, type RouteLocationNormalized, type RouteRecordRaw } from 'vue-router';
 
 import { whenRefused } from '../shared/hall';
 import { i18n } from '../shared/i18n';
@@ -30,9 +30,17 @@ const routes: RouteRecordRaw[] = [
   { path: '/:missing(.*)*', name: 'missing', component: () => import('./shell/MissingPage.vue'), meta: { title: 'shell.missing.title', open: true } },
 ];
 
+// Slashes in values are encoded, as in the address in the manuals:
+// /#/login?redirect=%2Fdashboard.
+function encoded(query: LocationQueryRaw): string {
+  const pairs = Object.entries(query).flatMap(([name, value]) => [value].flat().map((v) => [name, String(v ?? '')]));
+  return new URLSearchParams(pairs).toString();
+}
+
 export const router = createRouter({
   history: createWebHashHistory(),
   routes,
+  stringifyQuery: encoded,
   scrollBehavior: (to, from, saved) => {
     if (saved ?? to.path !== from.path) {
       return to.hash ? false : (saved ?? { top: 0 });
