@@ -59,6 +59,9 @@ func (c *serveCmd) Run(s *shell) error {
 	address := "http://" + l.Addr().String()
 	a := agent.New(agent.Options{Keys: softkey.Folder(s.Keys), Person: person{s}, Clock: s.clock, Random: rand.Reader})
 	defer a.Close()
+	if before, err := term.GetState(int(s.in.Fd())); err == nil {
+		defer term.Restore(int(s.in.Fd()), before) // a prompt may be open at the end
+	}
 	server := local.New(local.Options{
 		Agent: a, Trust: folder, Windows: c.windows(s, address), Version: version(),
 		Clock: s.clock, Random: rand.Reader, Log: s.log(), Ticks: local.Ticks,

@@ -126,6 +126,15 @@ func (a *Agent) mine(h *token.Holding) bool {
 	return ok && slices.Contains(a.Authorities, authority)
 }
 
+// mayActFor refuses what names an authority that the caller is no portal of:
+// its notary's word goes for its own containers only.
+func (a *Agent) mayActFor(authority string) error {
+	if a.Origin != "" && !slices.Contains(a.Authorities, authority) {
+		return token.ErrUntrusted.Becausef("%s is no portal of %.40q", a.Origin, authority)
+	}
+	return nil
+}
+
 // Do carries out one order: the DER of one of proof's operation messages. The
 // reply is the DER of the message that answers it, a proof.Trouble where the
 // server can act on what is wrong. Errors stay between the agent and the person.
@@ -134,17 +143,23 @@ func (a *Agent) Do(ctx context.Context, keySerial string, order []byte) ([]byte,
 	var err error
 	switch proof.Tag(order) {
 	case proof.TagOf[proof.Identify]():
-		reply, err = obey(ctx, a, keySerial, order, token.Identify, func(proof.Identify) act { return act{purpose: "identify", reads: true} })
+		reply, err = obey(ctx, a, keySerial, order, token.Identify, func(o proof.Identify) act { return act{authority: o.Authority, purpose: "identify", reads: true} })
 	case proof.TagOf[proof.Prepare]():
-		reply, err = obey(ctx, a, keySerial, order, token.Prepare, func(o proof.Prepare) act { return act{purpose: "prepare", id: ticketCase(o.Ticket)} })
+		reply, err = obey(ctx, a, keySerial, order, token.Prepare, func(o proof.Prepare) act {
+			return act{authority: o.Authority, purpose: "prepare", id: ticketCase(o.Ticket)}
+		})
 	case proof.TagOf[proof.Install]():
-		reply, err = obey(ctx, a, keySerial, order, token.Install, func(o proof.Install) act { return act{purpose: "install", id: o.Bundle.Case} })
+		reply, err = obey(ctx, a, keySerial, order, token.Install, func(o proof.Install) act { return act{authority: o.Authority, purpose: "install", id: o.Bundle.Case} })
 	case proof.TagOf[proof.Acknowledge]():
-		reply, err = obey(ctx, a, keySerial, order, token.Acknowledge, func(o proof.Acknowledge) act { return act{purpose: "acknowledge", id: o.Bundle.Case} })
+		reply, err = obey(ctx, a, keySerial, order, token.Acknowledge, func(o proof.Acknowledge) act {
+			return act{authority: o.Authority, purpose: "acknowledge", id: o.Bundle.Case}
+		})
 	case proof.TagOf[proof.Retire](): // an errand, of other cases too: it goes along with whichever is at hand
-		reply, err = obey(ctx, a, keySerial, order, token.Retire, func(proof.Retire) act { return act{purpose: "retire"} })
+		reply, err = obey(ctx, a, keySerial, order, token.Retire, func(o proof.Retire) act { return act{authority: o.Authority, purpose: "retire"} })
 	case proof.TagOf[proof.MakeClaim]():
-		reply, err = obey(ctx, a, keySerial, order, token.Claim, func(o proof.MakeClaim) act { return act{purpose: "claim", id: ticketCase(o.Ticket)} })
+		reply, err = obey(ctx, a, keySerial, order, token.Claim, func(o proof.MakeClaim) act {
+			return act{authority: o.Authority, purpose: "claim", id: ticketCase(o.Ticket)}
+		})
 	default:
 		err = proof.ErrMalformed.Becausef("no order of ours")
 	}
@@ -171,7 +186,11 @@ func obey[M proof.Message](ctx context.Context, a *Agent, keySerial string, orde
 	if err != nil {
 		return nil, err
 	}
-	err = a.with(ctx, keySerial, as(m), func(key token.Key, env token.Env) error {
+	at := as(m)
+	if err := a.mayActFor(at.authority); err != nil {
+		return nil, err
+	}
+	err = a.with(ctx, keySerial, at, func(key token.Key, env token.Env) error {
 		reply, err = do(ctx, key, m, env)
 		return err
 	})

@@ -12,17 +12,20 @@ import (
 // certificate has the opening's serial: token.ErrOldPairMissing if the caller
 // has none such on this key. A session left by another case is ended first.
 func (a *Agent) SignOpening(ctx context.Context, keySerial string, o proof.Opening) (signed proof.Signed, err error) {
-	return a.signAs(ctx, keySerial, "open", o.Serial, o)
+	return a.signAs(ctx, keySerial, act{authority: o.Authority, purpose: "open", begins: true}, o.Serial, o)
 }
 
 // SignLogin signs a log-in with the pair whose signing certificate has the
 // log-in's serial: token.ErrOldPairMissing.
 func (a *Agent) SignLogin(ctx context.Context, keySerial string, l proof.Login) (signed proof.Signed, err error) {
-	return a.signAs(ctx, keySerial, "sign-login", l.Serial, l)
+	return a.signAs(ctx, keySerial, act{authority: l.Authority, purpose: "sign-login", begins: true}, l.Serial, l)
 }
 
-func (a *Agent) signAs(ctx context.Context, keySerial, purpose, serial string, m proof.Message) (signed proof.Signed, err error) {
-	err = a.with(ctx, keySerial, act{purpose: purpose, begins: true}, func(key token.Key, env token.Env) error {
+func (a *Agent) signAs(ctx context.Context, keySerial string, at act, serial string, m proof.Message) (signed proof.Signed, err error) {
+	if err := a.mayActFor(at.authority); err != nil {
+		return signed, err
+	}
+	err = a.with(ctx, keySerial, at, func(key token.Key, env token.Env) error {
 		h, err := a.pair(ctx, key, serial)
 		if err != nil {
 			return err

@@ -34,12 +34,13 @@ type session struct {
 	used   time.Time
 }
 
-// act is what is done at a key, as far as the session goes.
+// act is what is done at a key, as far as caller and session go.
 type act struct {
-	purpose string // shown where the PIN is asked for
-	id      string // of the case, "" for what belongs to none
-	begins  bool   // something new: it takes no session over from a case
-	reads   bool   // needs no session and ends nobody's
+	authority string // that it is done for
+	purpose   string // shown where the PIN is asked for
+	id        string // of the case, "" for what belongs to none
+	begins    bool   // something new: it takes no session over from a case
+	reads     bool   // needs no session and ends nobody's
 }
 
 // with lets f at the key: token.ErrKeyBusy, at once, while another is at it.

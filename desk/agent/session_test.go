@@ -140,7 +140,7 @@ func TestOtherAuthoritysContainers(t *testing.T) {
 	if err != nil || len(l.Containers) != 0 {
 		t.Fatalf("%+v, %v", l, err)
 	}
-	open(t, stranger, pair, token.ErrOldPairMissing)
+	open(t, stranger, pair, token.ErrUntrusted)
 	if _, err := stranger.SelfTest(t.Context(), "SK1", string(pair.Sign())); !errors.Is(err, token.ErrOldPairMissing) {
 		t.Fatal(err)
 	}

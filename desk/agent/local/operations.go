@@ -130,7 +130,7 @@ var operations = map[string]operation{
 // meanwhile, though nobody is asked any more then.
 func (s *Server) run(w http.ResponseWriter, r *http.Request, site trust.Site, do func(ctx context.Context, a *agent.Agent, p person) (any, error)) {
 	stream := newStream(lang(r))
-	p := person{page: r.Context(), site: site, sitting: s.Windows.Sit(), stream: stream}
+	p := person{page: r.Context(), site: site, sitting: s.Windows.Sit(), stream: stream, askTime: s.askTime}
 	go func() {
 		reply, err := s.safely(r.URL.Path, func() (any, error) {
 			defer p.sitting.Close()

@@ -2,6 +2,7 @@ package local
 
 import (
 	"context"
+	"time"
 
 	"github.com/certhall/certhall/desk/agent"
 	"github.com/certhall/certhall/desk/agent/trust"
@@ -16,7 +17,11 @@ type person struct {
 	site    trust.Site
 	sitting window.Sitting
 	stream  *stream
+	askTime time.Duration
 }
+
+// askTime is how long a question stands: the key is held for it.
+const askTime = 5 * time.Minute
 
 // asking is the event ask.
 type asking struct {
@@ -53,8 +58,10 @@ func (p person) ask(q window.Question) (window.Answer, error) {
 	if err := p.page.Err(); err != nil {
 		return window.Answer{}, window.ErrWithdrawn.Because(err)
 	}
+	ctx, end := context.WithTimeout(p.page, p.askTime)
+	defer end()
 	q.Lang, q.Origin, q.Portal = p.stream.lang, p.site.Origin, p.site.Name
-	a, err := p.sitting.Ask(p.page, q, func(address string) {
+	a, err := p.sitting.Ask(ctx, q, func(address string) {
 		p.stream.send("ask", asking{q.What, q.Purpose, address})
 	})
 	if err == nil {

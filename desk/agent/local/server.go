@@ -48,11 +48,12 @@ type Server struct {
 	Options
 	pairing *pairing
 	looks   *looks
+	askTime time.Duration
 }
 
 // New makes the service. Serve runs it.
 func New(o Options) *Server {
-	return &Server{Options: o, pairing: newPairing(o.Clock, o.Random), looks: newLooks()}
+	return &Server{Options: o, pairing: newPairing(o.Clock, o.Random), looks: newLooks(), askTime: askTime}
 }
 
 // ErrPorts says that no port was free.

@@ -119,8 +119,23 @@ func TestOtherAuthority(t *testing.T) {
 	if k := all.Keys[0]; k.Others != 1 || len(k.Containers) != 0 {
 		t.Fatalf("%+v", k)
 	}
-	for path, in := range map[string]request{"/open": h.opening(), "/sign-login": h.opening(), "/self-test": h.opening()} {
-		if e := p.begin(path, in).want("problem"); e.Code != "old-pair-missing" {
+	for _, path := range []string{"/open", "/sign-login"} {
+		if e := p.begin(path, h.opening()).want("problem"); e.Code != token.ErrUntrusted.Code {
+			t.Errorf("%s: %s", path, e.Raw)
+		}
+	}
+	theirs := h.opening()
+	theirs.Authority = "rb"
+	for _, path := range []string{"/open", "/sign-login", "/self-test"} {
+		if e := p.begin(path, theirs).want("problem"); e.Code != "old-pair-missing" {
+			t.Errorf("%s: %s", path, e.Raw)
+		}
+	}
+	for path, m := range map[string]proof.Message{ // by its own notary, over the other's containers
+		"/prepare": proof.Prepare{Authority: "ra", Ticket: foreignly(other).Ticket(certhall.Apply, "c1", 1, ""), Disposal: string(certhall.Keep)},
+		"/retire":  proof.Retire{Authority: "ra", Voids: []proof.Signed{foreignly(other).Void("c0", 1)}},
+	} {
+		if e := p.begin(path, h.order(m)).want("problem"); e.Code != token.ErrUntrusted.Code {
 			t.Errorf("%s: %s", path, e.Raw)
 		}
 	}
@@ -140,6 +155,13 @@ func TestOtherAuthority(t *testing.T) {
 	if l := replyOf[proof.Listing](h, r.want("reply")); len(l.Containers) != 0 {
 		t.Fatalf("%+v", l)
 	}
+}
+
+// foreignly is an authority that calls itself by another's id.
+func foreignly(a *desktest.Authority) *desktest.Authority {
+	liar := *a
+	liar.ID = "ra"
+	return &liar
 }
 
 // TestUnfinishedContainer shows what lies there so far.
@@ -177,6 +199,18 @@ func TestStop(t *testing.T) {
 		t.Fatalf("%s", e.Raw)
 	}
 	if e := w.next(); e.Event != "" {
+		t.Fatalf("%s", e.Raw)
+	}
+}
+
+// TestQuestionsEnd: nobody is waited for for ever, and the key is free again.
+func TestQuestionsEnd(t *testing.T) {
+	h := newHouse(t, nil)
+	p := h.paired(portal)
+	h.server.askTime = time.Millisecond
+	r := p.begin("/open", h.opening())
+	r.want("ask")
+	if e := r.want("problem"); e.Code != "question-withdrawn" {
 		t.Fatalf("%s", e.Raw)
 	}
 }
