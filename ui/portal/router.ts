@@ -32,7 +32,7 @@ const routes: RouteRecordRaw[] = [
 
 // Slashes in values are encoded, as in the address in the manuals:
 // /#/login?redirect=%2Fdashboard.
-function encoded(query: LocationQueryRaw): string {
+function encoded(query: LocationQueryRaw = {}): string {
   const pairs = Object.entries(query).flatMap(([name, value]) => [value].flat().map((v) => [name, String(v ?? '')]));
   return new URLSearchParams(pairs).toString();
 }
