@@ -14,7 +14,6 @@ import (
 
 	"github.com/certhall/certhall"
 	"github.com/certhall/certhall/desk/token"
-	"github.com/certhall/certhall/proof"
 )
 
 // IdleSession is how long a key stays logged in without being used. The PIN
@@ -133,66 +132,4 @@ func (a *Agent) mayActFor(authority string) error {
 		return token.ErrUntrusted.Becausef("%s is no portal of %.40q", a.Origin, authority)
 	}
 	return nil
-}
-
-// Do carries out one order: the DER of one of proof's operation messages. The
-// reply is the DER of the message that answers it, a proof.Trouble where the
-// server can act on what is wrong. Errors stay between the agent and the person.
-func (a *Agent) Do(ctx context.Context, keySerial string, order []byte) ([]byte, error) {
-	var reply proof.Message
-	var err error
-	switch proof.Tag(order) {
-	case proof.TagOf[proof.Identify]():
-		reply, err = obey(ctx, a, keySerial, order, token.Identify, func(o proof.Identify) act { return act{authority: o.Authority, purpose: "identify", reads: true} })
-	case proof.TagOf[proof.Prepare]():
-		reply, err = obey(ctx, a, keySerial, order, token.Prepare, func(o proof.Prepare) act {
-			return act{authority: o.Authority, purpose: "prepare", id: ticketCase(o.Ticket)}
-		})
-	case proof.TagOf[proof.Install]():
-		reply, err = obey(ctx, a, keySerial, order, token.Install, func(o proof.Install) act { return act{authority: o.Authority, purpose: "install", id: o.Bundle.Case} })
-	case proof.TagOf[proof.Acknowledge]():
-		reply, err = obey(ctx, a, keySerial, order, token.Acknowledge, func(o proof.Acknowledge) act {
-			return act{authority: o.Authority, purpose: "acknowledge", id: o.Bundle.Case}
-		})
-	case proof.TagOf[proof.Retire](): // an errand, of other cases too: it goes along with whichever is at hand
-		reply, err = obey(ctx, a, keySerial, order, token.Retire, func(o proof.Retire) act { return act{authority: o.Authority, purpose: "retire"} })
-	case proof.TagOf[proof.MakeClaim]():
-		reply, err = obey(ctx, a, keySerial, order, token.Claim, func(o proof.MakeClaim) act {
-			return act{authority: o.Authority, purpose: "claim", id: ticketCase(o.Ticket)}
-		})
-	default:
-		err = proof.ErrMalformed.Becausef("no order of ours")
-	}
-	if err != nil {
-		return nil, err
-	}
-	return proof.Encode(reply), nil
-}
-
-// ticketCase is the case a ticket is for, as far as the session goes; the step
-// verifies the ticket.
-func ticketCase(s proof.Signed) string {
-	t, err := proof.Decode[proof.Ticket](s.Message)
-	if err != nil {
-		return ""
-	}
-	return t.Case
-}
-
-type step[M proof.Message] func(context.Context, token.Key, M, token.Env) (proof.Message, error)
-
-func obey[M proof.Message](ctx context.Context, a *Agent, keySerial string, order []byte, do step[M], as func(M) act) (reply proof.Message, err error) {
-	m, err := proof.Decode[M](order)
-	if err != nil {
-		return nil, err
-	}
-	at := as(m)
-	if err := a.mayActFor(at.authority); err != nil {
-		return nil, err
-	}
-	err = a.with(ctx, keySerial, at, func(key token.Key, env token.Env) error {
-		reply, err = do(ctx, key, m, env)
-		return err
-	})
-	return reply, err
 }
