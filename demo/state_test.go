@@ -11,6 +11,9 @@ import (
 	"github.com/certhall/certhall"
 	"github.com/certhall/certhall/authority/ceremony"
 	"github.com/certhall/certhall/desk/token/softkey"
+	"github.com/certhall/certhall/hall/accounts"
+	hallstore "github.com/certhall/certhall/store/hall"
+	"github.com/certhall/certhall/store/sqldb"
 )
 
 const base = "http://127.0.0.1:8083"
@@ -68,6 +71,8 @@ func TestMake(t *testing.T) {
 		}
 	}
 
+	wantPeople(t, filepath.Join(dir, "hall.db"))
+
 	mark := read(t, filepath.Join(dir, Mark))
 	if err := Make(t.Context(), dir, base, rand.Reader); err != nil || read(t, filepath.Join(dir, Mark)) != mark {
 		t.Errorf("a second start made it anew: %v", err)
@@ -77,6 +82,35 @@ func TestMake(t *testing.T) {
 	}
 	if _, err := os.Stat(dir); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("after reset: %v", err)
+	}
+}
+
+// wantPeople wants the handler with all three certificates, and somebody else
+// with none; neither has a password yet.
+func wantPeople(t *testing.T, file string) {
+	t.Helper()
+	db, err := sqldb.Open(t.Context(), "sqlite:"+file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	err = hallstore.New(db, nil).Accounts().Read(t.Context(), func(r accounts.Reader) error {
+		for phone, want := range map[string]struct {
+			name     string
+			lineages int
+		}{Phone: {UserName, 3}, OtherPhone: {"", 0}} {
+			a, err := r.AccountOfPhone(phone)
+			if err != nil || a == nil || a.UserName != want.name || a.Password != "" {
+				t.Fatalf("%+v, %v", a, err)
+			}
+			if lineages, err := r.LineagesOf(a.ID); err != nil || len(lineages) != want.lineages {
+				t.Errorf("%s handles %v, %v", phone, lineages, err)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 }
 

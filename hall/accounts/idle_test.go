@@ -71,7 +71,7 @@ func TestIdleAccounts(t *testing.T) {
 
 // TestAnImportedPersonIsIdleToo who has never logged in.
 func TestAnImportedPersonIsIdleToo(t *testing.T) {
-	each(t, func(w world) {
+	inMemory(t, func(w world) {
 		w.person(zhang)
 		w.clock.now = w.clock.now.Add(accounts.IdleAfter)
 		_, _, err := w.login(accounts.Login{Name: zhang, Session: "s", Code: w.code("s", zhang)})
@@ -84,7 +84,7 @@ func TestAnImportedPersonIsIdleToo(t *testing.T) {
 
 // TestTheCodeIsNotAskedForAgain: what an idle account needs besides may follow.
 func TestTheCodeIsNotAskedForAgain(t *testing.T) {
-	each(t, func(w world) {
+	inMemory(t, func(w world) {
 		w.person(zhang, "l1")
 		w.people()
 		k := w.pairs.grant(t, "l1")

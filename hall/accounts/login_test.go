@@ -15,7 +15,7 @@ import (
 // TestWaysIn: who gets in, and what everybody else is told.
 func TestWaysIn(t *testing.T) {
 	const right, wrongOne = "right", "wrong" // codes
-	each(t, func(w world) {
+	inMemory(t, func(w world) {
 		w.people()
 		for i, c := range []struct {
 			name                 string
@@ -95,7 +95,7 @@ func TestWaysIn(t *testing.T) {
 // TestKnownAndUnknownAnswerAlike: nobody learns who has an account, nor whose
 // phone belongs to which user name.
 func TestKnownAndUnknownAnswerAlike(t *testing.T) {
-	each(t, func(w world) {
+	inMemory(t, func(w world) {
 		w.people()
 		// told is everything a stranger is told who tries all there is.
 		told := func(browser, name string) (all []string) {
@@ -143,7 +143,7 @@ func TestKnownAndUnknownAnswerAlike(t *testing.T) {
 // TestAUserNameDoesNotTellItsPhone: what was sent or tried by one is not seen
 // by the other.
 func TestAUserNameDoesNotTellItsPhone(t *testing.T) {
-	each(t, func(w world) {
+	inMemory(t, func(w world) {
 		w.people()
 		w.code("s1", zhangName)
 		if sent, err := w.SendLoginCode(w.Context(), "s2", zhang, "a"); err != nil || sent.TriesLeft != accounts.CodeTries {
@@ -159,7 +159,7 @@ func TestAUserNameDoesNotTellItsPhone(t *testing.T) {
 // TestAFailedSendTellsNothingOfAUserName: it is told by phone, where whoever
 // asks has a right to know.
 func TestAFailedSendTellsNothingOfAUserName(t *testing.T) {
-	each(t, func(w world) {
+	inMemory(t, func(w world) {
 		w.people()
 		w.sms.fail = io.ErrUnexpectedEOF
 		_, err := w.SendLoginCode(w.Context(), "s1", zhang, "a")
@@ -180,7 +180,7 @@ func TestAFailedSendTellsNothingOfAUserName(t *testing.T) {
 // let him in, nor the other way round; nor is a user name's good for whoever
 // has the name later.
 func TestACodeIsGoodForOneThing(t *testing.T) {
-	each(t, func(w world) {
+	inMemory(t, func(w world) {
 		w.people()
 		_, _, err := w.login(accounts.Login{Name: zhang, Session: "s", Code: w.sent("s")})
 		w.refused(err, accounts.ErrCodeWrong)
@@ -242,7 +242,7 @@ func TestLoginRotates(t *testing.T) {
 // TestAProvedPhoneWaitsTenMinutes for what a log-in needs besides, in its own
 // session alone.
 func TestAProvedPhoneWaitsTenMinutes(t *testing.T) {
-	each(t, func(w world) {
+	inMemory(t, func(w world) {
 		w.people()
 		prove := func() {
 			_, _, err := w.login(accounts.Login{Name: li, Session: "s", Password: "999999", Code: w.code("s", li)})
@@ -266,7 +266,7 @@ func TestAProvedPhoneWaitsTenMinutes(t *testing.T) {
 }
 
 func TestVisitsEnd(t *testing.T) {
-	each(t, func(w world) {
+	inMemory(t, func(w world) {
 		w.people()
 		s := w.visitor(li).Session
 		w.clock.now = w.clock.now.Add(accounts.VisitIdle - time.Second)

@@ -56,7 +56,7 @@ func TestPasswordsThatMayBe(t *testing.T) {
 
 // TestOneFormOfAPassword: however a keyboard composes its letters.
 func TestOneFormOfAPassword(t *testing.T) {
-	each(t, func(w world) {
+	inMemory(t, func(w world) {
 		if err := w.setPassword(w.visitor(zhang), "", "ca\u0301fe\u0301 noir"); err != nil {
 			w.Fatal(err)
 		}
@@ -86,7 +86,7 @@ func TestSetPassword(t *testing.T) {
 
 // TestAProvedPhoneStandsInForTheOldPassword, for ten minutes.
 func TestAProvedPhoneStandsInForTheOldPassword(t *testing.T) {
-	each(t, func(w world) {
+	inMemory(t, func(w world) {
 		w.people()
 		v := w.visitor(zhang)
 		w.clock.now = w.clock.now.Add(10*time.Minute - time.Second)
@@ -100,7 +100,7 @@ func TestAProvedPhoneStandsInForTheOldPassword(t *testing.T) {
 
 // TestTheFirstPasswordIsReplaced, and then everything is open.
 func TestTheFirstPasswordIsReplaced(t *testing.T) {
-	each(t, func(w world) {
+	inMemory(t, func(w world) {
 		w.person(li)
 		s, _, err := w.login(accounts.Login{Name: li, Password: firstLi, Session: "s", Code: w.code("s", li)})
 		if err != nil {

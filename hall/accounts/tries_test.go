@@ -61,7 +61,7 @@ func TestWrongPasswordsForOneName(t *testing.T) {
 // TestWrongPasswordsFromOneNetwork: the lower half of an IPv6 address is the
 // host's to choose.
 func TestWrongPasswordsFromOneNetwork(t *testing.T) {
-	each(t, func(w world) {
+	inMemory(t, func(w world) {
 		judged, limited := w.wrongAtOnce(65, func(i int) accounts.Login {
 			return accounts.Login{Name: fmt.Sprint("nobody", i), Address: fmt.Sprintf("2001:db8::%x", i)}
 		})
@@ -74,7 +74,7 @@ func TestWrongPasswordsFromOneNetwork(t *testing.T) {
 }
 
 func TestRightPasswordsAreNotCounted(t *testing.T) {
-	each(t, func(w world) {
+	inMemory(t, func(w world) {
 		w.people()
 		for range 9 {
 			_, _, err := w.login(accounts.Login{Name: zhang, Password: "wrong horse"})
@@ -88,7 +88,7 @@ func TestRightPasswordsAreNotCounted(t *testing.T) {
 
 // TestTheOldPasswordIsLimitedToo: a stolen session is no place to guess.
 func TestTheOldPasswordIsLimitedToo(t *testing.T) {
-	each(t, func(w world) {
+	inMemory(t, func(w world) {
 		w.people()
 		v := w.byPassword(zhang, zhangsOwn)
 		for range 10 {
