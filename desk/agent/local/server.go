@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/certhall/certhall"
@@ -83,11 +84,14 @@ const (
 // Serve answers on l until ctx ends. Then questions are withdrawn, and it
 // returns when what has begun on the keys is finished.
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
+	silent := silent{open: map[net.Conn]bool{}}
 	server := &http.Server{
 		Handler:           s.Handler(l.Addr().(*net.TCPAddr).Port),
 		ReadHeaderTimeout: headerTime, IdleTimeout: idleTime, MaxHeaderBytes: headerBytes,
 		BaseContext: func(net.Listener) context.Context { return ctx },
-		ErrorLog:    slog.NewLogLogger(s.Log.Handler(), slog.LevelDebug),
+		ConnState:   silent.heard,
+
+		ErrorLog: slog.NewLogLogger(s.Log.Handler(), slog.LevelDebug),
 	}
 	ticks, stop := s.Ticks(lookEvery)
 	defer stop()
@@ -99,7 +103,33 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 		return err
 	case <-ctx.Done():
 	}
+	server.RegisterOnShutdown(silent.close)
 	return server.Shutdown(context.WithoutCancel(ctx))
+}
+
+// silent are the connections on which nothing was said yet: browsers open some
+// in advance, and Shutdown would wait for them.
+type silent struct {
+	mu   sync.Mutex
+	open map[net.Conn]bool
+}
+
+func (s *silent) heard(c net.Conn, state http.ConnState) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if state == http.StateNew {
+		s.open[c] = true
+	} else {
+		delete(s.open, c)
+	}
+}
+
+func (s *silent) close() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for c := range s.open {
+		_ = c.Close()
+	}
 }
 
 // Handler is everything, behind the guard, for the port it is reached at.

@@ -1,8 +1,10 @@
 package local
 
 import (
+	"net"
 	"os"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -212,5 +214,20 @@ func TestQuestionsEnd(t *testing.T) {
 	r.want("ask")
 	if e := r.want("problem"); e.Code != "question-withdrawn" {
 		t.Fatalf("%s", e.Raw)
+	}
+}
+
+// TestStopWaitsForNobodySilent: a connection opened in advance, as browsers
+// do, holds nothing up.
+func TestStopWaitsForNobodySilent(t *testing.T) {
+	h := newHouse(t, nil)
+	c, err := net.Dial("tcp4", strings.TrimPrefix(h.address, "http://"))
+	h.must(err)
+	defer c.Close()
+	h.tab(portal).call("/status", struct{}{}, nil) // by now the first one is accepted
+	began := time.Now()
+	h.stop()
+	if took := time.Since(began); took > 3*time.Second {
+		t.Fatalf("stopping took %s", took)
 	}
 }
