@@ -95,7 +95,7 @@ export type CaseRun = ReturnType<typeof useCase>;
 
 export function reachOf(way: Way): Reach {
   const { state } = way.presence.value;
-  return state === 'here' || state === 'looking' ? state : 'away';
+  return state === 'here' ? 'here' : state === 'looking' || state === 'pairing' ? 'looking' : 'away';
 }
 
 function sleep(ms: number, signal: AbortSignal): Promise<void> {

@@ -12,7 +12,9 @@ export interface Desk {
   presence: ShallowRef<Presence | { state: 'looking' }>;
   keys: ComputedRef<Key[]>;
   // asking is what the agent asks the person in its own window, while it does.
-  asking: ShallowRef<Ask | undefined>;
+  asking: ShallowRef<Asking | undefined>;
+  // open shows that window, on the person's click.
+  open(): void;
   // problem is why the keys cannot be reached; undefined while they can, or are looked for.
   problem: ComputedRef<Problem | undefined>;
   // seek looks for the agent anew; allowed tells that the browser may ask now.
@@ -23,15 +25,26 @@ export interface Desk {
   until(wanted: (keys: Key[]) => boolean, signal: AbortSignal): Promise<void>;
 }
 
+// Asking: opened tells that the window stands open. Its address is good once;
+// where it is closed without an answer the agent asks anew.
+export type Asking = Ask & { opened: boolean };
+
 export function useDesk(): Desk {
   const presence: Desk['presence'] = shallowRef({ state: 'looking' });
-  const asking = shallowRef<Ask>();
+  const asking = shallowRef<Asking>();
   let stop = new AbortController();
 
   function hear(h: Happening): void {
-    asking.value = h.event === 'ask' ? h : undefined;
-    if (h.event === 'ask') {
-      openWindow(h);
+    asking.value = h.event === 'ask' ? { ...h, opened: false } : undefined;
+    if (navigator.userActivation?.isActive) {
+      open(); // shortly after the person's click the browser lets a page do so
+    }
+  }
+
+  function open(): void {
+    const { value: ask } = asking;
+    if (ask && !ask.opened) {
+      asking.value = { ...ask, opened: openWindow(ask.window) };
     }
   }
 
@@ -91,6 +104,7 @@ export function useDesk(): Desk {
   return {
     presence,
     asking,
+    open,
     use,
     until,
     seek: (allowed) => void seek(allowed),
@@ -99,21 +113,15 @@ export function useDesk(): Desk {
   };
 }
 
-// openWindow opens the agent's window where the browser lets a page do so
-// unasked: shortly after the person's click. Only the agent's own address.
-export function openWindow(ask: Ask): void {
-  if (ask.window && isLocal(ask.window) && navigator.userActivation?.isActive) {
-    showWindow(ask.window);
+// openWindow opens the agent's window, and no other address; it tells whether
+// the browser let it. The agent's page cuts the way back to its opener itself.
+function openWindow(address = ''): boolean {
+  if (!/^http:\/\/127\.0\.0\.1:\d+\/ui(#|$)/.test(address)) {
+    return false;
   }
-}
-
-// showWindow opens the agent's window on the person's click.
-export function showWindow(address: string): void {
-  if (isLocal(address)) {
-    window.open(address, '_blank', 'popup,noopener,width=460,height=620');
+  const opened = window.open(address, '_blank', 'popup,width=460,height=620');
+  if (opened) {
+    opened.opener = null;
   }
-}
-
-function isLocal(address: string): boolean {
-  return /^http:\/\/127\.0\.0\.1:\d+\/ui(#|$)/.test(address);
+  return opened !== null;
 }
