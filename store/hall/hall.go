@@ -1,7 +1,8 @@
 // Package hall keeps the hall's rows: cases with their journal, entitlements,
-// people and their codes, tokens, the projection of the authority's events and
-// the outbox. It answers the small interfaces that the hall's rooms declare,
-// with one SQL text for SQLite and PostgreSQL.
+// people with their codes, log-ins and tries, tokens, answers that may be asked
+// for again, the projection of the authority's events and the outbox. It
+// answers the small interfaces that the hall's rooms declare, with one SQL text
+// for SQLite and PostgreSQL.
 //
 // What must hold at every moment (fsck states and checks it):
 //
