@@ -15,9 +15,12 @@ let number = 0 // of the question that is shown
 let waiting // timer after an answer
 let last = texts.done // line to show at the end
 
-function post(path, body) {
+const leaving = new AbortController() // so that the agent sees it, even where the window stays
+
+function post(path, body, signal) {
   return fetch(path, {
     method: 'POST',
+    signal,
     headers: { 'Content-Type': 'application/json' },
     body: JSON.stringify(body),
     cache: 'no-store',
@@ -75,6 +78,7 @@ function end(line) {
   if (over) return
   over = true
   clearTimeout(waiting)
+  leaving.abort()
   part('question').hidden = true
   say(line)
   setTimeout(() => {
@@ -98,7 +102,7 @@ async function* lines(stream) {
 async function begin() {
   const token = location.hash.slice(1)
   history.replaceState(null, '', location.pathname)
-  const reply = token && await post('/ui/ask', { token })
+  const reply = token && await post('/ui/ask', { token }, leaving.signal)
   if (!reply?.ok) return end(texts.lost)
   for await (const message of lines(reply.body)) {
     if (message.window) secret = message.window
