@@ -143,7 +143,7 @@ func (s *Server) run(w http.ResponseWriter, r *http.Request, site trust.Site, do
 	}()
 	beats, stop := s.Ticks(beatEvery)
 	defer stop()
-	stream.write(w, beats)
+	stream.write(w, beats, s.writeTime)
 }
 
 // caller is the agent for the page that p's questions are of.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/certhall/certhall"
 	"github.com/certhall/certhall/desk/agent/trust"
+	"github.com/certhall/certhall/desk/agent/window"
 )
 
 // Pairing's times and limits.
@@ -105,7 +106,7 @@ func (p *pairing) pair(ctx context.Context, site trust.Site, ask func() (bool, e
 		select {
 		case <-q.done:
 		case <-ctx.Done():
-			return "", ctx.Err()
+			return "", window.ErrWithdrawn.Because(ctx.Err())
 		}
 		if q.declined {
 			return "", errDeclined

@@ -47,14 +47,15 @@ func Ticks(every time.Duration) (<-chan time.Time, func()) {
 // Server is the service.
 type Server struct {
 	Options
-	pairing *pairing
-	looks   *looks
-	askTime time.Duration
+	pairing   *pairing
+	looks     *looks
+	askTime   time.Duration
+	writeTime time.Duration
 }
 
 // New makes the service. Serve runs it.
 func New(o Options) *Server {
-	return &Server{Options: o, pairing: newPairing(o.Clock, o.Random), looks: newLooks(), askTime: askTime}
+	return &Server{Options: o, pairing: newPairing(o.Clock, o.Random), looks: newLooks(), askTime: askTime, writeTime: writeTime}
 }
 
 // ErrPorts says that no port was free.

@@ -83,15 +83,14 @@ func (s *stream) take() (lines [][]byte, ended bool) {
 
 // write carries the events to the page until the end, whether the page still
 // listens or not.
-func (s *stream) write(w http.ResponseWriter, beats <-chan time.Time) {
+func (s *stream) write(w http.ResponseWriter, beats <-chan time.Time, patience time.Duration) {
 	w.Header().Set("Content-Type", "application/x-ndjson")
 	w.WriteHeader(http.StatusOK)
-	control := http.NewResponseController(w)
-	listening := control.Flush() == nil
+	listening := put(w, nil, patience)
 	for {
 		lines, ended := s.take()
 		for _, line := range lines {
-			listening = listening && put(w, control, line)
+			listening = listening && put(w, line, patience)
 		}
 		if ended {
 			return
@@ -99,16 +98,23 @@ func (s *stream) write(w http.ResponseWriter, beats <-chan time.Time) {
 		select {
 		case <-s.more:
 		case <-beats:
-			listening = listening && put(w, control, []byte("{\"event\":\"beat\"}\n"))
+			listening = listening && put(w, []byte("{\"event\":\"beat\"}\n"), patience)
 		}
 	}
 }
 
-func put(w http.ResponseWriter, control *http.ResponseController, line []byte) bool {
-	late := time.AfterFunc(writeTime, func() { _ = control.SetWriteDeadline(longAgo) })
+// put writes one line. Who does not take it in time is held to have left: the
+// request's context ends.
+func put(w http.ResponseWriter, line []byte, patience time.Duration) bool {
+	control := http.NewResponseController(w)
+	late := time.AfterFunc(patience, func() { _ = control.SetWriteDeadline(longAgo) })
 	defer late.Stop()
-	if _, err := w.Write(line); err != nil {
-		return false
+	_, err := w.Write(line)
+	if err == nil {
+		err = control.Flush()
 	}
-	return control.Flush() == nil
+	if err != nil {
+		_ = control.SetReadDeadline(longAgo) // which the server is waiting by
+	}
+	return err == nil
 }

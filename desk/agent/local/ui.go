@@ -95,12 +95,11 @@ func (s *Server) enter(w http.ResponseWriter, r *http.Request, windows *window.P
 	defer windows.Leave(opened)
 	w.Header().Set("Content-Type", "application/x-ndjson")
 	w.WriteHeader(http.StatusOK)
-	control := http.NewResponseController(w)
 	for {
 		select {
 		case m, more := <-opened.Messages():
 			line, _ := json.Marshal(m)
-			if !more || !put(w, control, append(line, '\n')) {
+			if !more || !put(w, append(line, '\n'), s.writeTime) {
 				return
 			}
 		case <-r.Context().Done():

@@ -89,5 +89,5 @@ func (s *Server) watch(w http.ResponseWriter, r *http.Request, site trust.Site) 
 	}()
 	beats, stop := s.Ticks(beatEvery)
 	defer stop()
-	stream.write(w, beats)
+	stream.write(w, beats, s.writeTime)
 }

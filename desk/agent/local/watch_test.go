@@ -2,6 +2,7 @@ package local
 
 import (
 	"net"
+	"net/http"
 	"os"
 	"slices"
 	"strings"
@@ -231,3 +232,44 @@ func TestStopWaitsForNobodySilent(t *testing.T) {
 		t.Fatalf("stopping took %s", took)
 	}
 }
+
+// TestPageThatDoesNotRead is let go, and the operation with it ends.
+func TestPageThatDoesNotRead(t *testing.T) {
+	h := newHouse(t, nil)
+	p := h.paired(portal)
+	h.server.writeTime = time.Millisecond
+	ended := make(chan struct{})
+	watching := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		site, _ := h.server.Trust.Site(portal)
+		h.server.watch(w, r, site)
+		close(ended)
+	})}
+	defer watching.Close()
+	page, agent := net.Pipe() // which holds nothing on the way
+	defer page.Close()
+	go watching.Serve(&oneConnection{agent, make(chan struct{})})
+	h.must(p.request(t.Context(), "/watch", struct{}{}).Write(page))
+	<-ended
+}
+
+// oneConnection is a listener that hears one connection.
+type oneConnection struct {
+	net.Conn
+	closed chan struct{}
+}
+
+func (l *oneConnection) Accept() (net.Conn, error) {
+	if c := l.Conn; c != nil {
+		l.Conn = nil
+		return c, nil
+	}
+	<-l.closed
+	return nil, net.ErrClosed
+}
+
+func (l *oneConnection) Close() error {
+	close(l.closed)
+	return nil
+}
+
+func (l *oneConnection) Addr() net.Addr { return &net.TCPAddr{} }
