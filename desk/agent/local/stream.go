@@ -104,17 +104,13 @@ func (s *stream) write(w http.ResponseWriter, beats <-chan time.Time, patience t
 }
 
 // put writes one line. Who does not take it in time is held to have left: the
-// request's context ends.
+// connection fails, and with it the request's context ends.
 func put(w http.ResponseWriter, line []byte, patience time.Duration) bool {
 	control := http.NewResponseController(w)
 	late := time.AfterFunc(patience, func() { _ = control.SetWriteDeadline(longAgo) })
 	defer late.Stop()
-	_, err := w.Write(line)
-	if err == nil {
-		err = control.Flush()
+	if _, err := w.Write(line); err != nil {
+		return false
 	}
-	if err != nil {
-		_ = control.SetReadDeadline(longAgo) // which the server is waiting by
-	}
-	return err == nil
+	return control.Flush() == nil
 }
