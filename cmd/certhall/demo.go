@@ -132,7 +132,7 @@ func (c *demoCmd) showMessages(ctx context.Context, env *environment, outbox *no
 		}
 		for _, m := range messages {
 			after = m.At
-			fmt.Fprintf(env.out, "[SMS] %s %s: %s\n", m.At.In(certhall.Beijing).Format(time.TimeOnly), m.Phone, env.text("cli.demo-sms", "code", m.Vars["code"], "minutes", m.Vars["minutes"]))
+			fmt.Fprintf(env.out, "[SMS] %s %s: %s\n", m.At.In(certhall.Beijing).Format(time.TimeOnly), m.Phone, env.text("cli.demo-sms."+m.Template, "code", m.Vars["code"], "minutes", m.Vars["minutes"]))
 		}
 	}
 }

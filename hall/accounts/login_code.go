@@ -7,6 +7,7 @@ import (
 
 	"github.com/certhall/certhall"
 	"github.com/certhall/certhall/gm"
+	"github.com/certhall/certhall/hall/notify"
 )
 
 // loginProofLife is how long a phone that was proved for a log-in waits for
@@ -26,7 +27,7 @@ func (d *Desk) line(t *attempt) line {
 		sum := gm.SM3([]byte("certhall/user-name/1\x00"), gm.SM3(d.Secret), []byte(t.name.key))
 		counted = "name " + hex.EncodeToString(sum[:16])
 	}
-	return line{counted, loginProof(t.phone)}
+	return line{counted, loginProof(t.phone), notify.TemplateLogin}
 }
 
 // loginProof is what a code for a log-in proves: it counts for no case before

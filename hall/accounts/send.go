@@ -16,12 +16,13 @@ import (
 // line is what a code is sent on: what its sends and tries are counted by,
 // and what it is good for.
 type line struct {
-	counted string // a phone; for log-ins by user name a digest of that
-	good    string // part of the digest of every code
+	counted  string // a phone; for log-ins by user name a digest of that
+	good     string // part of the digest of every code
+	template string // of the message
 }
 
 // caseLine is the line of cases: the phone itself.
-func caseLine(phone string) line { return line{phone, phone} }
+func caseLine(phone string) line { return line{phone, phone, notify.TemplateCase} }
 
 // SendCode sends a new code to a phone, for cases. The send is counted and
 // durable before the provider is called; older codes stay valid. A decoy counts
@@ -54,7 +55,7 @@ func (d *Desk) prepareCode(ctx context.Context, s Session, l line, address strin
 	})
 	return func(ctx context.Context, phone string) error {
 		vars := map[string]string{"code": code, "minutes": strconv.Itoa(int(CodeLife / time.Minute))}
-		if _, err := d.SMS.Send(ctx, phone, notify.TemplateCode, vars, id); err != nil {
+		if _, err := d.SMS.Send(ctx, phone, l.template, vars, id); err != nil {
 			return ErrSendFailed.Because(err)
 		}
 		return nil

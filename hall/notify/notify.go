@@ -8,9 +8,11 @@ import (
 	"errors"
 )
 
-// Templates of short messages.
+// Templates of short messages. A code says what it is for, so that nobody reads
+// out one for a log-in to whoever asks for one of a case. Vars: code, minutes.
 const (
-	TemplateCode = "code" // vars: code, minutes
+	TemplateLogin = "login" // a code for a log-in
+	TemplateCase  = "case"  // a code for a case
 )
 
 // Provider sends a short message.

@@ -451,7 +451,7 @@ func TestCodes(t *testing.T) {
 
 func TestOutbox(t *testing.T) {
 	each(t, func(t *testing.T, s *hall.Store, _ *queue) {
-		m := notify.Message{Key: "k", Phone: "p", Template: notify.TemplateCode, Vars: map[string]string{"code": "000001"}, At: noon}
+		m := notify.Message{Key: "k", Phone: "p", Template: notify.TemplateCase, Vars: map[string]string{"code": "000001"}, At: noon}
 		for range 2 {
 			if err := s.AddMessage(t.Context(), m); err != nil {
 				t.Fatal(err)
