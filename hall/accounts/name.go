@@ -12,7 +12,7 @@ import (
 
 // Length of a user name, in characters.
 const (
-	nameShortest = 3
+	nameShortest = 2
 	nameLongest  = 32
 )
 
