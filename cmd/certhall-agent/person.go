@@ -39,6 +39,9 @@ func (p person) Consent(_ context.Context, r agent.ConsentRequest) (bool, error)
 	case r.What != agent.LastTry && p.Yes:
 		return true, nil
 	case !p.interactive():
+		if r.What == agent.LastTry {
+			p.note("cli.last-try")
+		}
 		return false, nil
 	}
 	line, err := p.ask(p.text("cli.consent." + r.What))
