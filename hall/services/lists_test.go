@@ -205,6 +205,9 @@ func TestRefusedCaseTellsWhy(t *testing.T) {
 	if got := w.cases(me); len(got) != 1 || got[0].State != services.Refused || got[0].Problem == nil || got[0].Problem.Code != "too-late" {
 		t.Errorf("%+v", got)
 	}
+	if h := w.certificates(me)[0]; h.Case != nil {
+		t.Errorf("offered to be gone on with: %+v", h.Case)
+	}
 	list, err := w.Cases(t.Context(), me)
 	w.must(err)
 	if p := list.Problems(); len(p) != 1 || p[0] != list.Cases[0].Problem {

@@ -232,6 +232,14 @@ func TestOpenByLogInOntoWhatStands(t *testing.T) {
 			w.answer(o, services.Answer{Code: w.code()})
 			return o.Case, o.Token
 		}, takenOver, true},
+		"another handler's, whose proof has ended": {func(w *world, me services.Caller) (certhall.CaseID, string) {
+			w.handler(otherPhone, "l1")
+			o := w.atPhone()
+			w.answer(o, services.Answer{Phone: otherPhone, SendCode: true})
+			w.answer(o, services.Answer{Code: w.code()})
+			w.clock.move(accounts.ProofLife)
+			return o.Case, o.Token
+		}, takenOver, false},
 		"a visitor's who proved nothing": {func(w *world, me services.Caller) (certhall.CaseID, string) {
 			w.handler(otherPhone, "l1")
 			o := w.atPhone()

@@ -51,7 +51,7 @@ func TestCertificatesOfAPerson(t *testing.T) {
 			for i, p := range []authority.PairInfo{
 				pair("renewed", 1, authority.Superseded), pair("renewed", 2, authority.Current), pair("renewed", 3, authority.Issued), pair("renewed", 4, authority.Void),
 				pair("revoked", 5, authority.Revoked), pair("revoked", 6, authority.Revoked),
-				pair("fresh", 7, authority.Current), pair("empty", 8, authority.Issued), pair("theirs", 9, authority.Current),
+				pair("renewed", 10, authority.Revoked), pair("fresh", 7, authority.Current), pair("empty", 8, authority.Issued), pair("theirs", 9, authority.Current),
 			} {
 				if err := w.ProjectPair(p, int64(i+1)); err != nil {
 					return err
