@@ -48,19 +48,24 @@ type house struct {
 	t      *testing.T
 	dir    string
 	listen string
+	flags  []string
 	cmd    *exec.Cmd
 	screen *screen
 	read   int
 	done   chan struct{}
 }
 
-func newHouse(t *testing.T) *house {
+// newHouse starts one; without flags of its own no agent is started with it.
+func newHouse(t *testing.T, flags ...string) *house {
 	t.Helper()
 	bin, err := binaries()
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := &house{t: t, dir: t.TempDir(), listen: freePort(t)}
+	h := &house{t: t, dir: t.TempDir(), listen: freePort(t), flags: flags}
+	if len(flags) == 0 {
+		h.flags = []string{"--agent=false"}
+	}
 	if err := os.Symlink(bin, filepath.Join(h.dir, "bin")); err != nil {
 		t.Fatal(err)
 	}
@@ -83,7 +88,7 @@ func freePort(t *testing.T) string {
 func (h *house) start() {
 	h.t.Helper()
 	h.screen, h.read, h.done = newScreen(), 0, make(chan struct{})
-	h.cmd = exec.Command("bin/certhall", "demo", "--agent=false", "--listen", h.listen)
+	h.cmd = exec.Command("bin/certhall", append([]string{"demo", "--listen", h.listen}, h.flags...)...)
 	h.cmd.Dir = h.dir
 	h.cmd.Env = append(os.Environ(), english, "LC_ALL=", "LC_MESSAGES=", "CERTHALL_DEMO=.demo")
 	h.cmd.Stdout, h.cmd.Stderr = h.screen, h.screen
