@@ -47,6 +47,7 @@ export interface Surroundings {
 const maxSteps = 64; // orders carried out and conflicts met without the case's step moving
 const hallPauses = [1_000, 2_000, 4_000, 8_000, 15_000, 30_000] as const;
 const busyPause = 5_000;
+const awayPause = 1_000; // until watching, too, has seen that the key or the agent is gone
 
 // Problems of the way to the key that pass by themselves.
 const passing = ['agent-lost', 'agent-answer', 'agent-away', 'key-missing', 'key-wrong', 'key-removed', 'pairing-needed', 'question-withdrawn'];
@@ -136,6 +137,7 @@ export class Run {
     }
     if (passing.includes(problem.code)) {
       this.tell({ kind: 'key-wanted', problem });
+      await this.around.sleep(awayPause, signal);
       await this.around.desk.ready(signal);
       return {};
     }

@@ -48,10 +48,18 @@ export function useCase(view: CaseView, way: Way) {
     ready: (signal) => way.until((keys) => keyOf(keys, pair.value) !== undefined, signal),
   };
 
+  // absent is why the case's key cannot be used though the agent is there.
+  const absent = computed(() => {
+    if (keyOf(way.keys.value, pair.value)) {
+      return undefined;
+    }
+    return ours(way.keys.value.length > 0 ? 'key-wrong' : 'key-missing', { number: view.key_number });
+  });
+
   function theKey(): Key {
     const key = keyOf(way.keys.value, pair.value);
     if (!key) {
-      throw ours(way.keys.value.length > 0 ? 'key-wrong' : 'key-missing', { number: view.key_number });
+      throw absent.value;
     }
     return key;
   }
@@ -82,6 +90,7 @@ export function useCase(view: CaseView, way: Way) {
     phone,
     pair,
     strip,
+    absent,
     answer: (a: Answer) => run?.answer(a),
     again: () => run?.again(),
     async cancel() {

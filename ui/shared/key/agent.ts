@@ -1,6 +1,6 @@
 // The way to the keys of this PC, for as long as a page is shown: found and
 // followed by itself, and found again when it was lost.
-import { type Agent, type Ask, follow, type Following, type Happening, type Key, type Presence } from '@certhall/page';
+import { type Agent, type Ask, follow, type Following, type Happening, isAgentProblem, type Key, type Presence } from '@certhall/page';
 import { computed, type ComputedRef, onScopeDispose, type ShallowRef, shallowRef, watch } from 'vue';
 
 import { hall, originList } from '../../api';
@@ -75,6 +75,9 @@ export function useDesk(): Desk {
     try {
       return await work(presence.value.agent, { signal, on: (h) => { hear(h); on?.(h); } });
     } catch (thrown) {
+      if (isAgentProblem(thrown, 'pairing-needed')) {
+        void seek();
+      }
       throw told(thrown);
     } finally {
       asking.value = undefined;
