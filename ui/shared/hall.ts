@@ -1,7 +1,5 @@
 // Calls of the hall's API: the generated client with our language, and every
 // failure as a Problem.
-import { AgentProblem } from '@certhall/page';
-
 import { client } from '../api/client.gen';
 import { i18n, language } from './i18n';
 import { isDocument, Problem, problemOf } from './problem';
@@ -52,14 +50,7 @@ export async function call<T>(operation: Promise<Answer<T>>): Promise<NonNullabl
   throw ours('hall-unreachable');
 }
 
-// asProblem makes a Problem of whatever was thrown. Refusals by the agent come
-// with texts; what the page itself finds on its way to the agent has ours.
+// asProblem makes a Problem of whatever was thrown.
 export function asProblem(thrown: unknown): Problem {
-  if (thrown instanceof Problem) {
-    return thrown;
-  }
-  if (!(thrown instanceof AgentProblem)) {
-    return ours('page-failed');
-  }
-  return thrown.said ? new Problem(thrown.code, { message: thrown.said, hint: thrown.hint, params: thrown.params }) : ours(thrown.code, thrown.params);
+  return thrown instanceof Problem ? thrown : ours('page-failed');
 }
