@@ -334,6 +334,28 @@ func TestTakenFromAHandlerByKey(t *testing.T) {
 	w.expect(w.nextFor(me, id, services.Input{}), services.Open, services.StepIdentify, "identify")
 }
 
+// TestAHandlersProofIsNotAVisitors: where a handler's log-in proves the phone,
+// whoever opened the case with the key and proved nothing does not go on by it.
+func TestAHandlersProofIsNotAVisitors(t *testing.T) {
+	for name, stands := range map[string]func(w *world, me services.Caller) services.Opened{
+		"the visitor was first": func(w *world, _ services.Caller) services.Opened { return w.atPhone() },
+		"the handler was first": func(w *world, me services.Caller) services.Opened {
+			w.nextFor(me, w.openFor(me), services.Input{})
+			return w.atPhone()
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			me := w.handler(phone, "l1")
+			w.proved(me, phone)
+			visitor := stands(w, me)
+			w.expect(w.nextFor(me, visitor.Case, services.Input{}), services.Open, services.StepPrepare, "prepare")
+			_, err := w.Next(t.Context(), services.Caller{Token: visitor.Token}, visitor.Case, services.Input{})
+			refused(t, err, services.ErrCaseMissing)
+		})
+	}
+}
+
 // TestManyLogInsAtOnce open one case.
 func TestManyLogInsAtOnce(t *testing.T) {
 	w := newWorld(t)

@@ -109,23 +109,32 @@ func (c *Counter) namePhone(ctx context.Context, k Case, typed string) (Case, er
 }
 
 // phoneProved moves the case on, and makes the phone's owner handler where
-// none was on record: he holds both, phone and key.
+// none was on record: he holds both, phone and key. Whoever holds the case's
+// token and has proved nothing loses it: he does not go on by another's proof.
 func (c *Counter) phoneProved(ctx context.Context, k Case) (Case, error) {
 	return c.changeWith(ctx, k.ID, Event{Kind: EvPhoneProved, Phone: k.Phone}, func(w Writer, after Case) error {
-		handlers, err := w.Handlers(k.Lineage)
-		if err != nil || isHandler(handlers, k.Phone) {
+		if err := c.register(w, k); err != nil {
 			return err
 		}
-		if len(handlers) > 0 {
-			return ErrOutOfTurn // somebody else became handler meanwhile
-		}
-		now := c.now()
-		person, err := w.PersonOfPhone(k.Phone, certhall.NewID(now, c.Random), now)
-		if err != nil {
-			return err
-		}
-		return w.AddHandler(accounts.Handler{Person: person, Lineage: k.Lineage, Source: accounts.ByKey}, now)
+		return c.endToken(w, k.ID, k.Lineage)
 	})
+}
+
+// register makes the owner of a case's phone handler where none is on record.
+func (c *Counter) register(w Writer, k Case) error {
+	handlers, err := w.Handlers(k.Lineage)
+	if err != nil || isHandler(handlers, k.Phone) {
+		return err
+	}
+	if len(handlers) > 0 {
+		return ErrOutOfTurn // somebody else became handler meanwhile
+	}
+	now := c.now()
+	person, err := w.PersonOfPhone(k.Phone, certhall.NewID(now, c.Random), now)
+	if err != nil {
+		return err
+	}
+	return w.AddHandler(accounts.Handler{Person: person, Lineage: k.Lineage, Source: accounts.ByKey}, now)
 }
 
 func (c *Counter) handlers(ctx context.Context, k Case) (handlers []accounts.Handler, err error) {
