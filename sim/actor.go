@@ -13,6 +13,7 @@ type actor struct {
 	serving    bool // it is inside a call to the server
 	serverLife int  // the life of the server it called
 	pcLife     int  // the life of its PC; 0 where it has none
+	listing    bool // it reads what lies on the keys: who wants to work there waits for that
 }
 
 // spawn adds an actor, who begins at its first turn.
@@ -33,7 +34,7 @@ func (w *World) spawn(name string, play func(*actor)) *actor {
 
 // turn lets the next actor go on. With one actor it does nothing.
 func (w *World) turn() {
-	if len(w.actors) < 2 || w.actor == nil {
+	if len(w.actors) < 2 || w.actor == nil || w.actor.listing {
 		return
 	}
 	if !w.actor.yield(struct{}{}) {

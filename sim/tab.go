@@ -77,10 +77,18 @@ func (w *World) pause(d time.Duration) {
 	w.pump()
 }
 
+// list reads what lies on the keys, in one turn.
+func (w *World) list() ([]agent.Listed, error) {
+	a := w.actor
+	a.listing = true
+	defer func() { a.listing = false }()
+	return w.pc.agent.List(background)
+}
+
 // sitting is one start of the command line: it tries the likely pairs on the
 // key in turn, as cmd/certhall-agent does.
 func (w *World) sitting(service certhall.Service) error {
-	listed, err := bound(w, Order, "list", func() ([]agent.Listed, error) { return w.pc.agent.List(background) })
+	listed, err := bound(w, Order, "list", w.list)
 	if err != nil {
 		return err
 	}
