@@ -1,0 +1,61 @@
+import type { Container, Key } from '@certhall/page';
+import { describe, expect, it } from 'vitest';
+
+import { type Pair, partsOn, stripOf, written } from '../shared/key/strip';
+
+const now = Date.parse('2026-11-23T00:00:00Z');
+const container: Container = { name: 'old', serial: '0a', parts: ['signing-key', 'sign-certificate', 'encryption-key', 'encryption-certificate'], complete: true };
+const growing: Container = { name: 'ch-demo-c1-1', case: 'c1', attempt: 1, parts: ['signing-key', 'sign-certificate'], complete: false };
+const key: Key = {
+  serial: 'K1', label: 'key', manufacturer: 'm', driver: 'd', state: 'ready', others: 0, containers: [container],
+  pin: { tries: 6, low: false, final: false, locked: false },
+};
+const other: Key = { ...key, serial: 'K2', containers: [] };
+const pair: Pair = { serial: '0a', keyNumber: 'HT-1', end: '2026-12-14T15:59:59Z', case: 'c1' };
+
+describe('the key strip', () => {
+  it.each([
+    ['looking', [], 'looking'],
+    ['away', [], 'away'],
+    ['here', [], 'absent'],
+    ['here', [other], 'other'],
+    ['here', [key], 'ready'],
+    ['here', [other, key], 'ready'],
+    ['here', [{ ...key, state: 'in-use' }], 'in-use'],
+    ['here', [{ ...key, pin: { ...key.pin, locked: true } }], 'locked'],
+    ['here', [{ ...key, state: 'trouble' }], 'trouble'],
+    ['here', [{ ...key, containers: [growing] }], 'ready'],
+  ] as const)('%s with %j is %s', (reach, keys, state) => {
+    expect(stripOf(reach, keys as unknown as Key[], pair, 0, now).state).toBe(state);
+  });
+
+  it('never has both lamps dark', () => {
+    const lights = (p: Pair, parts: number) => {
+      const { old, fresh } = stripOf('here', [key], p, parts, now);
+      return [old.light, fresh.light];
+    };
+    expect(lights(pair, 0)).toEqual(['good', 'off']);
+    expect(lights(pair, 3)).toEqual(['good', 'filling']);
+    expect(lights(pair, 4)).toEqual(['good', 'filling']);
+    expect(lights({ ...pair, end: '2026-11-01T00:00:00Z' }, 2)).toEqual(['attention', 'filling']);
+    expect(lights({ ...pair, held: true }, 0)).toEqual(['attention', 'off']);
+    expect(lights({ ...pair, newEnd: '2027-12-14T15:59:59Z' }, 0)).toEqual(['off', 'good']);
+  });
+
+  it('tells dates in Beijing', () => {
+    expect(stripOf('here', [key], { ...pair, end: '2026-12-14T16:30:00Z' }, 0, now).old.params).toEqual({ date: '2026-12-15' });
+  });
+
+  it('counts the encryption pair as one part', () => {
+    expect(written(new Set(['signing-key', 'sign-certificate', 'encryption-key']))).toBe(2);
+    expect(written(new Set(['signing-key', 'sign-certificate', 'encryption-key', 'encryption-certificate']))).toBe(3);
+    expect(written(new Set(['signing-key', 'sign-certificate', 'encryption-key', 'encryption-certificate', 'tested']))).toBe(4);
+  });
+
+  it('takes the parts of the latest attempt', () => {
+    const later: Container = { ...growing, name: 'ch-demo-c1-2', attempt: 2, parts: ['signing-key'] };
+    expect(partsOn({ ...key, containers: [later, growing] }, 'c1')).toEqual(['signing-key']);
+    expect(partsOn(key, 'c1')).toEqual([]);
+    expect(partsOn(undefined, 'c1')).toEqual([]);
+  });
+});
