@@ -3,6 +3,7 @@ import { flushPromises } from '@vue/test-utils';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
 import { phone, tryLogin, type Stage } from '../portal/login/login';
+import { followHeading } from '../portal/heading';
 import { router } from '../portal/router';
 import { ended, entered, gone, me } from '../portal/session';
 import { certificates } from '../api';
@@ -79,6 +80,27 @@ describe('the ways into the portal', () => {
     await vi.waitFor(() => expect(router.currentRoute.value.fullPath).toBe('/login?redirect=%2Fcases'));
     expect(ended.value).toBe(true);
     expect(me.value).toBeUndefined();
+  });
+});
+
+describe('a page\'s heading', () => {
+  it('names the window and takes the focus, also when it comes late', async () => {
+    entered(person);
+    await router.push('/help');
+    const main = document.createElement('main');
+    document.body.append(main);
+    followHeading(router, main);
+    await router.push('/cases');
+    main.innerHTML = '<p>not yet</p>';
+    await vi.waitFor(() => expect(document.title).not.toContain(' · '));
+    main.innerHTML = '<h1>Cases</h1>';
+    await vi.waitFor(() => expect(document.activeElement?.textContent).toBe('Cases'));
+    expect(document.title).toMatch(/^Cases · /);
+    main.innerHTML = '<button></button><h1>Cases again</h1>';
+    main.querySelector('button')?.focus();
+    await vi.waitFor(() => expect(document.title).toMatch(/^Cases again · /));
+    expect(document.activeElement?.tagName).toBe('BUTTON'); // only after navigation
+    main.remove();
   });
 });
 
