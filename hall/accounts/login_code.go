@@ -65,7 +65,9 @@ func (d *Desk) SendLoginCode(ctx context.Context, s Session, typed, address stri
 	return CodeSent{ResendAfter: seconds(st.ResendAfter), Minutes: int(CodeLife / time.Minute), TriesLeft: st.TriesLeft}, err
 }
 
-// checkCodeOf checks the code, or finds that the phone was proved a moment ago.
+// checkCodeOf checks the code. Where the phone was proved a moment ago none is
+// looked at: the answer to a right one may have been lost, or a password beside
+// it was wrong.
 func (d *Desk) checkCodeOf(ctx context.Context, t *attempt) error {
 	if t.Session == "" { // no code was sent to nobody
 		if t.Code != "" {
@@ -74,16 +76,19 @@ func (d *Desk) checkCodeOf(ctx context.Context, t *attempt) error {
 		return nil
 	}
 	proof := loginProof(t.phone)
-	if t.Code != "" {
-		if err := d.checkCode(ctx, t.Session, d.line(t), t.Code, proof, loginProofLife); err != nil {
-			return err
-		}
-	}
-	return d.Store.Read(ctx, func(r Reader) error {
-		until, err := r.Proof(t.Session, proof)
-		if until.After(d.now()) && t.phone != "" {
-			t.provedAt = until.Add(-loginProofLife)
-		}
+	var until time.Time
+	err := d.Store.Read(ctx, func(r Reader) (err error) {
+		until, err = r.Proof(t.Session, proof)
 		return err
 	})
+	switch {
+	case err != nil:
+		return err
+	case until.After(d.now()) && t.phone != "":
+		t.provedAt = until.Add(-loginProofLife)
+	case t.Code != "":
+		t.provedAt = d.now()
+		return d.checkCode(ctx, t.Session, d.line(t), t.Code, proof, loginProofLife)
+	}
+	return nil
 }

@@ -265,6 +265,29 @@ func TestAProvedPhoneWaitsTenMinutes(t *testing.T) {
 	})
 }
 
+// TestACodeMayBeSentAgain with what is to be mended, or because the answer was
+// lost: it was right.
+func TestACodeMayBeSentAgain(t *testing.T) {
+	inMemory(t, func(w world) {
+		w.people()
+		in := accounts.Login{Name: li, Session: "s", Password: "999999", Code: w.code("s", li)}
+		for range 2 {
+			_, _, err := w.login(in)
+			w.refused(err, accounts.ErrLogin)
+		}
+		other := in
+		other.Session = "other"
+		_, _, err := w.login(other)
+		w.refused(err, accounts.ErrCodeExpired)
+		in.Password = firstLi
+		if _, me, err := w.login(in); err != nil || !me.MustSetPassword {
+			w.Errorf("%+v, %v", me, err)
+		}
+		_, _, err = w.login(in)
+		w.refused(err, accounts.ErrCodeExpired) // it let in once
+	})
+}
+
 func TestVisitsEnd(t *testing.T) {
 	inMemory(t, func(w world) {
 		w.people()
