@@ -31,7 +31,14 @@ func (w world) byPassword(name, password string) accounts.Visit {
 func TestPasswordsThatMayBe(t *testing.T) {
 	for typed, want := range map[string]*certhall.Error{
 		"correct horse":              nil,
-		"12345678":                   nil,
+		"13579246":                   nil,
+		"12345678":                   accounts.ErrPasswordGuessable,
+		"987654321":                  accounts.ErrPasswordGuessable,
+		"qwertyui":                   accounts.ErrPasswordGuessable,
+		"ABCDEFGHIJ":                 accounts.ErrPasswordGuessable,
+		"１２３４５６７８":                   accounts.ErrPasswordGuessable,
+		"１３８０００００００１":                accounts.ErrPasswordGuessable,
+		"０００００００１":                   accounts.ErrPasswordGuessable,
 		"密码密码密码密码":                   nil,
 		strings.Repeat("ab", 64):     nil,
 		"":                           accounts.ErrPasswordLength,

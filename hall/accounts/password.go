@@ -3,6 +3,7 @@ package accounts
 import (
 	"cmp"
 	"context"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -23,7 +24,7 @@ const (
 // What a new password may be refused for.
 var (
 	ErrPasswordLength    = certhall.NewError("password-length", certhall.Invalid)    // shortest, longest
-	ErrPasswordGuessable = certhall.NewError("password-guessable", certhall.Invalid) // phone, or one character
+	ErrPasswordGuessable = certhall.NewError("password-guessable", certhall.Invalid) // phone, one character, or a row of them
 )
 
 // cost of one comparison: what OWASP names for Argon2id.
@@ -43,12 +44,20 @@ func newPassword(typed string, a Account) (string, error) {
 	if n < passwordShortest || n > passwordLongest || !utf8.ValidString(password) {
 		return "", ErrPasswordLength.With("shortest", strconv.Itoa(passwordShortest)).With("longest", strconv.Itoa(passwordLongest))
 	}
-	first, _ := utf8.DecodeRuneInString(password)
-	phone, _ := ParsePhone(password)
-	if phone == a.Phone || strings.HasSuffix(a.Phone, password) || strings.Trim(password, string(first)) == "" {
+	plain := strings.ToLower(norm.NFKC.String(password)) // in other forms it is as easily guessed
+	first, _ := utf8.DecodeRuneInString(plain)
+	phone, _ := ParsePhone(plain)
+	if phone == a.Phone || strings.HasSuffix(a.Phone, plain) || strings.Trim(plain, string(first)) == "" || inARow(plain) {
 		return "", ErrPasswordGuessable
 	}
 	return password, nil
+}
+
+// rows are what people's fingers run along.
+var rows = []string{"01234567890", "09876543210", "abcdefghijklmnopqrstuvwxyz", "qwertyuiop", "asdfghjkl"}
+
+func inARow(password string) bool {
+	return slices.ContainsFunc(rows, func(row string) bool { return strings.Contains(row, password) })
 }
 
 // isFirst tells whether a password has the form of the first one (首次密码),
