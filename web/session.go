@@ -60,8 +60,9 @@ func sessionCookie(ctx context.Context, token string) string {
 	return c.String()
 }
 
-// free is what a person may do who has yet to choose a password.
-var free = map[string]bool{"GET /api/me": true, "POST /api/me/password": true, "POST /api/logout": true}
+// free is what a person may do who has yet to choose a password, and what the
+// page where he does it shows to everybody.
+var free = map[string]bool{"GET /api/hall": true, "GET /api/me": true, "POST /api/me/password": true, "POST /api/logout": true}
 
 // enter looks at who sends a request before any handler sees it: pages of
 // other sites may not change anything, and whoever came with the first
