@@ -40,20 +40,8 @@ const values: Record<Column, (c: HeldCertificate) => string | number> = {
   state: (c) => urgency.indexOf(c.state),
 };
 
-export interface Sorting {
-  column: Column;
-  order: Order;
-}
-
-// arrange sorts; without a wish what can still be used comes first, the
-// soonest end on top.
-export function arrange(list: readonly HeldCertificate[], by: Sorting | undefined): HeldCertificate[] {
-  return by
-    ? sorted(list, values[by.column], by.order)
-    : sorted(sorted(list, values.not_after, 'ascending'), (c) => (c.state === 'revoked' ? 1 : 0), 'ascending');
-}
-
-// A certificate with what it is searched by.
+// A certificate with what it is searched by: made once, however often the list
+// is sorted and searched.
 export interface Entry {
   certificate: HeldCertificate;
   text: string;
@@ -64,6 +52,21 @@ export function entries(list: readonly HeldCertificate[]): Entry[] {
     certificate: c,
     text: [c.key_number, c.subject, projectName(c.project), c.project, c.organisation, c.serial, c.key_serial].map(fold).join('\n'),
   }));
+}
+
+export interface Sorting {
+  column: Column;
+  order: Order;
+}
+
+// arrange sorts; without a wish what can still be used comes first, the
+// soonest end on top.
+export function arrange(list: readonly Entry[], by: Sorting | undefined): Entry[] {
+  if (by) {
+    return sorted(list, (e) => values[by.column](e.certificate), by.order);
+  }
+  const byEnd = sorted(list, (e) => values.not_after(e.certificate), 'ascending');
+  return sorted(byEnd, (e) => (e.certificate.state === 'revoked' ? 1 : 0), 'ascending');
 }
 
 export function search(list: readonly Entry[], typed: string): HeldCertificate[] {
