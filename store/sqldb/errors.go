@@ -7,7 +7,23 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	sqlite "modernc.org/sqlite"
 	lib "modernc.org/sqlite/lib"
+
+	"github.com/certhall/certhall"
 )
+
+// ErrText says that a text can stand in no row. PostgreSQL takes neither NUL
+// nor what is not UTF-8; where SQLite finds nothing, it ends the transaction.
+var ErrText = certhall.NewError("text-malformed", certhall.Invalid)
+
+// named is err, or ErrText if that is what it says: whoever sent such a text
+// is at fault, and not the database.
+func named(err error) error {
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) && pg.Code == "22021" {
+		return ErrText.Because(err)
+	}
+	return err
+}
 
 // IsUnique tells whether err says that a unique index stands against a row,
 // and names it: on PostgreSQL the index or constraint, on SQLite, which tells

@@ -67,7 +67,7 @@ func (db *DB) writePostgres(ctx context.Context, f func(*Tx) error) error {
 			panic(p)
 		}
 		if err == nil || n == retries || !retryable(err) {
-			return err
+			return named(err)
 		}
 	}
 }

@@ -99,7 +99,7 @@ func (db *DB) Read(ctx context.Context, f func(*Tx) error) error {
 		return err
 	}
 	defer tx.Rollback() // also when f panics
-	return f(&Tx{ctx: ctx, tx: tx, dialect: db.dialect})
+	return named(f(&Tx{ctx: ctx, tx: tx, dialect: db.dialect}))
 }
 
 // Write runs f in a transaction and returns nil once that is durable. If f

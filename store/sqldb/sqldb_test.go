@@ -122,6 +122,24 @@ func TestUniqueViolationsAreNamedByTableAndColumn(t *testing.T) {
 	})
 }
 
+// TestTextsThatNoRowHolds are not the database's fault.
+func TestTextsThatNoRowHolds(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, address string) {
+		db := open(t, address)
+		for _, text := range []string{"a\x00", "\xff"} {
+			find := func(tx *sqldb.Tx) error {
+				var n int
+				return tx.QueryRow("SELECT COUNT(*) FROM things WHERE name = $1", text).Scan(&n)
+			}
+			for _, do := range []func(context.Context, func(*sqldb.Tx) error) error{db.Read, db.Write} {
+				if err := do(t.Context(), find); err != nil && !errors.Is(err, sqldb.ErrText) {
+					t.Errorf("%q: %v", text, err)
+				}
+			}
+		}
+	})
+}
+
 // together holds the writer with one transaction until n others wait, so that
 // on SQLite they form one group.
 func together(t *testing.T, db *sqldb.DB, members ...func(context.Context) error) []error {
