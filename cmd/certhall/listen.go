@@ -61,7 +61,10 @@ func loopback(host string) bool {
 
 // serveHTTP serves until ctx ends, then lets running requests finish.
 func (f listenFlags) serveHTTP(ctx context.Context, l net.Listener, h http.Handler) error {
-	server := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute}
+	server := &http.Server{
+		Handler: h, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second,
+		WriteTimeout: time.Minute, IdleTimeout: 2 * time.Minute, // who does not read holds nothing for ever
+	}
 	failed := make(chan error, 1)
 	go func() {
 		if f.tls() {
