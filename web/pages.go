@@ -147,7 +147,7 @@ func (p *pages) secure(h http.Header) {
 
 // permissions: pages reach the agent on the PC's own address, and nothing else
 // of the PC.
-const permissions = "camera=(), microphone=(), geolocation=(), payment=(), usb=(), serial=(), hid=(), bluetooth=(), midi=(), " +
+const permissions = "camera=(), microphone=(), geolocation=(), payment=(), usb=(), serial=(), hid=(), midi=(), " +
 	"display-capture=(), clipboard-read=(), loopback-network=(self), local-network-access=(self)"
 
 // policyFor lets pages load what the hall serves, and call the hall and the

@@ -306,7 +306,11 @@ export type Opened = {
     token?: string;
 };
 
-export type OriginsOutputBody = {
+export type Origins = {
+    /**
+     * DER of the issuing certificates, for agents that lack them
+     */
+    issuers: Array<string>;
     /**
      * DER of the signed origin list: proof.Signed over proof.OriginList
      */
@@ -453,6 +457,12 @@ export type CasesResponse = CasesResponses[keyof CasesResponses];
 
 export type OpenCaseData = {
     body: OpenInputBody;
+    headers?: {
+        /**
+         * chosen anew for every request, by random: the same one again, within a day and a session, is answered as before and does nothing
+         */
+        'Idempotency-Key'?: string;
+    };
     path?: never;
     query?: never;
     url: '/api/cases';
@@ -756,6 +766,12 @@ export type LoginResponse = LoginResponses[keyof LoginResponses];
 
 export type SendLoginCodeData = {
     body: CodeInputBody;
+    headers?: {
+        /**
+         * chosen anew for every request, by random: the same one again, within a day and a session, is answered as before and does nothing
+         */
+        'Idempotency-Key'?: string;
+    };
     path?: never;
     query?: never;
     url: '/api/login/code';
@@ -766,6 +782,10 @@ export type SendLoginCodeErrors = {
      * Forbidden
      */
     403: ProblemDocument;
+    /**
+     * Conflict
+     */
+    409: ProblemDocument;
     /**
      * Unprocessable Entity
      */
@@ -957,6 +977,12 @@ export type SetUserNameResponse = SetUserNameResponses[keyof SetUserNameResponse
 
 export type SetPasswordData = {
     body: PasswordInputBody;
+    headers?: {
+        /**
+         * chosen anew for every request, by random: the same one again, within a day and a session, is answered as before and does nothing
+         */
+        'Idempotency-Key'?: string;
+    };
     path?: never;
     query?: never;
     url: '/api/me/password';
@@ -1065,7 +1091,7 @@ export type OriginListResponses = {
     /**
      * OK
      */
-    200: OriginsOutputBody;
+    200: Origins;
 };
 
 export type OriginListResponse = OriginListResponses[keyof OriginListResponses];

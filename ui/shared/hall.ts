@@ -50,6 +50,21 @@ export async function call<T>(operation: Promise<Answer<T>>): Promise<NonNullabl
   throw ours('hall-unreachable');
 }
 
+// once awaits an operation that is to happen once: the hall knows it again by
+// its key, so it is sent a second time where the answer was lost.
+export async function once<T>(operation: (headers: { 'Idempotency-Key': string }) => Promise<Answer<T>>): Promise<NonNullable<T>> {
+  const random = crypto.getRandomValues(new Uint8Array(16));
+  const headers = { 'Idempotency-Key': [...random].map((b) => b.toString(16).padStart(2, '0')).join('') };
+  try {
+    return await call(operation(headers));
+  } catch (thrown) {
+    if (thrown instanceof Problem && thrown.code === 'hall-unreachable') {
+      return call(operation(headers));
+    }
+    throw thrown;
+  }
+}
+
 // asProblem makes a Problem of whatever was thrown.
 export function asProblem(thrown: unknown): Problem {
   return thrown instanceof Problem ? thrown : ours('page-failed');

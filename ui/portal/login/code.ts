@@ -3,7 +3,7 @@ import { useI18n } from 'vue-i18n';
 
 import { type CodeSent, sendLoginCode } from '../../api';
 import { type Act, useAct } from '../../shared/form/act';
-import { call } from '../../shared/hall';
+import { once } from '../../shared/hall';
 import { Problem } from '../../shared/problem';
 
 export interface SentCode extends Pick<Act, 'busy' | 'problem'> {
@@ -23,7 +23,7 @@ export function useSentCode(): SentCode {
     run(async () => {
       wait.value = 0; // so that the same number of seconds counts anew
       try {
-        last.value = await call(sendLoginCode({ body: { name } }));
+        last.value = await once((headers) => sendLoginCode({ body: { name }, headers }));
         wait.value = last.value.resend_after_s;
       } catch (thrown) {
         wait.value = thrown instanceof Problem ? Number(thrown.params['seconds'] ?? 0) : 0;

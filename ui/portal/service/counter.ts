@@ -1,7 +1,7 @@
 // What the service pages ask of the hall. Everything throws Problem.
 import { beginOpening, case_, type CaseView, closeCase, next as askNext, openCase } from '../../api';
 import type { Key } from '@certhall/page';
-import { call } from '../../shared/hall';
+import { call, once } from '../../shared/hall';
 import type { Desk } from '../../shared/key/agent';
 import { keepPass, passHeaders } from './pass';
 import type { Counter } from './run';
@@ -11,7 +11,7 @@ export type Service = 'renew' | 'repair';
 // openByLogin opens a case for a pair of the person who is logged in, or finds
 // the one under way.
 export async function openByLogin(service: Service, serial: string): Promise<string> {
-  return (await call(openCase({ body: { service, serial } }))).case;
+  return (await once((headers) => openCase({ body: { service, serial }, headers }))).case;
 }
 
 // openByKey opens a case with the pair's key; the agent asks for the PIN.
