@@ -20,7 +20,9 @@ export function useSelfTest(desk: Desk, result: Ref<Result | undefined>, ended: 
   async function test(): Promise<void> {
     state.value = { kind: 'testing' };
     try {
-      const key = desk.keys.value.find((k) => k.containers.some((c) => c.serial === serial.value));
+      // the last listing may be from before the new pair was in use
+      const pairs = [serial.value, result.value?.old?.sign_serial];
+      const key = desk.keys.value.find((k) => k.containers.some((c) => c.serial !== undefined && pairs.includes(c.serial)));
       if (!key || !serial.value) {
         throw ours('key-missing', { number: result.value?.key_number ?? '' });
       }
