@@ -19,21 +19,19 @@ import (
 
 // Bounds of what one origin may ask.
 const (
-	maxBody  = 256 << 10        // bytes
-	bodyTime = 10 * time.Second // for sending them
-	perOne   = 20               // requests a second
-	burst    = 60
-	atATime  = 32
+	maxBody = 256 << 10 // bytes
+	perOne  = 20        // requests a second
+	burst   = 60
+	atATime = 32
 )
 
 // guard stands before everything: it lets requests through that come to this
 // PC by its own name, from the page of a listed portal, in the one form there
 // is. Under /ui it lets the agent's own page in, and nothing else.
 type guard struct {
-	hosts    [2]string // with the port
-	site     func(origin string) (trust.Site, bool)
-	clock    certhall.Clock
-	bodyTime time.Duration
+	hosts [2]string // with the port
+	site  func(origin string) (trust.Site, bool)
+	clock certhall.Clock
 
 	api http.Handler // finds the site by siteOf, the body read
 	ui  http.Handler
@@ -88,7 +86,7 @@ func (g *guard) page(w http.ResponseWriter, r *http.Request) {
 	g.counted(w, r, origin, func() {
 		switch r.Method {
 		case http.MethodPost:
-			if body(w, r, g.bodyTime) {
+			if body(w, r) {
 				g.api.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), siteKey{}, site)))
 			}
 		case http.MethodOptions:
@@ -127,19 +125,19 @@ func (g *guard) window(w http.ResponseWriter, r *http.Request) {
 		refuse(w, r, http.StatusForbidden, errMode)
 		return
 	}
-	g.counted(w, r, own, func() {
-		switch r.Method {
-		case http.MethodGet:
-			g.ui.ServeHTTP(w, r)
-		case http.MethodPost:
-			if body(w, r, g.bodyTime) {
+	switch r.Method {
+	case http.MethodGet: // any site can ask for it, as an image: counted, it would use up the window's own share
+		g.ui.ServeHTTP(w, r)
+	case http.MethodPost:
+		g.counted(w, r, own, func() {
+			if body(w, r) {
 				g.ui.ServeHTTP(w, r)
 			}
-		default:
-			w.Header().Set("Allow", "GET, POST")
-			refuse(w, r, http.StatusMethodNotAllowed, errMethod)
-		}
-	})
+		})
+	default:
+		w.Header().Set("Allow", "GET, POST")
+		refuse(w, r, http.StatusMethodNotAllowed, errMethod)
+	}
 }
 
 // single is the value of a header that may stand there once.
@@ -176,11 +174,12 @@ func (g *guard) counted(w http.ResponseWriter, r *http.Request, origin string, s
 	serve()
 }
 
-// body reads all of it, so that what follows reads from memory: JSON only, not
-// too much and not too slowly.
-func body(w http.ResponseWriter, r *http.Request, patience time.Duration) bool {
-	kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	if err != nil || kind != "application/json" {
+// body reads all of it, so that what follows reads from memory and may take its
+// time: JSON only, not too much and not too slowly (readTime).
+func body(w http.ResponseWriter, r *http.Request) bool {
+	header, one := single(r, "Content-Type")
+	kind, _, err := mime.ParseMediaType(header)
+	if !one || err != nil || kind != "application/json" {
 		refuse(w, r, http.StatusUnsupportedMediaType, errType)
 		return false
 	}
@@ -189,23 +188,18 @@ func body(w http.ResponseWriter, r *http.Request, patience time.Duration) bool {
 		refuse(w, r, http.StatusRequestEntityTooLarge, errSize)
 		return false
 	}
-	control := http.NewResponseController(w)
-	late := time.AfterFunc(patience, func() { _ = control.SetReadDeadline(longAgo) })
 	data, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLarge):
-		late.Stop()
 		refuse(w, r, http.StatusRequestEntityTooLarge, errSize)
 		return false
-	case !late.Stop() || err != nil:
+	case err != nil:
 		w.Header().Set("Connection", "close")
 		refuse(w, r, http.StatusRequestTimeout, errSlow)
 		return false
 	}
+	_ = http.NewResponseController(w).SetReadDeadline(time.Time{})
 	r.Body = io.NopCloser(bytes.NewReader(data))
 	return true
 }
-
-// longAgo is a deadline that is over by every clock.
-var longAgo = time.Unix(1, 0)

@@ -78,6 +78,8 @@ func Listen(ports ...int) (net.Listener, error) {
 // Bounds of connections.
 const (
 	headerTime  = 5 * time.Second
+	readTime    = 10 * time.Second // for all of a request, read or not
+	answerTime  = time.Minute      // for all of an answer; streams have no end of their own
 	idleTime    = 2 * time.Minute
 	headerBytes = 16 << 10
 )
@@ -86,14 +88,10 @@ const (
 // returns when what has begun on the keys is finished.
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	silent := silent{open: map[net.Conn]bool{}}
-	server := &http.Server{
-		Handler:           s.Handler(l.Addr().(*net.TCPAddr).Port),
-		ReadHeaderTimeout: headerTime, IdleTimeout: idleTime, MaxHeaderBytes: headerBytes,
-		BaseContext: func(net.Listener) context.Context { return ctx },
-		ConnState:   silent.heard,
-
-		ErrorLog: slog.NewLogLogger(s.Log.Handler(), slog.LevelDebug),
-	}
+	server := newHTTP(s.Handler(l.Addr().(*net.TCPAddr).Port))
+	server.BaseContext = func(net.Listener) context.Context { return ctx }
+	server.ConnState = silent.heard
+	server.ErrorLog = slog.NewLogLogger(s.Log.Handler(), slog.LevelDebug)
 	ticks, stop := s.Ticks(lookEvery)
 	defer stop()
 	go s.look(ctx, ticks)
@@ -106,6 +104,16 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	}
 	server.RegisterOnShutdown(silent.close)
 	return server.Shutdown(context.WithoutCancel(ctx))
+}
+
+// newHTTP bounds what a connection may take, whatever is said on it: also one
+// that is refused is read to the end of its request.
+func newHTTP(h http.Handler) *http.Server {
+	return &http.Server{
+		Handler: h, DisableGeneralOptionsHandler: true, // OPTIONS * passes the guard too
+		ReadHeaderTimeout: headerTime, ReadTimeout: readTime, WriteTimeout: answerTime,
+		IdleTimeout: idleTime, MaxHeaderBytes: headerBytes,
+	}
 }
 
 // silent are the connections on which nothing was said yet: browsers open some
@@ -135,13 +143,13 @@ func (s *silent) close() {
 
 // Handler is everything, behind the guard, for the port it is reached at.
 func (s *Server) Handler(port int) http.Handler {
-	return s.guard(port, bodyTime)
+	return s.guard(port)
 }
 
-func (s *Server) guard(port int, bodyTime time.Duration) *guard {
+func (s *Server) guard(port int) *guard {
 	at := ":" + strconv.Itoa(port)
 	return &guard{
-		hosts: [2]string{"127.0.0.1" + at, "localhost" + at}, site: s.Trust.Site, clock: s.Clock, bodyTime: bodyTime,
+		hosts: [2]string{"127.0.0.1" + at, "localhost" + at}, site: s.Trust.Site, clock: s.Clock,
 		api: http.HandlerFunc(s.api), ui: http.HandlerFunc(s.ui), callers: map[string]*traffic{},
 	}
 }

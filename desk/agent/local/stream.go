@@ -84,8 +84,7 @@ func (s *stream) take() (lines [][]byte, ended bool) {
 // write carries the events to the page until the end, whether the page still
 // listens or not.
 func (s *stream) write(w http.ResponseWriter, beats <-chan time.Time, patience time.Duration) {
-	w.Header().Set("Content-Type", "application/x-ndjson")
-	w.WriteHeader(http.StatusOK)
+	endless(w)
 	listening := put(w, nil, patience)
 	for {
 		lines, ended := s.take()
@@ -102,6 +101,16 @@ func (s *stream) write(w http.ResponseWriter, beats <-chan time.Time, patience t
 		}
 	}
 }
+
+// endless lifts the bound on the answer as a whole; its lines have their own.
+func endless(w http.ResponseWriter) {
+	w.Header().Set("Content-Type", "application/x-ndjson")
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Time{})
+	w.WriteHeader(http.StatusOK)
+}
+
+// longAgo is a deadline that is over by every clock.
+var longAgo = time.Unix(1, 0)
 
 // put writes one line. Who does not take it in time is held to have left: the
 // connection fails, and with it the request's context ends.

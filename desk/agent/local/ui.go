@@ -93,8 +93,7 @@ func (s *Server) enter(w http.ResponseWriter, r *http.Request, windows *window.P
 		return
 	}
 	defer windows.Leave(opened)
-	w.Header().Set("Content-Type", "application/x-ndjson")
-	w.WriteHeader(http.StatusOK)
+	endless(w)
 	for {
 		select {
 		case m, more := <-opened.Messages():
