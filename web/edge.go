@@ -52,7 +52,7 @@ func (e edge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer end()
 	r = r.WithContext(ctx)
 	seen := &seen{ResponseWriter: w}
-	secure(seen.Header(), r, at.id)
+	e.secure(seen.Header(), r, at.id)
 	defer func() {
 		if p := recover(); p != nil {
 			e.Log.ErrorContext(ctx, "panic", "request", at.id, "value", p)
@@ -93,7 +93,7 @@ func (e edge) lost(w http.ResponseWriter, r *http.Request, handler http.Handler)
 	refuse(w, r, http.StatusNotFound, ErrAddress)
 }
 
-func secure(h http.Header, r *http.Request, id string) {
+func (e edge) secure(h http.Header, r *http.Request, id string) {
 	h.Set("X-Request-Id", id)
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("X-Frame-Options", "DENY")
@@ -102,7 +102,7 @@ func secure(h http.Header, r *http.Request, id string) {
 	h.Set("Cross-Origin-Resource-Policy", "same-origin")
 	h.Set("Cache-Control", "no-store")
 	h.Set("Vary", "Accept-Language")
-	if r.TLS != nil {
+	if e.secured(r) {
 		h.Set("Strict-Transport-Security", "max-age=31536000")
 	}
 }

@@ -64,6 +64,11 @@ func sessionCookie(ctx context.Context, token string) string {
 // page where he does it shows to everybody.
 var free = map[string]bool{"GET /api/hall": true, "GET /api/me": true, "POST /api/me/password": true, "POST /api/logout": true}
 
+// secured tells whether people reach this hall by HTTPS, perhaps at a proxy.
+func (e edge) secured(r *http.Request) bool {
+	return r.TLS != nil || strings.HasPrefix(e.Origin, "https://")
+}
+
 // enter looks at who sends a request before any handler sees it: pages of
 // other sites may not change anything, and whoever came with the first
 // password first chooses one of his own.
@@ -71,7 +76,7 @@ func (e edge) enter(r *http.Request, at *request) error {
 	if e.cross.Check(r) != nil {
 		return ErrCrossSite
 	}
-	at.secure = r.TLS != nil || strings.HasPrefix(e.Origin, "https://")
+	at.secure = e.secured(r)
 	cookie, err := r.Cookie(cookieName(at.secure))
 	if err != nil || !token.MatchString(cookie.Value) || !strings.HasPrefix(r.URL.Path, "/api/") {
 		return nil

@@ -362,3 +362,15 @@ func TestDocument(t *testing.T) {
 		t.Error("docs/openapi.json is not what the code says: go test ./web -update")
 	}
 }
+
+// TestStrictTransport is asked for wherever people come by HTTPS, also where a
+// proxy ends it.
+func TestStrictTransport(t *testing.T) {
+	for origin, want := range map[string]bool{"https://hall.example": true, "http://127.0.0.1:8083": false} {
+		s := scenario{method: "GET", path: "/healthz", status: 200, content: jsonType}
+		w := s.run(t, func(o *web.Options) { o.Origin = origin })
+		if got := w.Header().Get("Strict-Transport-Security") != ""; got != want {
+			t.Errorf("%s: %v, want %v", origin, got, want)
+		}
+	}
+}
