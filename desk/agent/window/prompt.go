@@ -44,6 +44,11 @@ func (p *Prompt) Ask(ctx context.Context, q Question, tell func(string)) (Answer
 	case <-ctx.Done():
 		return Answer{}, ErrWithdrawn.Because(ctx.Err())
 	}
+	select {
+	case <-p.line: // typed for a question that was withdrawn: no answer to this one
+		p.line = nil
+	default:
+	}
 	v := q.View()
 	label := v.Field + " "
 	if v.Field == "" {

@@ -7,6 +7,7 @@ import (
 	"context"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"github.com/certhall/certhall"
 	"github.com/certhall/certhall/desk/agent"
@@ -126,7 +127,15 @@ func (q Question) View() View {
 	return v
 }
 
+// line adds a fact. Keys and certificates bring some of them: what they say
+// neither breaks lines nor steers terminals.
 func (v *View) line(label, value string) {
+	value = strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return ' '
+	}, value)
 	if value != "" {
 		v.Lines = append(v.Lines, Line{label, value})
 	}

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"unicode"
 
 	"github.com/certhall/certhall/desk/agent"
 	"github.com/certhall/certhall/desk/agent/window"
@@ -126,17 +128,64 @@ func TestPrompt(t *testing.T) {
 			t.Errorf("%q: %+v", typed, a)
 		}
 	}
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	if _, err := p.Ask(ctx, question, func(string) {}); !errors.Is(err, window.ErrWithdrawn) {
-		t.Fatal(err)
-	}
-	if a := ask(question, "Bright-2"); a.PIN != "Bright-2" { // the read begun before goes on
-		t.Fatalf("%+v", a)
-	}
 	close(k.lines)
 	if _, err := p.Ask(t.Context(), question, func(string) {}); !errors.Is(err, window.ErrWithdrawn) {
 		t.Fatal(err)
+	}
+}
+
+// TestPromptWithdrawn: what is typed for a question that was withdrawn answers
+// no other; who had not typed yet answers the next one.
+func TestPromptWithdrawn(t *testing.T) {
+	for name, stale := range map[string]bool{"typed meanwhile": true, "not typed": false} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				k := keyboard{make(chan string)}
+				p := window.NewPrompt(io.Discard, k.read)
+				ctx, cancel := context.WithCancel(t.Context())
+				ended := make(chan error)
+				go func() {
+					_, err := p.Ask(ctx, question, func(string) {})
+					ended <- err
+				}()
+				synctest.Wait()
+				cancel()
+				if err := <-ended; !errors.Is(err, window.ErrWithdrawn) {
+					t.Fatal(err)
+				}
+				if stale {
+					k.lines <- "y"
+					synctest.Wait()
+				}
+				answers := make(chan window.Answer, 1)
+				go func() {
+					a, _ := p.Ask(t.Context(), window.Question{What: window.Consent, Purpose: token.ToMakeRoom, Lang: "en"}, func(string) {})
+					answers <- a
+				}()
+				synctest.Wait()
+				select {
+				case a := <-answers:
+					t.Fatalf("answered before it was read: %+v", a)
+				default:
+				}
+				k.lines <- "yes"
+				if a := <-answers; !a.Yes {
+					t.Fatalf("%+v", a)
+				}
+			})
+		})
+	}
+}
+
+// TestViewShowsOneLineALine: what keys and certificates say of themselves can
+// neither look like a line of the agent's nor steer a terminal.
+func TestViewShowsOneLineALine(t *testing.T) {
+	q := question
+	q.Key.Label = "blue\n\nSite  https://bank.example\r\x1b[2J\u202egpj"
+	for _, l := range q.View().Lines {
+		if strings.ContainsFunc(l.Value, func(r rune) bool { return !unicode.IsPrint(r) }) {
+			t.Errorf("%q", l.Value)
+		}
 	}
 }
 
