@@ -21,6 +21,7 @@ type slot struct {
 	busy sync.Mutex // an operation is at the key; the next one is told so, at once
 	talk sync.Mutex // held by the operation, or for a moment by a listing
 	key  token.Key  // open while it is plugged in
+	gone bool       // given up: whoever still holds it comes too late
 	session
 
 	inUse atomic.Bool            // busy, for listings, which never wait
@@ -90,8 +91,22 @@ func (d *slots) all() map[string]*slot {
 	return all
 }
 
+// forget gives up the place of a key that is not there: anybody may ask for
+// any serial, and none is to be remembered for that.
+func (d *slots) forget(serial string, s *slot) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.of[serial] == s {
+		delete(d.of, serial)
+	}
+	s.gone = true
+}
+
 // open makes sure that the slot's key is there.
 func (a *Agent) open(ctx context.Context, s *slot, serial string) error {
+	if s.gone {
+		return token.ErrKeyBusy
+	}
 	if s.key != nil {
 		if _, err := s.key.PINState(ctx); errors.Is(err, token.ErrRemoved) {
 			_ = s.drop() // it was pulled; the session went with it
@@ -143,8 +158,8 @@ func (s *slot) drop() error {
 	return key.Close()
 }
 
-// Sweep ends the sessions left idle too long and those of keys that were
-// pulled. Whoever serves for long calls it every few moments.
+// Sweep ends the sessions left idle too long, and gives up the places of keys
+// that were pulled. Whoever serves for long calls it every few moments.
 func (a *Agent) Sweep(ctx context.Context) error {
 	infos, err := a.keys.List(ctx)
 	if err != nil {
@@ -162,6 +177,7 @@ func (a *Agent) Sweep(ctx context.Context) error {
 		switch {
 		case !plugged[serial]:
 			errs = append(errs, s.drop())
+			a.forget(serial, s)
 		case s.key != nil && s.key.LoggedIn() && s.idle(a.clock.Now()):
 			errs = append(errs, s.key.Logout(ctx))
 		}

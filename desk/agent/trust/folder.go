@@ -87,7 +87,7 @@ func stamp(entries []fs.DirEntry) string {
 }
 
 func (f *Folder) reload() error {
-	f.known, f.lists, f.bySites, f.trust = nil, map[string]kept{}, map[string]*token.Trust{}, token.NewTrust(nil)
+	f.read, f.known, f.lists, f.bySites, f.trust = "", nil, map[string]kept{}, map[string]*token.Trust{}, token.NewTrust(nil)
 	entries, err := os.ReadDir(f.dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil

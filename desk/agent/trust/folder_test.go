@@ -246,6 +246,24 @@ func TestFilesThatCannotBeUsed(t *testing.T) {
 	}
 }
 
+// TestFolderAway: nobody is trusted while the folder is away, and all are again
+// when it is back as it was.
+func TestFolderAway(t *testing.T) {
+	d := newDesk(t)
+	d.take(d.auth.Origins(1, later, portal), nil)
+	for _, step := range []struct {
+		from, to string
+		known    bool
+	}{{d.dir, d.dir + ".away", false}, {d.dir + ".away", d.dir, true}} {
+		if err := os.Rename(step.from, step.to); err != nil {
+			t.Fatal(err)
+		}
+		if _, ok := d.Site(hall); ok != step.known {
+			t.Fatalf("%s: known is %t", step.to, ok)
+		}
+	}
+}
+
 // TestAdopt writes root, issuing CA and list; another root cannot take the
 // authority's place.
 func TestAdopt(t *testing.T) {
