@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"io"
+	"slices"
 	"sync"
 	"time"
 
@@ -16,8 +17,9 @@ import (
 // Pairing's times and limits.
 const (
 	idlePairing   = 30 * time.Minute
-	declinesLimit = 3                // more than these
-	declinesTime  = 10 * time.Minute // within this time, and for this time
+	declinesLimit = 3                // more than these,
+	leftLimit     = 10               // or more questions than these left without an answer,
+	limitTime     = 10 * time.Minute // within this time, and for this time
 )
 
 // What pairing answers.
@@ -46,7 +48,8 @@ type paired struct {
 // knocking is an origin that asks to be let in.
 type knocking struct {
 	open     *question // that is before the person
-	declined []time.Time
+	declined moments
+	left     moments
 	until    time.Time // it is not asked for again before
 }
 
@@ -120,25 +123,28 @@ func (p *pairing) asked(origin string, k *knocking, q *question, ask func() (boo
 	defer p.mu.Unlock()
 	k.open = nil
 	defer close(q.done)
-	if err != nil {
-		return "", err
-	}
-	if yes {
-		k.declined = nil
-		return p.issue(origin), nil
-	}
-	q.declined = true
 	now := p.clock.Now()
-	recent := k.declined[:0]
-	for _, at := range append(k.declined, now) {
-		if now.Sub(at) < declinesTime {
-			recent = append(recent, at)
-		}
+	switch {
+	case err != nil:
+		k.left = k.left.and(now)
+	case yes:
+		k.declined, k.left = nil, nil
+		return p.issue(origin), nil
+	default:
+		k.declined = k.declined.and(now)
+		q.declined, err = true, errDeclined
 	}
-	if k.declined = recent; len(recent) > declinesLimit {
-		k.declined, k.until = nil, now.Add(declinesTime)
+	if len(k.declined) > declinesLimit || len(k.left) > leftLimit {
+		k.declined, k.left, k.until = nil, nil, now.Add(limitTime)
 	}
-	return "", errDeclined
+	return "", err
+}
+
+// moments are when something happened, as long as it counts.
+type moments []time.Time
+
+func (m moments) and(now time.Time) moments {
+	return append(slices.DeleteFunc(m, func(at time.Time) bool { return now.Sub(at) >= limitTime }), now)
 }
 
 // isPaired tells whether the origin has a token in use. It forgets those that

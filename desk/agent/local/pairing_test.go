@@ -115,7 +115,7 @@ func TestDeclined(t *testing.T) {
 	for range declinesLimit {
 		decline()
 	}
-	h.clock.add(declinesTime)
+	h.clock.add(limitTime)
 	for range declinesLimit + 1 {
 		decline()
 		h.clock.add(time.Minute)
@@ -128,7 +128,7 @@ func TestDeclined(t *testing.T) {
 	}
 	limited()
 	h.paired(second)
-	h.clock.add(declinesTime - time.Minute - time.Second)
+	h.clock.add(limitTime - time.Minute - time.Second)
 	limited()
 	h.clock.add(time.Second)
 	h.paired(portal)
@@ -173,6 +173,24 @@ func TestWithdrawnPairing(t *testing.T) {
 	a.leave()
 	h.asked(b, window.Answer{Yes: true})
 	b.want("reply")
+}
+
+// TestQuestionsLeft: a page that asks and goes away, over and over, does not
+// have one window after the other shown.
+func TestQuestionsLeft(t *testing.T) {
+	h := newHouse(t, nil)
+	for range leftLimit + 1 {
+		r := h.tab(portal).begin("/pair", struct{}{})
+		r.want("ask")
+		<-h.person.questions
+		r.leave()
+	}
+	if e := h.tab(portal).begin("/pair", struct{}{}).want("problem"); e.Code != "pairing-limited" {
+		t.Fatalf("%s", e.Raw)
+	}
+	h.paired(second)
+	h.clock.add(limitTime)
+	h.paired(portal)
 }
 
 // TestExpiredList lets the page hand over a newer one, and do nothing else.

@@ -60,7 +60,23 @@ func (s *Server) list(ctx context.Context, site trust.Site, lang string) (keys, 
 	return describe(listed, site, lang), nil
 }
 
-// watch tells the page of the keys at once and after each change.
+// letIn looks anew whether a page may go on: lists are replaced and end, and
+// pairings end too. It is use of the pairing.
+func (s *Server) letIn(r *http.Request, origin string) (trust.Site, error) {
+	site, listed := s.Trust.Site(origin)
+	switch {
+	case !listed:
+		return site, errOrigin
+	case site.Trust == nil:
+		return site, trust.ErrExpired
+	case !s.paired(r, site):
+		return site, errUnpaired
+	}
+	return site, nil
+}
+
+// watch tells the page of the keys at once and after each change, for as long
+// as it is let in.
 func (s *Server) watch(w http.ResponseWriter, r *http.Request, site trust.Site) {
 	stream := newStream(lang(r))
 	go func() {
@@ -68,7 +84,13 @@ func (s *Server) watch(w http.ResponseWriter, r *http.Request, site trust.Site) 
 		var last []byte
 		for {
 			next := s.looks.wait()
-			now, err := s.list(r.Context(), site, stream.lang)
+			now, err := s.safely(r.URL.Path, func() (any, error) {
+				site, err := s.letIn(r, site.Origin)
+				if err != nil {
+					return nil, err
+				}
+				return s.list(r.Context(), site, stream.lang)
+			})
 			if r.Context().Err() != nil {
 				return
 			}

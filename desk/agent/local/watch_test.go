@@ -1,6 +1,7 @@
 package local
 
 import (
+	"context"
 	"net"
 	"net/http"
 	"os"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"github.com/certhall/certhall"
+	"github.com/certhall/certhall/desk/agent"
 	"github.com/certhall/certhall/desk/agent/window"
 	"github.com/certhall/certhall/desk/desktest"
 	"github.com/certhall/certhall/desk/token"
@@ -65,6 +67,52 @@ func TestWatch(t *testing.T) {
 		t.Fatalf("%s", e.Raw)
 	}
 }
+
+// TestWatchEnds with what let the page in: its origin's list or its pairing. An
+// open watch is use of the pairing.
+func TestWatchEnds(t *testing.T) {
+	for code, end := range map[string]func(h *house){
+		"origin-unlisted":     func(h *house) { h.must(h.server.Trust.Take(h.auth.Origins(2, desktest.Now.AddDate(1, 0, 0)))) },
+		"origin-list-expired": func(h *house) { h.clock.add(200 * 24 * time.Hour) },
+		"pairing-needed":      func(h *house) { h.clock.add(idlePairing) },
+	} {
+		t.Run(code, func(t *testing.T) {
+			h := newHouse(t, nil)
+			w := h.paired(portal).begin("/watch", struct{}{})
+			w.want("keys")
+			for _, move := range [][2]string{{h.keyFile(), h.keyFile() + ".out"}, {h.keyFile() + ".out", h.keyFile()}} {
+				h.clock.add(idlePairing - time.Second)
+				h.must(os.Rename(move[0], move[1]))
+				h.look()
+				w.want("keys")
+			}
+			end(h)
+			h.look()
+			if e := w.want("problem"); e.Code != code {
+				t.Fatalf("%s", e.Raw)
+			}
+		})
+	}
+}
+
+// TestWatchedKeyBreaksTheProgram: what a key upsets ends the one watch, and the
+// service goes on.
+func TestWatchedKeyBreaksTheProgram(t *testing.T) {
+	h := newHouse(t, nil)
+	p := h.paired(portal)
+	whole := h.server.Agent
+	h.server.Agent = agent.New(agent.Options{Keys: upsetting{}, Clock: h.clock})
+	if e := p.begin("/watch", struct{}{}).want("problem"); e.Code != certhall.ErrInternal.Code {
+		t.Fatalf("%s", e.Raw)
+	}
+	h.server.Agent = whole
+	p.begin("/watch", struct{}{}).want("keys")
+}
+
+// upsetting are keys whose contents break the program.
+type upsetting struct{ agent.Keys }
+
+func (upsetting) List(context.Context) ([]token.Info, error) { panic("an odd key") }
 
 // TestPulledDuringQuestion: the answer comes to nothing, by name.
 func TestPulledDuringQuestion(t *testing.T) {
