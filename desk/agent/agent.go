@@ -7,7 +7,6 @@ package agent
 import (
 	"context"
 	"io"
-	"slices"
 	"time"
 
 	"github.com/emmansun/gmsm/smx509"
@@ -72,6 +71,7 @@ type Options struct {
 // concurrently.
 type Agent struct {
 	Caller
+	roots  *token.Trust // the command line's
 	keys   Keys
 	clock  certhall.Clock
 	random io.Reader
@@ -80,18 +80,17 @@ type Agent struct {
 
 // Caller is on whose behalf operations run.
 type Caller struct {
-	Origin      string       // of the page that asks; "" is the command line, which is shown every container
-	Authorities []string     // ids of the authorities whose portal it is
-	Trust       *token.Trust // their roots: it may act under these only
-	Person      Person
-	Progress    func(part string) // told which part of a new pair is on the key; may be nil
+	Origin   string                  // of the page that asks; "" is the command line, which may act under its roots and is shown every container
+	Trust    map[string]*token.Trust // roots of the authorities whose portal it is, by their ids: it may act under these only
+	Person   Person
+	Progress func(part string) // told which part of a new pair is on the key; may be nil
 }
 
 // New makes an agent for the command line.
 func New(o Options) *Agent {
 	return &Agent{
-		Caller: Caller{Trust: token.NewTrust(o.Roots), Person: o.Person},
-		keys:   o.Keys, clock: o.Clock, random: o.Random, slots: &slots{of: map[string]*slot{}},
+		Caller: Caller{Person: o.Person}, roots: token.NewTrust(o.Roots),
+		keys: o.Keys, clock: o.Clock, random: o.Random, slots: &slots{of: map[string]*slot{}},
 	}
 }
 
@@ -104,31 +103,44 @@ func (a *Agent) As(c Caller) *Agent {
 }
 
 // mine tells whether a container is the caller's to see and to use: all its
-// certificates are under the caller's roots; without certificates, its name is
-// of one of the caller's authorities.
+// certificates are under one of the caller's authorities; without certificates,
+// its name is of one.
 func (a *Agent) mine(h *token.Holding) bool {
 	if a.Origin == "" {
 		return true
 	}
-	for _, c := range []*smx509.Certificate{h.Sign, h.Enc} {
-		if c == nil {
-			continue
-		}
-		if _, err := a.Trust.Root(c, nil); err != nil {
-			return false
+	if h.Sign == nil && h.Enc == nil {
+		authority, _, _, ok := certhall.ParseContainerName(h.Name())
+		return ok && a.Trust[authority] != nil
+	}
+	for _, trust := range a.Trust {
+		if under(trust, h.Sign) && under(trust, h.Enc) {
+			return true
 		}
 	}
-	if h.Sign != nil || h.Enc != nil {
-		return true
-	}
-	authority, _, _, ok := certhall.ParseContainerName(h.Name())
-	return ok && slices.Contains(a.Authorities, authority)
+	return false
 }
 
-// mayActFor refuses what names an authority that the caller is no portal of:
-// its notary's word goes for its own containers only.
+func under(t *token.Trust, c *smx509.Certificate) bool {
+	if c == nil {
+		return true
+	}
+	_, err := t.Root(c, nil)
+	return err == nil
+}
+
+// trustIn is what the caller may trust in the authority's name; nil if nothing:
+// no authority's word goes for another's containers.
+func (a *Agent) trustIn(authority string) *token.Trust {
+	if a.Origin == "" {
+		return a.roots
+	}
+	return a.Trust[authority]
+}
+
+// mayActFor refuses what names an authority that the caller is no portal of.
 func (a *Agent) mayActFor(authority string) error {
-	if a.Origin != "" && !slices.Contains(a.Authorities, authority) {
+	if a.trustIn(authority) == nil {
 		return token.ErrUntrusted.Becausef("%s is no portal of %.40q", a.Origin, authority)
 	}
 	return nil

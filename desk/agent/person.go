@@ -12,13 +12,13 @@ import (
 )
 
 // env is what the steps see of the agent: trust, randomness and the person.
-func (a *Agent) env(s *slot, purpose string) token.Env {
+func (a *Agent) env(s *slot, at act) token.Env {
 	key := s.key
 	return token.Env{
-		Trust:  a.Trust,
+		Trust:  a.trustIn(at.authority),
 		Random: a.random,
 		Unlock: func(ctx context.Context) error {
-			err := a.unlock(ctx, key, purpose)
+			err := a.unlock(ctx, key, at.purpose)
 			s.used = a.clock.Now()
 			return err
 		},

@@ -63,7 +63,7 @@ func (a *Agent) with(ctx context.Context, serial string, at act, f func(token.Ke
 			return err
 		}
 	}
-	err := f(s.key, a.env(s, at.purpose))
+	err := f(s.key, a.env(s, at))
 	if errors.Is(err, token.ErrRemoved) {
 		return errors.Join(err, s.drop())
 	}

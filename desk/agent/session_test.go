@@ -19,7 +19,7 @@ import (
 // as is the desk's agent for a page of an authority's portal.
 func (d *desk) as(origin string, auth *desktest.Authority, p agent.Person, progress func(string)) *agent.Agent {
 	trust := token.NewTrust([]*smx509.Certificate{auth.Root.Certificate, auth.Issuing.Certificate})
-	return d.As(agent.Caller{Origin: origin, Authorities: []string{auth.ID}, Trust: trust, Person: p, Progress: progress})
+	return d.As(agent.Caller{Origin: origin, Trust: map[string]*token.Trust{auth.ID: trust}, Person: p, Progress: progress})
 }
 
 func open(t *testing.T, a *agent.Agent, pair desktest.Pair, want error) {

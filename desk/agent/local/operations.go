@@ -149,7 +149,7 @@ func (s *Server) run(w http.ResponseWriter, r *http.Request, site trust.Site, do
 // caller is the agent for the page that p's questions are of.
 func (s *Server) caller(p person) *agent.Agent {
 	return s.Agent.As(agent.Caller{
-		Origin: p.site.Origin, Authorities: p.site.Authorities(), Trust: p.site.Trust, Person: p,
+		Origin: p.site.Origin, Trust: p.site.Trust, Person: p,
 		Progress: func(part string) {
 			p.stream.send("progress", struct {
 				Part string `json:"part"`

@@ -208,6 +208,34 @@ func TestOtherAuthority(t *testing.T) {
 	}
 }
 
+// TestPortalOfTwoAuthorities: none of them speaks in the other's name.
+func TestPortalOfTwoAuthorities(t *testing.T) {
+	h := newHouse(t, nil)
+	other := desktest.New(t, "rb")
+	h.trusts(other, proof.Portal{Origin: portal})
+	p := h.paired(portal)
+	prepare := func(by *desktest.Authority) proof.Message {
+		return proof.Prepare{Authority: "ra", Ticket: by.Ticket(certhall.Apply, "c1", 1, ""), Disposal: string(certhall.Keep)}
+	}
+	r := p.begin("/prepare", h.order(prepare(h.auth)))
+	h.asked(r, yes)
+	r.want("progress")
+	r.want("reply")
+	for path, m := range map[string]proof.Message{
+		"/prepare": prepare(foreignly(other)),
+		"/retire":  proof.Retire{Authority: "ra", Voids: []proof.Signed{foreignly(other).Void("c1", 1)}},
+	} {
+		if e := p.begin(path, h.order(m)).want("problem"); e.Code != token.ErrUntrusted.Code {
+			t.Errorf("%s: %s", path, e.Raw)
+		}
+	}
+	var all keys
+	p.call("/keys", struct{}{}, &all)
+	if k := all.Keys[0]; k.Others != 0 || len(k.Containers) != 2 {
+		t.Fatalf("%+v", k)
+	}
+}
+
 // foreignly is an authority that calls itself by another's id.
 func foreignly(a *desktest.Authority) *desktest.Authority {
 	liar := *a

@@ -43,12 +43,12 @@ type Folder struct {
 	clock certhall.Clock
 	log   *slog.Logger
 
-	mu      sync.Mutex
-	read    string // the folder's stamp when it was read
-	known   []*smx509.Certificate
-	trust   *token.Trust            // of all roots
-	lists   map[string]kept         // by authority
-	bySites map[string]*token.Trust // of the lists that name an origin, by their authorities
+	mu    sync.Mutex
+	read  string // the folder's stamp when it was read
+	known []*smx509.Certificate
+	trust *token.Trust            // of all roots
+	lists map[string]kept         // by authority
+	alone map[string]*token.Trust // of one root, by authority
 }
 
 // kept is a verified origin list.
@@ -87,7 +87,7 @@ func stamp(entries []fs.DirEntry) string {
 }
 
 func (f *Folder) reload() error {
-	f.read, f.known, f.lists, f.bySites, f.trust = "", nil, map[string]kept{}, map[string]*token.Trust{}, token.NewTrust(nil)
+	f.read, f.known, f.lists, f.alone, f.trust = "", nil, map[string]kept{}, map[string]*token.Trust{}, token.NewTrust(nil)
 	entries, err := os.ReadDir(f.dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil

@@ -3,7 +3,6 @@ package trust
 import (
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/emmansun/gmsm/smx509"
@@ -16,9 +15,9 @@ type Site struct {
 	Origin string
 	Name   string // of the portal; may be empty
 	Lists  []List // that name it, by authority
-	// Trust is the roots of those lists that are not expired; nil if all are:
-	// such a site may only hand over a newer list.
-	Trust *token.Trust
+	// Trust is the roots of those lists that are not expired, by authority; nil
+	// if all are: such a site may only hand over a newer list.
+	Trust map[string]*token.Trust
 }
 
 // List is a kept origin list.
@@ -27,21 +26,13 @@ type List struct {
 	Number    int64
 	Until     time.Time
 	Expired   bool
-	root      *smx509.Certificate
 }
 
 // AuthorityOf names the site's authority that a certificate is under; "" if none.
 func (s Site) AuthorityOf(c *smx509.Certificate) string {
-	if s.Trust == nil {
-		return ""
-	}
-	root, err := s.Trust.Root(c, nil)
-	if err != nil {
-		return ""
-	}
-	for _, l := range s.Lists {
-		if !l.Expired && l.root.Equal(root) {
-			return l.Authority
+	for _, id := range s.Authorities() {
+		if _, err := s.Trust[id].Root(c, nil); err == nil {
+			return id
 		}
 	}
 	return ""
@@ -75,29 +66,27 @@ func (f *Folder) Site(origin string) (s Site, ok bool) {
 			if s.Name == "" {
 				s.Name = p.Name
 			}
-			s.Lists = append(s.Lists, List{id, list.Number, list.Expiry, list.expired(now), list.root})
+			s.Lists = append(s.Lists, List{id, list.Number, list.Expiry, list.expired(now)})
 			break
 		}
 	}
-	if ids := s.Authorities(); len(ids) > 0 {
-		s.Trust = f.trustOf(ids)
+	for _, id := range s.Authorities() {
+		if s.Trust == nil {
+			s.Trust = map[string]*token.Trust{}
+		}
+		s.Trust[id] = f.trustOf(id)
 	}
 	return s, len(s.Lists) > 0
 }
 
-// trustOf is the trust in these authorities' roots alone, with the issuing CAs
-// that are known.
-func (f *Folder) trustOf(ids []string) *token.Trust {
-	key := strings.Join(ids, " ")
-	if t := f.bySites[key]; t != nil {
-		return t
+// trustOf is the trust in an authority's root alone, with the issuing CAs that
+// are known.
+func (f *Folder) trustOf(id string) *token.Trust {
+	t := f.alone[id]
+	if t == nil {
+		t = token.NewTrust(append(f.issuers(), f.lists[id].root))
+		f.alone[id] = t
 	}
-	var roots []*smx509.Certificate
-	for _, id := range ids {
-		roots = append(roots, f.lists[id].root)
-	}
-	t := token.NewTrust(append(roots, f.issuers()...))
-	f.bySites[key] = t
 	return t
 }
 
