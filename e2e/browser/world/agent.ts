@@ -14,13 +14,14 @@ export class Agent {
     private readonly port: number,
   ) {}
 
-  async start(): Promise<void> {
+  /** Starts it, usually trusting the hall's authority. */
+  async start({ trusting = path.join(this.dir, 'agent', 'authorities') } = {}): Promise<void> {
     this.running = Program.start(program('certhall-agent'), [
       'serve',
       '--ui=page',
       `--port=${this.port}`,
       `--keys=${path.join(this.dir, 'keys')}`,
-      `--authorities=${path.join(this.dir, 'agent', 'authorities')}`,
+      `--authorities=${trusting}`,
     ]);
     await this.running.line(new RegExp(`127\\.0\\.0\\.1:${this.port}`));
   }

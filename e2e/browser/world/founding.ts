@@ -42,6 +42,17 @@ export class Founded {
     return founded;
   }
 
+  /** What `prepare` leaves behind in a copy of this state, as a state to copy in its turn. */
+  async after(prepare: (hall: Hall) => Promise<void>): Promise<Founded> {
+    const folder = await temporary();
+    const later = new Founded(folder, this.site);
+    await cp(this.state, later.state, { recursive: true });
+    const hall = await Hall.open(later.state, this.site);
+    await prepare(hall);
+    await hall.close();
+    return later;
+  }
+
   /** Copies the state for one journey. */
   async copy(): Promise<string> {
     const dir = path.join(this.folder, String(++this.copies));

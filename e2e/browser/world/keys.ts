@@ -1,6 +1,6 @@
 // The USB keys of the user's PC: soft keys, plugged in while their file lies in
 // the keys folder.
-import { mkdir, readFile, rename, rm } from 'node:fs/promises';
+import { copyFile, mkdir, readFile, rename } from 'node:fs/promises';
 import path from 'node:path';
 
 import { program } from './places';
@@ -29,10 +29,9 @@ export class Keys {
     await rename(this.beside(`${key}.softkey`), this.plugged(key));
   }
 
-  /** Exchanges the handler's key for another file. */
-  async plugInInstead(file: string): Promise<void> {
-    await this.unplug();
-    await rename(file, this.plugged('another'));
+  /** Plugs in a key that was made elsewhere, by its file. */
+  async plugInFrom(file: string): Promise<void> {
+    await copyFile(file, this.plugged('elsewhere'));
   }
 
   /** Makes an empty key and plugs it in. */
@@ -63,19 +62,6 @@ export class Keys {
     for (let left = tries; left > triesLeft; left--) {
       await this.refused(['enrol', '--last-try', '--name=Somebody', `--out=${this.beside('never.p10')}`], '00000000');
     }
-  }
-
-  /** Lets another program use the handler's key; what is given back ends that. */
-  async occupy(): Promise<() => Promise<void>> {
-    const lock = path.join(this.dir, 'keys', `.${handlers}.softkey.lock`);
-    const other = Program.start('flock', ['--no-fork', lock, 'sh', '-c', 'echo held; exec sleep infinity']);
-    await other.line(/held/);
-    return () => other.stop();
-  }
-
-  /** Loses the handler's key for good. */
-  async lose(): Promise<void> {
-    await rm(this.plugged(handlers));
   }
 
   private plugged(key: string): string {

@@ -9,6 +9,7 @@
 //   browser context; sent to a page it changes some other context, silently.
 //   `permissions.query` and its change event follow it, so no policy file in
 //   /etc/chromium is needed.
+// - The setting lasts as long as the session that made it.
 // - Playwright's grantPermissions knows `local-network-access` alone, which
 //   grants all three names; it cannot deny.
 // - Where a server is "public" is decided by --ip-address-space-overrides at
@@ -32,8 +33,7 @@ export async function allowLoopback(page: Page, origin: string, setting: 'grante
     origin,
     ...(targetInfo.browserContextId ? { browserContextId: targetInfo.browserContextId } : {}),
   });
-  await session.detach();
-  await target.detach();
+  await target.detach(); // not the session: its end would take the setting back
 }
 
 /** What Chromium is started with so that a site on this machine counts as a public one. */
