@@ -41,8 +41,32 @@ export class Agent {
     return answer.keys;
   }
 
-  /** Yields the keys plugged in, at once and whenever that changes, until the signal ends it or the agent is lost. */
+  /**
+   * Yields the keys plugged in, at once and whenever that changes, until the
+   * signal ends it or the agent is lost. It does not listen while nobody sees
+   * the page: browsers keep six connections to the agent for all pages together.
+   */
   async *watch(signal?: AbortSignal): AsyncGenerator<Key[]> {
+    for (;;) {
+      await this.around.visible(signal);
+      const seen = new AbortController();
+      const passOn = () => seen.abort(signal?.reason);
+      signal?.addEventListener('abort', passOn, { once: true });
+      this.around.hidden(seen.signal).then(() => seen.abort(), () => undefined);
+      try {
+        yield* this.listen(seen.signal);
+      } catch (e) {
+        if (signal?.aborted || !seen.signal.aborted) {
+          throw e;
+        }
+      } finally {
+        seen.abort();
+        signal?.removeEventListener('abort', passOn);
+      }
+    }
+  }
+
+  private async *listen(signal: AbortSignal): AsyncGenerator<Key[]> {
     const response = await this.post('/watch', {}, signal);
     if (!response.body) {
       throw own('agent-answer');

@@ -10,6 +10,8 @@ export interface Surroundings {
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
   /** Resolves as soon as the person can see the page. */
   visible(signal?: AbortSignal): Promise<void>;
+  /** Resolves as soon as the person can not. */
+  hidden(signal?: AbortSignal): Promise<void>;
   now(): number;
   /** The language of texts: the page's. */
   language(): string;
@@ -24,7 +26,8 @@ export const browser: Surroundings = {
   fetch: (url, init) => fetch(url, init),
   permission,
   sleep,
-  visible,
+  visible: (signal) => shown('visible', signal),
+  hidden: (signal) => shown('hidden', signal),
   now: () => Date.now(),
   language: () => document.documentElement.lang || navigator.language,
   remember(name, value) {
@@ -86,10 +89,10 @@ function sleep(ms: number, signal?: AbortSignal): Promise<void> {
   });
 }
 
-function visible(signal?: AbortSignal): Promise<void> {
+function shown(state: DocumentVisibilityState, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     const look = () => {
-      if (signal?.aborted || document.visibilityState === 'visible') {
+      if (signal?.aborted || document.visibilityState === state) {
         document.removeEventListener('visibilitychange', look);
         signal?.removeEventListener('abort', look);
         if (signal?.aborted) {

@@ -35,6 +35,8 @@ export class Fake implements Surroundings {
   readonly seen: Seen[] = [];
   readonly kept = new Map<string, string>();
   private readonly sleepers: { ms: number; wake: () => void }[] = [];
+  private shown = true;
+  private readonly looks: (() => void)[] = [];
   private readonly slept: (() => void)[] = [];
 
   /** answers: by `port/path`, else by `path`; nothing listens elsewhere. */
@@ -81,7 +83,24 @@ export class Fake implements Surroundings {
     }
   }
 
-  visible = () => Promise.resolve();
+  /** Shows the page, or hides it. */
+  show(shown: boolean): void {
+    this.shown = shown;
+    this.looks.splice(0).forEach((look) => look());
+  }
+
+  visible = (signal?: AbortSignal) => this.until(true, signal);
+  hidden = (signal?: AbortSignal) => this.until(false, signal);
+
+  private async until(shown: boolean, signal?: AbortSignal): Promise<void> {
+    while (this.shown !== shown) {
+      await new Promise<void>((look, stop) => {
+        this.looks.push(look);
+        signal?.addEventListener('abort', () => stop(signal.reason));
+      });
+    }
+  }
+
   now = () => Date.parse('2026-11-23T00:00:00Z');
   language = () => 'zh-CN';
 

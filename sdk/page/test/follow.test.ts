@@ -52,6 +52,36 @@ describe('follow', () => {
     expect(around.seen.some((s) => s.path === '/pair')).toBe(false);
   });
 
+  it('does not listen while nobody sees the page', async () => {
+    const first = new Wire().line({ event: 'keys', keys: [key] });
+    const second = new Wire().line({ event: 'keys', keys: [] });
+    const wires = [first, second];
+    let left: () => void;
+    const heard = new Promise<void>((resolve) => (left = resolve));
+    const around = new Fake({
+      '17083/status': () => json({ ...status, paired: true }),
+      '/watch': (s) => {
+        const wire = wires.shift();
+        s.signal?.addEventListener('abort', () => {
+          wire?.cut();
+          left();
+        });
+        return wire?.response ?? refused();
+      },
+    });
+    around.kept.set('certhall-agent.17083', 'token');
+    const seen = follow({ around });
+    expect(await take(seen)).toMatchObject({ state: 'here', keys: [key] });
+    const next = take(seen);
+    around.show(false);
+    await heard;
+    expect(around.seen.filter((s) => s.path === '/watch')).toHaveLength(1);
+    around.show(true);
+    expect(await next).toMatchObject({ state: 'here', keys: [] });
+    await seen.return(undefined);
+    expect(around.seen.map((s) => s.signal?.aborted).at(-1)).toBe(true);
+  });
+
   it('asks the person again after the agent was started anew', async () => {
     const around = new Fake({
       '17083/status': () => json(status),
