@@ -1,6 +1,7 @@
 package softkey
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -10,8 +11,11 @@ import (
 	"runtime"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/gofrs/flock"
+
+	"github.com/certhall/certhall/desk/token"
 )
 
 // Medium is what a key is stored on.
@@ -22,8 +26,9 @@ type Medium interface {
 	// Save replaces all of it: when it returns nil the data is durable, after
 	// any error or power cut the old or the new data is whole.
 	Save(data []byte) error
-	// Lock keeps other users of the medium from writing until unlock is called.
-	Lock() (unlock func(), err error)
+	// Lock keeps other users of the medium from writing until unlock is called:
+	// token.ErrKeyBusy if another keeps it for longer than a write takes.
+	Lock(ctx context.Context) (unlock func(), err error)
 }
 
 // File is a medium in a file, with a lock file beside it that other processes heed.
@@ -86,11 +91,23 @@ func syncDir(dir string) error {
 	return errors.Join(d.Sync(), d.Close())
 }
 
-func (f file) Lock() (func(), error) {
+// lockWait is how long another process is waited for, many times what a write
+// takes; lockAgain how often it is tried.
+const (
+	lockWait  = 5 * time.Second
+	lockAgain = 5 * time.Millisecond
+)
+
+func (f file) Lock(ctx context.Context) (func(), error) {
+	ctx, end := context.WithTimeout(ctx, lockWait)
+	defer end()
 	dir, name := filepath.Split(string(f))
 	l := flock.New(filepath.Join(dir, "."+name+".lock"), flock.SetPermissions(0o600))
-	if err := l.Lock(); err != nil {
-		return nil, err
+	switch _, err := l.TryLockContext(ctx, lockAgain); {
+	case err != nil && ctx.Err() != nil:
+		return nil, token.ErrKeyBusy.Because(err)
+	case err != nil:
+		return nil, ErrNotWritten.Because(err)
 	}
 	return func() { _ = l.Unlock() }, nil // closing the file unlocks it in any case
 }
@@ -134,7 +151,7 @@ func (m *Memory) Save(data []byte) error {
 }
 
 // Lock keeps other users of this Memory from writing.
-func (m *Memory) Lock() (func(), error) {
+func (m *Memory) Lock(context.Context) (func(), error) {
 	m.writing.Lock()
 	return m.writing.Unlock, nil
 }

@@ -1,6 +1,7 @@
 package softkey
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -124,4 +125,25 @@ func TestTwoSessions(t *testing.T) {
 	if _, err := c.GenerateSigningKey(background); !errors.Is(err, token.ErrNoContainer) {
 		t.Error(err)
 	}
+}
+
+// TestHeldForLong: a key that another program does not let go of is busy; it
+// is not waited for without end.
+func TestHeldForLong(t *testing.T) {
+	m := File(filepath.Join(t.TempDir(), "a"+Extension))
+	unlock, err := m.Lock(background)
+	if err != nil {
+		t.Fatal(err)
+	}
+	impatient, give := context.WithCancel(background)
+	give()
+	if _, err := m.Lock(impatient); !errors.Is(err, token.ErrKeyBusy) {
+		t.Errorf("held by another: %v, want busy", err)
+	}
+	unlock()
+	unlock, err = m.Lock(background)
+	if err != nil {
+		t.Fatal(err)
+	}
+	unlock()
 }

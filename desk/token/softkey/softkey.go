@@ -84,9 +84,9 @@ func Format(m Medium, o Options) error {
 	if err != nil {
 		return ErrOptions.Because(err)
 	}
-	unlock, err := m.Lock()
+	unlock, err := m.Lock(context.Background())
 	if err != nil {
-		return ErrNotWritten.Because(err)
+		return err
 	}
 	defer unlock()
 	if _, err := m.Load(); !errors.Is(err, fs.ErrNotExist) {
@@ -174,9 +174,9 @@ func (k *Key) write(ctx context.Context, what string, change, torn func(*image) 
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	unlock, err := k.medium.Lock()
+	unlock, err := k.medium.Lock(ctx)
 	if err != nil {
-		return ErrNotWritten.Because(err)
+		return err
 	}
 	defer unlock()
 	if err := k.load(); err != nil {
