@@ -176,7 +176,7 @@ export class Clerk {
   }
 
   field(label: string): Locator {
-    return this.page.getByLabel(label, { exact: true });
+    return this.page.getByLabel(label, { exact: true }).and(this.page.locator('input')); // a tab may have the same name
   }
 
   button(name: string): Locator {
