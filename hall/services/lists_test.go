@@ -164,15 +164,20 @@ func TestListsAreOnesOwn(t *testing.T) {
 	}
 }
 
-// TestStages are the four steps that people see.
+// TestStages are the four steps that people see; from the third on whose phone
+// was proved is told.
 func TestStages(t *testing.T) {
 	for want, at := range map[int]func(*world) services.Opened{
 		1: func(w *world) services.Opened { return w.open(w.old) },
 		2: (*world).atPhone, 3: (*world).atPrepare, 4: (*world).atInstall,
 	} {
 		w := newWorld(t)
-		if n := w.next(at(w), services.Input{}); n.Stage != want {
+		n := w.next(at(w), services.Input{})
+		if n.Stage != want {
 			t.Errorf("%s is stage %d, want %d", n.Step, n.Stage, want)
+		}
+		if proved := n.Phone == "138****0001"; proved != (want > 2) {
+			t.Errorf("stage %d tells the phone %q", want, n.Phone)
 		}
 	}
 }

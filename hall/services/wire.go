@@ -48,6 +48,7 @@ type Next struct {
 	Step      Step             `json:"step"`
 	Steps     []Step           `json:"steps"`
 	Stage     int              `json:"stage" minimum:"1" maximum:"4" doc:"which of the four steps that people see"`
+	Phone     string           `json:"phone,omitempty" doc:"masked, once it is proved"`
 	Operation string           `json:"operation,omitempty" enum:"identify,prepare,install,acknowledge,retire,claim"`
 	Message   []byte           `json:"message,omitempty" doc:"order for the agent"`
 	Ask       *Ask             `json:"ask,omitempty"`

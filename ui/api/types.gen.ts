@@ -251,6 +251,10 @@ export type Next = {
      */
     message?: string;
     operation?: 'identify' | 'prepare' | 'install' | 'acknowledge' | 'retire' | 'claim';
+    /**
+     * masked, once it is proved
+     */
+    phone?: string;
     problem?: Problem;
     result?: Result;
     service: string;
