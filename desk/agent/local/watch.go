@@ -36,17 +36,21 @@ func (l *looks) tell() {
 	l.next = make(chan struct{})
 }
 
-// look ends idle sessions and wakes the watchers, each time ticks does.
+// look ends idle sessions and wakes the watchers, each time ticks does. What
+// keeps it from that is told when it begins, not twice a second.
 func (s *Server) look(ctx context.Context, ticks <-chan time.Time) {
+	told := ""
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-ticks:
 		}
-		if err := s.Agent.Sweep(ctx); err != nil {
-			s.Log.Warn("keys not looked at", "cause", certhall.CauseText(err))
+		cause := certhall.CauseText(s.Agent.Sweep(ctx))
+		if cause != told && cause != "" {
+			s.Log.Warn("keys not looked at", "cause", cause)
 		}
+		told = cause
 		s.looks.tell()
 	}
 }

@@ -2,6 +2,8 @@ package local
 
 import (
 	"context"
+	"errors"
+	"log/slog"
 	"net"
 	"net/http"
 	"os"
@@ -113,6 +115,32 @@ func TestWatchedKeyBreaksTheProgram(t *testing.T) {
 type upsetting struct{ agent.Keys }
 
 func (upsetting) List(context.Context) ([]token.Info, error) { panic("an odd key") }
+
+// TestLookInVain: what keeps the keys from being looked at is told once, not at
+// every look.
+func TestLookInVain(t *testing.T) {
+	log := &lockedBuffer{}
+	s := New(Options{Agent: agent.New(agent.Options{Keys: outOfReach{}}), Log: slog.New(slog.NewTextHandler(log, nil))})
+	ctx, cancel := context.WithCancel(t.Context())
+	ticks, ended := make(chan time.Time), make(chan struct{})
+	go func() {
+		s.look(ctx, ticks)
+		close(ended)
+	}()
+	for range 3 {
+		ticks <- time.Time{}
+	}
+	cancel()
+	<-ended
+	if n := strings.Count(log.String(), "keys not looked at"); n != 1 {
+		t.Fatalf("told %d times: %s", n, log)
+	}
+}
+
+// outOfReach are keys whose place cannot be read.
+type outOfReach struct{ agent.Keys }
+
+func (outOfReach) List(context.Context) ([]token.Info, error) { return nil, errors.New("no driver") }
 
 // TestPulledDuringQuestion: the answer comes to nothing, by name.
 func TestPulledDuringQuestion(t *testing.T) {
