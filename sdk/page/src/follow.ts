@@ -55,7 +55,7 @@ export async function* follow(options: FollowOptions = {}): AsyncGenerator<Prese
         yield { state: 'refused', agent, problem: e };
         return;
       }
-      if (e.code !== told) {
+      if (e.code !== told && e.code !== 'pairing-needed') {
         told = e.code;
         yield { state: 'away', problem: e };
       }

@@ -95,6 +95,25 @@ describe('follow', () => {
     expect(around.kept.get('certhall-agent.17083')).toBe('new');
   });
 
+  it('asks the person again after the session was left idle, and calls nothing lost', async () => {
+    const wires = [new Wire().line({ event: 'keys', keys: [key] }).line({ event: 'problem', code: 'pairing-needed' }), new Wire().line({ event: 'keys', keys: [] })];
+    let valid = true;
+    const around = new Fake({
+      '17083/status': () => json({ ...status, paired: valid }),
+      '/pair': () => paired('new'),
+      '/watch': () => wires.shift()?.response ?? refused(),
+    });
+    around.kept.set('certhall-agent.17083', 'left idle');
+    const seen = follow({ around });
+    expect((await take(seen)).state).toBe('here');
+    valid = false;
+    const next = take(seen);
+    await around.pass(1000);
+    expect((await next).state).toBe('pairing');
+    expect(await take(seen)).toMatchObject({ state: 'here', keys: [] });
+    expect(around.kept.get('certhall-agent.17083')).toBe('new');
+  });
+
   it('ends when the person refuses', async () => {
     const around = new Fake({ '17083/status': () => json(status), '/pair': () => new Wire().line({ event: 'problem', code: 'declined', message: 'm', hint: 'h' }).end() });
     const seen = follow({ around });
