@@ -1,12 +1,23 @@
+interface Said {
+  message: string;
+  hint: string;
+  params?: Record<string, string>;
+  status?: number;
+  request?: string;
+}
+
 // A refusal as people are told of it: by the hall, by the agent, or by the page
 // itself (its own codes have texts under problem.* in ui/locale).
 export class Problem extends Error {
+  readonly said: Said;
+
   constructor(
     readonly code: string,
-    readonly said: { message: string; hint: string; params?: Record<string, string>; status?: number; request?: string },
+    said: Said,
   ) {
     super(code);
     this.name = 'Problem';
+    this.said = { ...said, message: sentence(said.message), hint: sentence(said.hint) };
   }
 
   get params(): Record<string, string> {
@@ -17,6 +28,14 @@ export class Problem extends Error {
   get request(): string {
     return this.said.request ?? '';
   }
+}
+
+// sentence ends a text with the full stop that hall and agent leave out.
+export function sentence(text: string): string {
+  if (text === '' || /[.。!?！？…]$/.test(text)) {
+    return text;
+  }
+  return text + (/\p{Script=Han}/u.test(text) ? '。' : '.');
 }
 
 interface Document {

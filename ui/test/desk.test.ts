@@ -67,6 +67,18 @@ describe('the way to the keys', () => {
     await ready;
   });
 
+  it('waits to be seen: what was heard before may be past', async () => {
+    await told(here('K1'));
+    const visible = vi.spyOn(document, 'visibilityState', 'get').mockReturnValue('hidden');
+    let ready = false;
+    const waited = desk.until(() => true, new AbortController().signal).then(() => (ready = true));
+    await told(here('K1', 'K2'));
+    expect(ready).toBe(false);
+    visible.mockRestore();
+    document.dispatchEvent(new Event('visibilitychange'));
+    await waited;
+  });
+
   it('lets nobody wait who has left', async () => {
     await expect(desk.until(() => true, AbortSignal.abort('left'))).rejects.toBe('left');
   });
@@ -78,7 +90,7 @@ describe('the way to the keys', () => {
   it('is sought anew when the session has ended', async () => {
     await told(here('K1'));
     const used = desk.use(() => Promise.reject(new AgentProblem('pairing-needed', { message: 'm' })), {});
-    await expect(used).rejects.toMatchObject({ code: 'pairing-needed', said: { message: 'm' } });
+    await expect(used).rejects.toMatchObject({ code: 'pairing-needed', said: { message: 'm.' } });
     await vi.waitFor(() => expect(world.options.length).toBe(2));
   });
 });

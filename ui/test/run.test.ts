@@ -83,7 +83,7 @@ describe('a run', () => {
     const w = new World([{ ...ask, problem: { code: 'code-wrong', message: 'no', hint: 'again' } }]);
     w.onTell = (s) => s.kind === 'ask' && w.stop.abort('left');
     await expect(w.go()).rejects.toBe('left');
-    expect(w.last()).toMatchObject({ kind: 'ask', problem: { code: 'code-wrong', said: { message: 'no' } } });
+    expect(w.last()).toMatchObject({ kind: 'ask', problem: { code: 'code-wrong', said: { message: 'no.' } } });
   });
 
   it('drops a reply that came late', async () => {
@@ -160,10 +160,16 @@ describe('a run', () => {
     expect(w.last()).toMatchObject({ kind: 'ended', leftover: { code: 'key-removed' } });
   });
 
+  it('waits without a flicker', async () => {
+    const w = new World([wait, wait, order('install'), done]);
+    await w.go();
+    expect(w.kinds()).toEqual(['asking-hall', 'wait', 'wait', 'at-key', 'asking-hall', 'ended']);
+  });
+
   it('ends with a case that came to nothing', async () => {
     const w = new World([{ ...base, state: 'refused', wait: { after_ms: 200, reason: 'closing' }, problem: { code: 'too-early' } }, { ...base, state: 'refused', problem: { code: 'too-early' } }]);
     await w.go();
-    expect(w.kinds()).toEqual(['asking-hall', 'wait', 'asking-hall', 'ended']);
+    expect(w.kinds()).toEqual(['asking-hall', 'wait', 'ended']);
   });
 
   it('ends when the page is left', async () => {

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import type { CaseView, Next } from '../api';
 import { candidates, others } from '../portal/service/choose';
 import { lineOf } from '../portal/service/receipt/span';
-import { assurance, stepsOf } from '../portal/service/steps';
+import { assurance, assuranceBefore, stepsOf } from '../portal/service/steps';
 import { browserName } from '../shared/key/browser';
 
 const now = Date.parse('2026-11-23T00:00:00Z');
@@ -40,14 +40,22 @@ const view: CaseView = {
 
 describe('the four steps', () => {
   it('follow the stage', () => {
-    expect(stepsOf(view, undefined, '').map((s) => s.state)).toEqual(['done', 'now', 'later', 'later']);
-    expect(stepsOf(view, { ...view, stage: 4 } as Next, '').map((s) => s.state)).toEqual(['done', 'done', 'done', 'now']);
-    expect(stepsOf(view, { ...view, stage: 4, state: 'done' } as Next, '').map((s) => s.state)).toEqual(['done', 'done', 'done', 'done']);
+    expect(stepsOf(view, undefined, false).map((s) => s.state)).toEqual(['done', 'now', 'later', 'later']);
+    expect(stepsOf(view, { ...view, stage: 4 } as Next, false).map((s) => s.state)).toEqual(['done', 'done', 'done', 'now']);
+    expect(stepsOf(view, { ...view, stage: 4, state: 'done' } as Next, false).map((s) => s.state)).toEqual(['done', 'done', 'done', 'done']);
   });
 
   it('leave out what is not known', () => {
-    expect(stepsOf(view, undefined, '')[1]?.facts).toEqual([]);
-    expect(stepsOf(view, undefined, '138****0001')[1]?.facts).toEqual([{ label: 'service.fact.phone', value: '138****0001' }]);
+    expect(stepsOf({ ...view, not_after_old: undefined } as unknown as CaseView, undefined, false)[0]?.facts.map((f) => f.label)).toEqual(['service.fact.subject', 'service.fact.number']);
+  });
+
+  it('tell how the phone was proved', () => {
+    const proved = { ...view, stage: 3, phone: '138****0001' } as Next;
+    const words = (v: CaseView, asked: boolean) => stepsOf(v, proved, asked)[1]?.done;
+    expect(words(view, true)).toEqual({ text: 'service.step.2.proved', params: { phone: '138****0001' } });
+    expect(words(view, false)).toEqual({ text: 'service.step.2.known', params: { phone: '138****0001' } });
+    expect(words({ ...view, stage: 3 }, false)?.text).toBe('service.step.2.proved'); // how, is not known any more
+    expect(stepsOf(view, undefined, false)[1]?.done.text).toBe('service.step.done');
   });
 });
 
@@ -59,13 +67,27 @@ describe('what is said first when something failed', () => {
     [view, 'pin-locked', 'service.sure.locked'],
     [view, 'suspended', 'service.sure.held'],
     [view, 'revoked', undefined],
-    [view, 'key-damaged', undefined],
+    [view, 'key-damaged', 'service.sure.issued'],
+    [ended, 'key-damaged', undefined],
+    [view, 'needs-reissue', 'service.sure.grace'],
   ])('is true (%#)', (v, code, text) => {
     expect(assurance(v, undefined, code, now)).toBe(text);
   });
 
   it('is of the new pair once it counts', () => {
     expect(assurance(view, { ...view, state: 'done' } as Next, 'key-removed', now)).toBe('service.sure.new');
+  });
+});
+
+describe('what is said first where nothing has begun', () => {
+  it.each([
+    ['too-early', 'service.sure.old'],
+    ['agent-absent', 'service.sure.kept'],
+    ['too-late', 'service.sure.kept'],
+    ['key-damaged', undefined],
+    ['revoked', undefined],
+  ])('of %s is true', (code, text) => {
+    expect(assuranceBefore(code)).toBe(text);
   });
 });
 

@@ -56,6 +56,7 @@ export class Run {
   private last: Next | undefined;
   private give: ((a: Answer) => void) | undefined;
   private wake: (() => void) | undefined;
+  private waiting = false;
   private misses = 0;
   private idle = 0;
 
@@ -86,7 +87,10 @@ export class Run {
   // turn asks the hall once and does what it says. It gives the next input, or
   // nothing where the case has ended.
   private async turn(input: Input, signal: AbortSignal): Promise<Input | undefined> {
-    this.tell({ kind: 'asking-hall' });
+    if (!this.waiting) {
+      this.tell({ kind: 'asking-hall' }); // a wait goes on while its end is asked for
+    }
+    this.waiting = false;
     let n: Next;
     try {
       n = await this.around.counter.next(input, signal);
@@ -106,6 +110,7 @@ export class Run {
       return { answer: await this.asked(problem, signal) };
     }
     if (n.wait) {
+      this.waiting = true;
       this.tell({ kind: 'wait', reason: n.wait.reason, ...(problem ? { problem } : {}) });
       await this.around.sleep(n.wait.after_ms, signal);
       return {};

@@ -5,7 +5,8 @@ import { computed, onScopeDispose, shallowRef, watch } from 'vue';
 import type { Answer, CaseView } from '../../api';
 import { ours } from '../../shared/hall';
 import type { Desk as Way } from '../../shared/key/agent';
-import { keyOf, type Pair, partsOn, type Reach, stripOf, written } from '../../shared/key/strip';
+import { keyOf, type Pair, partsOn, type Reach, stripOf, unread, written } from '../../shared/key/strip';
+import { problemOf } from '../../shared/problem';
 import { cancel, counterOf } from './counter';
 import { type Desk, Run, type Standing } from './run';
 import { useTurn } from './turn';
@@ -13,7 +14,8 @@ import { useTurn } from './turn';
 export function useCase(view: CaseView, way: Way) {
   const standing = shallowRef<Standing>({ situation: { kind: 'asking-hall' } });
   const heard = shallowRef<ReadonlySet<Part>>(new Set());
-  const phone = shallowRef('');
+  const last = shallowRef<Key>(); // the case's key when it was last there
+  const asked = shallowRef(false); // whether this page saw the phone being proved
   const turn = useTurn(view.case);
   let run: Run | undefined;
   let stop = new AbortController();
@@ -30,9 +32,14 @@ export function useCase(view: CaseView, way: Way) {
     };
   });
 
-  const parts = computed(() => written(new Set([...heard.value, ...partsOn(keyOf(way.keys.value, pair.value), view.case)])));
+  const present = computed(() => keyOf(way.keys.value, pair.value));
+  watch(present, (key) => (last.value = key ?? last.value), { immediate: true });
+
+  const parts = computed(() => written(new Set([...heard.value, ...partsOn(present.value ?? last.value, view.case)])));
   const strip = computed(() => {
-    const shown = stripOf(reachOf(way), way.keys.value, pair.value, parts.value, Date.now());
+    // what is written is not known before the key was seen, once it may be begun
+    const known = last.value !== undefined || (standing.value.next ?? view).stage < 3;
+    const shown = stripOf({ reach: reachOf(way), keys: way.keys.value, last: last.value }, pair.value, known ? parts.value : undefined, Date.now());
     const working = standing.value.situation.kind === 'at-key' && shown.state === 'ready';
     return working ? { ...shown, state: 'in-use' as const } : shown;
   });
@@ -50,23 +57,26 @@ export function useCase(view: CaseView, way: Way) {
 
   // absent is why the case's key cannot be used though the agent is there.
   const absent = computed(() => {
-    if (keyOf(way.keys.value, pair.value)) {
+    if (present.value) {
       return undefined;
+    }
+    const trouble = unread(way.keys.value)?.trouble;
+    if (trouble) {
+      return problemOf(trouble);
     }
     return ours(way.keys.value.length > 0 ? 'key-wrong' : 'key-missing', { number: view.key_number });
   });
 
   function theKey(): Key {
-    const key = keyOf(way.keys.value, pair.value);
-    if (!key) {
-      throw absent.value;
+    if (!present.value) {
+      throw ours('key-missing', { number: view.key_number });
     }
-    return key;
+    return present.value;
   }
 
   function tell(s: Standing): void {
     standing.value = s;
-    phone.value = s.next?.ask?.phone || phone.value;
+    asked.value ||= s.next?.ask?.kind === 'code';
   }
 
   // go runs the case, from wherever it stands.
@@ -87,7 +97,7 @@ export function useCase(view: CaseView, way: Way) {
     standing,
     turn,
     parts,
-    phone,
+    asked,
     pair,
     strip,
     absent,

@@ -84,21 +84,26 @@ export function useDesk(): Desk {
     }
   }
 
+  // What a page that nobody sees last heard may be long past: it waits.
   function until(wanted: (keys: Key[]) => boolean, signal: AbortSignal): Promise<void> {
     return new Promise((resolve, reject) => {
-      const left = () => end(() => reject(signal.reason));
-      const unwatch = watch(presence, () => presence.value.state === 'here' && wanted(presence.value.keys) && end(resolve));
+      const look = () => {
+        if (signal.aborted) {
+          end(() => reject(signal.reason));
+        } else if (document.visibilityState === 'visible' && presence.value.state === 'here' && wanted(presence.value.keys)) {
+          end(resolve);
+        }
+      };
+      const unwatch = watch(presence, look);
       const end = (how: () => void) => {
-        signal.removeEventListener('abort', left);
+        signal.removeEventListener('abort', look);
+        document.removeEventListener('visibilitychange', look);
         unwatch();
         how();
       };
-      signal.addEventListener('abort', left);
-      if (signal.aborted) {
-        left();
-      } else if (presence.value.state === 'here' && wanted(presence.value.keys)) {
-        end(resolve);
-      }
+      signal.addEventListener('abort', look);
+      document.addEventListener('visibilitychange', look);
+      look();
     });
   }
 

@@ -1,11 +1,12 @@
 // What the key strip shows: the key, and a lamp for each of its two pairs. At
-// no moment are both dark.
+// no moment are both dark: what is not known now is shown as last known, or as
+// a question.
 import type { Key, Part } from '@certhall/page';
 
 import { day } from '../dates';
 
 export type KeyState = 'looking' | 'away' | 'absent' | 'other' | 'ready' | 'in-use' | 'locked' | 'trouble';
-export type Light = 'good' | 'attention' | 'filling' | 'off';
+export type Light = 'good' | 'attention' | 'filling' | 'unknown' | 'off';
 
 // Lamp is a slot's light with its words: a text of the locale and its values.
 export interface Lamp {
@@ -17,8 +18,10 @@ export interface Lamp {
 
 export interface Strip {
   name: string;
-  number: string;
+  number: string; // the key's number (证书卡号); '' where the hall has not told it
+  serial: string; // of the device
   state: KeyState;
+  last: boolean; // the key is not there: this is what was last read on it
   old: Lamp;
   fresh: Lamp;
 }
@@ -26,7 +29,7 @@ export interface Strip {
 // The pair that the page is about, and how far its service has come.
 export interface Pair {
   serial: string;
-  keyNumber: string;
+  keyNumber: string; // '' if it is not known yet
   end: string; // of the old pair
   held?: boolean; // suspended
   case?: string;
@@ -55,14 +58,33 @@ export function partsOn(key: Key | undefined, id: string | undefined): Part[] {
   return latest?.parts ?? [];
 }
 
-export function stripOf(reach: Reach, keys: Key[], pair: Pair | undefined, parts: number, now: number): Strip {
+// unread finds a key that is plugged in but cannot be read: it may be any.
+export function unread(keys: Key[]): Key | undefined {
+  return keys.find((k) => k.state === 'trouble' && k.containers.length === 0);
+}
+
+// Sight is what was seen of the keys of this PC.
+export interface Sight {
+  reach: Reach;
+  keys: Key[];
+  last?: Key | undefined; // the pair's key when it was last there
+}
+
+// stripOf makes the strip of a pair, or of the first key where there is none.
+// parts, of four, are those of the new pair; undefined if that is not known.
+export function stripOf(sight: Sight, pair: Pair | undefined, parts: number | undefined, now: number): Strip {
+  const { reach, keys } = sight;
   const key = pair ? keyOf(keys, pair) : keys[0];
+  const shown = key ?? sight.last;
+  const state = key ? stateOf(key) : without(reach, keys);
   return {
-    name: key?.label ?? '',
-    number: pair?.keyNumber || (key?.serial ?? ''),
-    state: key ? stateOf(key) : without(reach, keys),
-    old: oldLamp(pair, now),
-    fresh: freshLamp(pair, parts),
+    name: shown?.label ?? '',
+    number: pair?.keyNumber ?? '',
+    serial: shown?.serial ?? '',
+    state,
+    last: key === undefined && sight.last !== undefined,
+    old: pair ? oldLamp(pair, state, now) : lamp('unknown', key ? 'key.lamp.nothing' : 'key.lamp.unknown'),
+    fresh: freshLamp(pair, parts, key !== undefined),
   };
 }
 
@@ -74,15 +96,15 @@ function without(reach: Reach, keys: Key[]): KeyState {
   if (reach !== 'here') {
     return reach;
   }
+  if (unread(keys)) {
+    return 'trouble';
+  }
   return keys.length > 0 ? 'other' : 'absent';
 }
 
 const lamp = (light: Light, text: string, params: Lamp['params'] = {}, parts = 0): Lamp => ({ light, text, params, parts });
 
-function oldLamp(pair: Pair | undefined, now: number): Lamp {
-  if (!pair) {
-    return lamp('off', 'key.lamp.unknown');
-  }
+function oldLamp(pair: Pair, state: KeyState, now: number): Lamp {
   const date = { date: day(pair.end) };
   switch (true) {
     case pair.newEnd !== undefined:
@@ -91,16 +113,23 @@ function oldLamp(pair: Pair | undefined, now: number): Lamp {
       return lamp('attention', 'key.lamp.held');
     case Date.parse(pair.end) < now:
       return lamp('attention', 'key.lamp.expired', date);
+    case state === 'locked':
+      return lamp('attention', 'key.lamp.locked');
+    case state === 'trouble':
+      return lamp('attention', 'key.lamp.unread');
   }
   return lamp('good', 'key.lamp.good', date);
 }
 
-function freshLamp(pair: Pair | undefined, parts: number): Lamp {
+function freshLamp(pair: Pair | undefined, parts: number | undefined, plugged: boolean): Lamp {
   if (pair?.newEnd !== undefined) {
     return lamp('good', 'key.lamp.good', { date: day(pair.newEnd) }, 4);
+  }
+  if (parts === undefined) {
+    return lamp('unknown', 'key.lamp.unknown');
   }
   if (parts >= 4) {
     return lamp('filling', 'key.lamp.written', {}, 4);
   }
-  return parts > 0 ? lamp('filling', 'key.lamp.writing', { parts }, parts) : lamp('off', 'key.lamp.none');
+  return parts > 0 ? lamp('filling', plugged ? 'key.lamp.writing' : 'key.lamp.paused', { parts }, parts) : lamp('off', 'key.lamp.none');
 }
