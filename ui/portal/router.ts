@@ -4,7 +4,7 @@ import { createRouter, createWebHashHistory, type LocationQueryRaw, type RouteRe
 import { whenRefused } from '../shared/hall';
 import { home, target } from './redirect';
 import { serviceRoutes } from './service/routes';
-import { gone, who } from './session';
+import { again, gone, me, who } from './session';
 
 declare module 'vue-router' {
   interface RouteMeta {
@@ -68,6 +68,17 @@ whenRefused('login-needed', () => {
   const at = router.currentRoute.value;
   if (!at.meta.open && at.matched.length > 0) {
     void router.push({ name: 'login', query: { redirect: at.fullPath } });
+  }
+});
+
+// Of a case that only a log-in shows, the hall says no more than that it is
+// missing: whoever was logged in here and is no more logs in again.
+whenRefused('case-missing', () => {
+  const at = router.currentRoute.value;
+  if (me.value) {
+    void again()
+      .then((person) => person || router.push({ name: 'login', query: { redirect: at.fullPath } }))
+      .catch(() => undefined); // the page tells that the hall cannot be reached
   }
 });
 

@@ -25,6 +25,12 @@ export async function who(): Promise<Me | undefined> {
   return asked;
 }
 
+// again asks the hall anew: a session may have ended since.
+export async function again(): Promise<Me | undefined> {
+  asked = undefined;
+  return who();
+}
+
 // entered takes over what the hall says of whoever is logged in.
 export function entered(m: Me): Me {
   me.value = m;
