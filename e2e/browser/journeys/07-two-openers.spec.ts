@@ -52,6 +52,7 @@ test('the handler takes over what a visitor began', async ({ clerk, page, anothe
   await handler.provePhone();
   await handler.seesResult('renew');
 
-  await page.reload(); // his key opened the case: he may see how it ended
-  await clerk.seesResult('renew');
+  await page.reload(); // the case is the handler's now
+  await clerk.reads('没有找到这个业务');
+  await expect(page.getByRole('link', { name: '用钥匙办理' })).toBeVisible();
 });

@@ -64,6 +64,14 @@ export class Keys {
     }
   }
 
+  /** Lets another program hold the handler's key; what is given back ends that. */
+  async occupy(): Promise<() => Promise<void>> {
+    const lock = path.join(this.dir, 'keys', `.${handlers}.softkey.lock`);
+    const other = Program.start('flock', ['--no-fork', lock, 'sh', '-c', 'echo held; exec sleep infinity']);
+    await other.line(/held/);
+    return () => other.stop();
+  }
+
   private plugged(key: string): string {
     return path.join(this.dir, 'keys', `${key}.softkey`);
   }
