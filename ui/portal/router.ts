@@ -73,12 +73,10 @@ whenRefused('login-needed', () => {
 
 // Of a case that only a log-in shows, the hall says no more than that it is
 // missing: whoever was logged in here and is no more logs in again.
-whenRefused('case-missing', () => {
+whenRefused('case-missing', async () => {
   const at = router.currentRoute.value;
-  if (me.value) {
-    void again()
-      .then((person) => person || router.push({ name: 'login', query: { redirect: at.fullPath } }))
-      .catch(() => undefined); // the page tells that the hall cannot be reached
+  if (me.value && !(await again().catch(() => me.value))) {
+    await router.push({ name: 'login', query: { redirect: at.fullPath } });
   }
 });
 
