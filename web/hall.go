@@ -16,6 +16,7 @@ type Hall struct {
 	Fingerprint string    `json:"fingerprint" doc:"SM3 over the root certificate, in hex"`
 	AgentPorts  []int     `json:"agent_ports" doc:"where pages look for the agent on 127.0.0.1, in this order"`
 	Projects    []Project `json:"projects"`
+	Contact     string    `json:"contact,omitempty" doc:"how people reach somebody who helps, such as a telephone number and its hours"`
 	Demo        bool      `json:"demo" doc:"everything here is for trial"`
 }
 

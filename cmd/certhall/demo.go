@@ -62,7 +62,7 @@ func (c *demoCmd) Run(env *environment) error {
 		return err
 	}
 	defer lock.Close()
-	h, err := openHouse(env, stateFlags{Dir: c.Dir}, hallFlags{SMS: "outbox", AgentPort: c.AgentPort, Project: demoProjects, origin: base}, true)
+	h, err := openHouse(env, stateFlags{Dir: c.Dir}, hallFlags{SMS: "outbox", AgentPort: c.AgentPort, Project: demoProjects, Contact: env.text("cli.demo-contact"), origin: base}, true)
 	if err != nil {
 		return err
 	}

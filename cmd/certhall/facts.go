@@ -17,7 +17,7 @@ var agentPorts = []int{17083, 27083, 37083}
 func (f hallFlags) facts(w *authorityWing) web.Hall {
 	facts := web.Hall{
 		Name: w.published.Name, Authority: w.published.ID, Origin: w.portal.Origin, Fingerprint: hex.EncodeToString(gm.SM3(w.published.Root.Raw)),
-		AgentPorts: f.AgentPort, Projects: []web.Project{}, Demo: w.published.Demo,
+		AgentPorts: f.AgentPort, Projects: []web.Project{}, Contact: f.Contact, Demo: w.published.Demo,
 	}
 	if len(f.AgentPort) == 0 {
 		facts.AgentPorts = agentPorts

@@ -48,6 +48,7 @@ type hallFlags struct {
 	SMS       string    `name:"sms" enum:"none,outbox" default:"none" help:"Provider of short messages: none, or outbox (for trials: codes are not sent, they lie in the hall's database)."`
 	AgentPort []int     `name:"agent-port" help:"Port of 127.0.0.1 where pages look for the agent; may be repeated. Default 17083, 27083, 37083."`
 	Project   []project `sep:"none" help:"Name of a project that certificates are for: CODE=中文名|English name; may be repeated."`
+	Contact   string    `help:"How people reach somebody who helps, such as a telephone number and its hours; shown on every page."`
 
 	origin string // "": the public address the authority was founded with
 }

@@ -132,6 +132,10 @@ export type Hall = {
      */
     authority: string;
     /**
+     * how people reach somebody who helps, such as a telephone number and its hours
+     */
+    contact?: string;
+    /**
      * everything here is for trial
      */
     demo: boolean;
