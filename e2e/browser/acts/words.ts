@@ -24,7 +24,6 @@ export const words = {
       yes: { pair: '允许', pin: '确定', lastTry: '确定' },
     },
     done: { renew: '续费成功', repair: '修复成功' },
-    passed: '通过',
     oldStillWorks: '旧证书仍然可用，可以继续使用。',
   },
   en: {
@@ -50,7 +49,6 @@ export const words = {
       yes: { pair: 'Allow', pin: 'OK', lastTry: 'OK' },
     },
     done: { renew: 'Renewed', repair: 'Repaired' },
-    passed: 'Passed',
     oldStillWorks: 'The old certificate still works; go on using it.',
   },
 };

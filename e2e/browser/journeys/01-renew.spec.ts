@@ -3,6 +3,7 @@
 import { handler } from '../acts/clerk';
 import { yearsLater } from '../acts/dates';
 import { examine } from '../world/look';
+import { atOrder } from '../world/strike';
 import { expect, test } from '../world/test';
 
 test.use({ newcomer: true });
@@ -37,7 +38,13 @@ test('first log-in, then a renewal', async ({ clerk, page }) => {
   await expect(pin.getByText('还可以试 6 次')).toBeVisible();
   await examine(pin, 'agent-pin');
   await examine(page, 'case-pin');
+  const writing = await atOrder(page, ['install'], async (order) => {
+    await clerk.reads('写入 1/4'); // the new certificate's lamp fills part by part
+    await examine(page, 'case-writing');
+    await order.continue();
+  });
   await clerk.enterPIN();
+  await writing('install');
 
   await clerk.seesResult('renew');
   await clerk.reads(`新证书有效期至 ${yearsLater(end, 1)}`);
