@@ -49,7 +49,7 @@ test('first log-in, then a renewal', async ({ clerk, page }) => {
   await clerk.seesResult('renew');
   await clerk.reads(`新证书有效期至 ${yearsLater(end, 1)}`);
   await clerk.reads(`${yearsLater(end, -1)} 至 ${end}`);
-  await clerk.reads('请拔出证书，再重新插入');
+  await clerk.reads('请拔出钥匙，再重新插入');
   await expect(page.getByText('通过')).toHaveCount(2);
   await expect(page.getByText('回执号')).toBeVisible();
   await expect(clerk.button('再测一次')).toBeVisible();
