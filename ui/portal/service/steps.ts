@@ -19,6 +19,9 @@ export interface StepView {
   facts: Fact[];
 }
 
+// nameOf is the text of a step's name; the last one bears its service's.
+export const nameOf = (step: StepNumber, service: string): string => (step === 4 ? `service.step.4.${service}` : `service.step.${step}`);
+
 // stepsOf tells how the four steps stand. asked tells whether this page saw
 // the phone being proved: if not, and the case came by that step meanwhile, an
 // earlier code has proved it.

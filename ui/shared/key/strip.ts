@@ -82,8 +82,8 @@ export function stripOf(sight: Sight, pair: Pair | undefined, parts: number | un
     number: pair?.keyNumber ?? '',
     serial: shown?.serial ?? '',
     state,
-    last: key === undefined && sight.last !== undefined,
-    old: pair ? oldLamp(pair, state, now) : lamp('unknown', key ? 'key.lamp.nothing' : 'key.lamp.unknown'),
+    last: sight.last !== undefined && ['looking', 'away', 'absent'].includes(state),
+    old: pair ? oldLamp(pair, state, now) : noLamp(state),
     fresh: freshLamp(pair, parts, key !== undefined),
   };
 }
@@ -103,6 +103,18 @@ function without(reach: Reach, keys: Key[]): KeyState {
 }
 
 const lamp = (light: Light, text: string, params: Lamp['params'] = {}, parts = 0): Lamp => ({ light, text, params, parts });
+
+function noLamp(state: KeyState): Lamp {
+  switch (state) {
+    case 'trouble':
+      return lamp('attention', 'key.lamp.unread');
+    case 'looking':
+    case 'away':
+    case 'absent':
+      return lamp('unknown', 'key.lamp.unknown');
+  }
+  return lamp('unknown', 'key.lamp.nothing');
+}
 
 function oldLamp(pair: Pair, state: KeyState, now: number): Lamp {
   const date = { date: day(pair.end) };
