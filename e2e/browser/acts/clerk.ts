@@ -121,7 +121,7 @@ export class Clerk {
   }
 
   /** Begins, as a visitor, with the certificate that the page has chosen. */
-  async begins(service: Service): Promise<void> {
+  async chooseCertificate(service: Service): Promise<void> {
     await this.press(this.words.choose[service]);
   }
 

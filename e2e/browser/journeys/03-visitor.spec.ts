@@ -10,7 +10,7 @@ test('a visitor renews with his key', async ({ clerk, page }) => {
   await clerk.allowSite();
   await expect(clerk.button('延期这张证书')).toBeVisible();
   await examine(page, 'start-visitor');
-  await clerk.begins('renew');
+  await clerk.chooseCertificate('renew');
   await clerk.enterPIN();
 
   await expect(clerk.button('发送验证码')).toBeVisible();

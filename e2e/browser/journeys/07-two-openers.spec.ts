@@ -30,7 +30,7 @@ test('a visitor with the key takes over what the handler began', async ({ clerk,
 
   const visitor = clerk.at(await (await anotherBrowser()).newPage());
   await visitor.beginAsVisitor('renew');
-  await visitor.begins('renew');
+  await visitor.chooseCertificate('renew');
   await visitor.enterPIN();
   await visitor.provePhone();
   await visitor.seesResult('renew');
@@ -42,7 +42,7 @@ test('a visitor with the key takes over what the handler began', async ({ clerk,
 test('the handler takes over what a visitor began', async ({ clerk, page, anotherBrowser }) => {
   await clerk.beginAsVisitor('renew');
   await clerk.allowSite();
-  await clerk.begins('renew');
+  await clerk.chooseCertificate('renew');
   await clerk.enterPIN();
   await expect(clerk.button('发送验证码')).toBeVisible();
 

@@ -36,7 +36,7 @@ test('allowed: the question is explained before it comes, then all goes on', asy
   await allowLoopback(page, hall.origin, 'granted'); // what the person answers
   await clerk.press('继续，并选择“允许”');
   await clerk.allowSite();
-  await clerk.begins('renew');
+  await clerk.chooseCertificate('renew');
   await clerk.enterPIN();
   await clerk.provePhone();
   await clerk.seesResult('renew');
