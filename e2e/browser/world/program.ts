@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 
-/** How long a line may take to appear, in milliseconds. */
+/** How long a line may take to appear, or a program to end, in milliseconds. */
 const patience = 20_000;
 
 export class Program {
@@ -61,10 +61,18 @@ export class Program {
     return this.child.exitCode;
   }
 
-  /** Asks it to end and waits until it did. */
+  /** Asks it to end and waits until it did; one that does not is ended, and complained of. */
   async stop(): Promise<void> {
+    let stuck = false;
+    const timer = setTimeout(() => {
+      stuck = this.child.kill('SIGKILL');
+    }, patience);
     this.child.kill('SIGTERM');
     await this.ended;
+    clearTimeout(timer);
+    if (stuck) {
+      throw new Error(`${this.name} did not end when asked to; it said:\n${this.lines.join('\n')}`);
+    }
   }
 
   /** Ends it as a power cut would. */
