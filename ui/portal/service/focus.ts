@@ -50,7 +50,7 @@ function nextIn(page: HTMLElement): HTMLElement | undefined {
   if (act) {
     return act;
   }
-  const heading = page.querySelector<HTMLElement>('[aria-current=step] h2, h1');
+  const heading = page.querySelector<HTMLElement>('[aria-current=step] h2') ?? page.querySelector<HTMLElement>('h1');
   if (heading) {
     heading.tabIndex = -1;
   }
