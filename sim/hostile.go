@@ -280,6 +280,9 @@ func (w *World) foreignPapers() {
 func (w *World) order(m proof.Message) []byte { return w.tell(proof.Encode(m)) }
 
 func (w *World) tell(order []byte) []byte {
+	if w.listed() != nil {
+		return nil // as at a key in use
+	}
 	reply, err := w.pc.agent.Do(background, keySerial, order)
 	if err != nil {
 		return nil

@@ -85,6 +85,15 @@ func (w *World) list() ([]agent.Listed, error) {
 	return w.pc.agent.List(background)
 }
 
+// listed refuses what arrives while the keys are listed: it would wait for the
+// end of that, which is one turn here.
+func (w *World) listed() error {
+	if w.actor != nil && w.actor.listing {
+		return token.ErrKeyBusy
+	}
+	return nil
+}
+
 // sitting is one start of the command line: it tries the likely pairs on the
 // key in turn, as cmd/certhall-agent does.
 func (w *World) sitting(service certhall.Service) error {
@@ -177,7 +186,12 @@ func (c *carried) Close(ctx context.Context, ref courier.CaseRef) (courier.Next,
 
 // SignOpening implements courier.Agent.
 func (c *carried) SignOpening(ctx context.Context, key string, o proof.Opening) (proof.Signed, error) {
-	return bound(c.w, Order, "open", func() (proof.Signed, error) { return c.w.pc.agent.SignOpening(ctx, key, o) })
+	return bound(c.w, Order, "open", func() (proof.Signed, error) {
+		if err := c.w.listed(); err != nil {
+			return proof.Signed{}, err
+		}
+		return c.w.pc.agent.SignOpening(ctx, key, o)
+	})
 }
 
 // Do implements courier.Agent. An order that arrives late has its reply
@@ -185,6 +199,9 @@ func (c *carried) SignOpening(ctx context.Context, key string, o proof.Opening) 
 func (c *carried) Do(ctx context.Context, key string, order []byte) ([]byte, error) {
 	c.w.book.hand(order)
 	do := func() ([]byte, error) {
+		if err := c.w.listed(); err != nil {
+			return nil, err
+		}
 		c.w.orderBegan = c.w.n
 		reply, err := c.w.pc.agent.Do(ctx, key, order)
 		c.w.judgeReply(reply)
