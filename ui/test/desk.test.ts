@@ -109,6 +109,16 @@ describe('the agent’s window', () => {
     expect(desk.asking.value).toBeUndefined();
   });
 
+  it('opens by itself just after a click, but not again when it was closed', () => {
+    vi.stubGlobal('navigator', { userActivation: { isActive: true } });
+    world.options[0]?.on?.(ask(window_));
+    expect(opened).toHaveBeenCalledTimes(1);
+    world.options[0]?.on?.(ask(window_)); // closed without an answer: asked anew
+    expect(opened).toHaveBeenCalledTimes(1);
+    expect(desk.asking.value?.opened).toBe(false);
+    vi.unstubAllGlobals();
+  });
+
   it('stays to be opened where the browser did not let it', () => {
     opened.mockReturnValue(null);
     world.options[0]?.on?.(ask(window_));

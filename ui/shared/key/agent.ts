@@ -35,8 +35,9 @@ export function useDesk(): Desk {
   let stop = new AbortController();
 
   function hear(h: Happening): void {
+    const closed = asking.value !== undefined; // without an answer: who closed it opens it again
     asking.value = h.event === 'ask' ? { ...h, opened: false } : undefined;
-    if (navigator.userActivation?.isActive) {
+    if (!closed && navigator.userActivation?.isActive) {
       open(); // shortly after the person's click the browser lets a page do so
     }
   }
