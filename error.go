@@ -3,11 +3,12 @@ package certhall
 import (
 	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 )
 
-// Kind sorts errors by what the other side can do about them. The web edge
-// makes HTTP statuses of kinds, the command line exit codes.
+// Kind sorts errors by what the other side can do about them. Over HTTP kinds
+// are statuses, on the command line exit codes.
 type Kind int
 
 // The kinds of error.
@@ -21,6 +22,27 @@ const (
 	Unavailable                 // not now (sealed, busy, no connection): the same call may succeed later
 	Unauthenticated             // nobody has logged in, or the log-in has ended
 )
+
+// Status is the kind as an HTTP status (RFC 9110, 15).
+func (k Kind) Status() int {
+	switch k {
+	case Invalid:
+		return http.StatusUnprocessableEntity
+	case Denied:
+		return http.StatusForbidden
+	case NotFound:
+		return http.StatusNotFound
+	case Conflict:
+		return http.StatusConflict
+	case Limited:
+		return http.StatusTooManyRequests
+	case Unavailable:
+		return http.StatusServiceUnavailable
+	case Unauthenticated:
+		return http.StatusUnauthorized
+	}
+	return http.StatusInternalServerError
+}
 
 // Error is what a caller may know: a code, under which the locale files hold
 // the text and the hint ("what to do next") for people, and the values the

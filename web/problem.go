@@ -49,26 +49,6 @@ func problemOf(status int, e *certhall.Error) *ProblemDocument {
 	return &ProblemDocument{Type: "about:blank", Title: http.StatusText(status), Status: status, Code: e.Code, Params: e.Params}
 }
 
-func statusOf(k certhall.Kind) int {
-	switch k {
-	case certhall.Invalid:
-		return http.StatusUnprocessableEntity
-	case certhall.Denied:
-		return http.StatusForbidden
-	case certhall.NotFound:
-		return http.StatusNotFound
-	case certhall.Conflict:
-		return http.StatusConflict
-	case certhall.Limited:
-		return http.StatusTooManyRequests
-	case certhall.Unavailable:
-		return http.StatusServiceUnavailable
-	case certhall.Unauthenticated:
-		return http.StatusUnauthorized
-	}
-	return http.StatusInternalServerError
-}
-
 // init makes huma's own refusals problems like all others. Their details
 // repeat what was sent (PINs, codes), so they go nowhere.
 func init() {
@@ -100,7 +80,7 @@ func (r routes) problem(ctx context.Context, err error) *ProblemDocument {
 		level = slog.LevelError
 	}
 	r.Log.Log(ctx, level, "refused", "request", requestOf(ctx).id, "code", e.Code, "cause", certhall.CauseText(e.Unwrap()))
-	return problemOf(statusOf(e.Kind), e)
+	return problemOf(e.Kind.Status(), e)
 }
 
 // localise puts the words of the reader's language into what is answered.

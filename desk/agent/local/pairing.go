@@ -24,7 +24,7 @@ const (
 
 // What pairing answers.
 var (
-	errUnpaired = certhall.NewError("pairing-needed", certhall.Denied)
+	errUnpaired = certhall.NewError("pairing-needed", certhall.Unauthenticated)
 	errDeclined = certhall.NewError("pairing-declined", certhall.Denied)
 	errDeclines = certhall.NewError("pairing-limited", certhall.Limited)
 )

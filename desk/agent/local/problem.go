@@ -63,24 +63,3 @@ func answer(w http.ResponseWriter, status int, contentType string, v any) {
 }
 
 func lang(r *http.Request) string { return locale.Pick(r.Header.Get("Accept-Language")) }
-
-func statusOf(e *certhall.Error) int {
-	if e.Code == errUnpaired.Code {
-		return http.StatusUnauthorized
-	}
-	switch e.Kind {
-	case certhall.Invalid:
-		return http.StatusUnprocessableEntity
-	case certhall.Denied:
-		return http.StatusForbidden
-	case certhall.NotFound:
-		return http.StatusNotFound
-	case certhall.Conflict:
-		return http.StatusConflict
-	case certhall.Limited:
-		return http.StatusTooManyRequests
-	case certhall.Unavailable:
-		return http.StatusServiceUnavailable
-	}
-	return http.StatusInternalServerError
-}

@@ -81,5 +81,5 @@ func (s *Server) pair(_ context.Context, _ *agent.Agent, p person) (any, error) 
 func (s *Server) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	e := certhall.AsError(err)
 	s.Log.Info("refused", "operation", r.URL.Path, "code", e.Code, "cause", certhall.CauseText(e.Unwrap()))
-	refuse(w, r, statusOf(e), e)
+	refuse(w, r, e.Kind.Status(), e)
 }
