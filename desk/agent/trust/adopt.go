@@ -11,6 +11,7 @@ import (
 
 	"github.com/emmansun/gmsm/smx509"
 
+	"github.com/certhall/certhall/desk/durable"
 	"github.com/certhall/certhall/desk/token"
 )
 
@@ -45,7 +46,7 @@ func (f *Folder) Adopt(certificates []*smx509.Certificate, list []byte) (List, e
 	if err := os.MkdirAll(f.dir, 0o700); err != nil {
 		return List{}, ErrFolder.Because(err)
 	}
-	if err := replace(path, kept.Bytes()); err != nil {
+	if err := durable.Replace(path, kept.Bytes()); err != nil {
 		return List{}, ErrFolder.Because(err)
 	}
 	return List{Authority: adopted.Authority, Number: adopted.Number, Until: adopted.Expiry}, f.Take(list)

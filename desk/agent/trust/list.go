@@ -16,6 +16,7 @@ import (
 	"github.com/gofrs/flock"
 
 	"github.com/certhall/certhall"
+	"github.com/certhall/certhall/desk/durable"
 	"github.com/certhall/certhall/desk/token"
 	"github.com/certhall/certhall/proof"
 )
@@ -70,7 +71,7 @@ func (f *Folder) Take(der []byte) error {
 			return ErrOlder.Becausef("number %d, have %d", list.Number, old.Number)
 		}
 	}
-	if err := replace(filepath.Join(f.dir, list.Authority+listFile), der); err != nil {
+	if err := durable.Replace(filepath.Join(f.dir, list.Authority+listFile), der); err != nil {
 		return ErrFolder.Because(err)
 	}
 	return f.reload()
@@ -124,28 +125,4 @@ func wellFormed(p proof.Portal) error {
 		return errors.New("no name to show: " + p.Origin)
 	}
 	return nil
-}
-
-// replace writes a file whole or not at all.
-func replace(path string, data []byte) (err error) {
-	temp, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*") // mode 0600
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			_ = temp.Close()
-			_ = os.Remove(temp.Name())
-		}
-	}()
-	if _, err := temp.Write(data); err != nil {
-		return err
-	}
-	if err := temp.Sync(); err != nil {
-		return err
-	}
-	if err := temp.Close(); err != nil {
-		return err
-	}
-	return os.Rename(temp.Name(), path)
 }

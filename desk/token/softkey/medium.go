@@ -2,19 +2,18 @@ package softkey
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"sync"
 	"time"
 
 	"github.com/gofrs/flock"
 
+	"github.com/certhall/certhall/desk/durable"
 	"github.com/certhall/certhall/desk/token"
 )
 
@@ -49,47 +48,7 @@ func (f file) Load() ([]byte, error) {
 	return data, nil
 }
 
-func (f file) Save(data []byte) (err error) {
-	dir, name := filepath.Split(string(f))
-	if dir == "" {
-		dir = "."
-	}
-	temp, err := os.CreateTemp(dir, "."+name+".*") // mode 0600
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, temp.Close(), os.Remove(temp.Name()))
-		}
-	}()
-	if _, err := temp.Write(data); err != nil {
-		return err
-	}
-	if err := temp.Sync(); err != nil {
-		return err
-	}
-	if err := temp.Close(); err != nil {
-		return err
-	}
-	if err := os.Rename(temp.Name(), string(f)); err != nil {
-		return err
-	}
-	return syncDir(dir)
-}
-
-// syncDir makes a rename durable. Windows does that by itself and knows no
-// such call.
-func syncDir(dir string) error {
-	if runtime.GOOS == "windows" {
-		return nil
-	}
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
-}
+func (f file) Save(data []byte) error { return durable.Replace(string(f), data) }
 
 // lockWait is how long another process is waited for, many times what a write
 // takes; lockAgain how often it is tried.
