@@ -75,6 +75,10 @@ type PairQuery struct {
 	Serial  certhall.Serial
 }
 
+// MainIssuer is the name of the issuing CA that every authority has. It signs
+// with SM2; authority/ceremony says which others may stand beside it.
+const MainIssuer = "issuing"
+
 // State of a pair. An expired pair stays in its state; only its end has passed.
 type State string
 
@@ -100,6 +104,7 @@ type PairInfo struct {
 	Organisation string                 `json:"organisation"`
 	Project      string                 `json:"project"`
 	Profile      string                 `json:"profile"`
+	Issuer       string                 `json:"issuer"` // name of the issuing CA, as in /crl/NAME.crl; "" in old records: MainIssuer
 	TermYears    int                    `json:"term_years"`
 	KeyNumber    string                 `json:"key_number"`
 	KeySerial    string                 `json:"key_serial"`

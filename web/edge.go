@@ -64,6 +64,11 @@ func (e edge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		e.Log.LogAttrs(ctx, slog.LevelInfo, "request", slog.String("request", at.id), slog.String("route", r.Pattern),
 			slog.String("method", methodOf(r)), slog.Int("status", seen.status), slog.Duration("took", time.Since(began)), slog.String("from", at.address))
 	}()
+	if public, route := e.Public.find(r.URL.Path); public != nil {
+		r.Pattern = route
+		public.ServeHTTP(seen, r)
+		return
+	}
 	handler, pattern := e.mux.Handler(r)
 	if pattern == "" || path.Clean(r.URL.Path) != r.URL.Path { // the mux would send it elsewhere, repeating what was typed
 		e.lost(seen, r, handler)

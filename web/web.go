@@ -56,7 +56,8 @@ type Options struct {
 	Once    Once
 	Origin  string // of the hall's pages, e.g. https://hall.example; "" trusts no page but those of the address that was asked
 	Hall    Hall
-	Pages   fs.FS // the built portal; nil or empty: the top page says how to build it
+	Pages   fs.FS  // the built portal; nil or empty: the top page says how to build it
+	Public  Public // status and records; zero: this node does not publish
 	Checks  []Check
 	Log     *slog.Logger   // nil: silent
 	Random  io.Reader      // for request ids

@@ -31,6 +31,7 @@ type Options struct {
 	Chain     [][]byte // DER of the issuing CA and what lies between it and the root
 	Profiles  map[string]Profile
 	Addresses Addresses
+	Gates     []Gate         // each can refuse to issue
 	Portals   []proof.Portal // whose pages agents obey, by the signed origin list
 	Clock     certhall.Clock
 	Random    io.Reader // crypto/rand.Reader, but in simulations
@@ -116,6 +117,20 @@ func (ca *CA) unsealed() (*Keys, error) {
 		return nil, authority.ErrSealed
 	}
 	return k, nil
+}
+
+// Gate refuses to issue while a condition of the authority's does not hold:
+// its error says which. Everything else goes on.
+type Gate func(ctx context.Context) error
+
+// mayIssue gives the keys if nothing stands against signing certificates.
+func (ca *CA) mayIssue(ctx context.Context) (*Keys, error) {
+	for _, gate := range ca.opt.Gates {
+		if err := gate(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return ca.unsealed()
 }
 
 // now is the server's clock to the millisecond, as the store keeps it.

@@ -110,7 +110,7 @@ func (ca *CA) pairOfAttempt(ctx context.Context, c certhall.CaseID, n int) (p *P
 
 // intend checks the evidence, makes everything but the signatures and stores it.
 func (ca *CA) intend(ctx context.Context, r authority.IssueRequest, req request, at place) (*Pair, error) {
-	k, err := ca.unsealed()
+	k, err := ca.mayIssue(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -122,6 +122,7 @@ func (ca *CA) intend(ctx context.Context, r authority.IssueRequest, req request,
 	p := &g.pair
 	p.ID = certhall.PairID(ca.newID())
 	p.Case, p.Attempt, p.State = r.Case, r.Attempt, authority.Intended
+	p.Issuer = authority.MainIssuer
 	p.Entitlement, p.Subject = g.entitlement, commonName(p.SubjectDER)
 	p.Request, p.RequestDigest, p.KeyDigest = r.Request, req.digest, req.keyDigest
 	p.Evidence, p.IntendedAt = encodeSigned(r.Evidence), now
@@ -220,7 +221,7 @@ func (ca *CA) draft(k *Keys, c content) ([]byte, error) {
 // complete signs an intent's stored bytes and stores the signatures. Whoever
 // loses the swap drops its signatures and takes what is stored ◆.
 func (ca *CA) complete(ctx context.Context, p *Pair) (*Pair, error) {
-	k, err := ca.unsealed()
+	k, err := ca.mayIssue(ctx)
 	if err != nil {
 		return nil, err
 	}

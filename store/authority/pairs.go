@@ -22,26 +22,26 @@ var (
 const (
 	intentColumns = `id, lineage, case_id, attempt, state, subject, organisation, project, profile, term_years,
 		key_number, key_serial, sign_serial, enc_serial, not_before, not_after, entitlement, old_pair, old_serial,
-		disposal, evidence_kind, key_digest, request_digest, intended_at`
+		disposal, evidence_kind, key_digest, request_digest, intended_at, issuer`
 	laterColumns = `suspended, given_up, issued_at, acknowledged_at, superseded_at, grace_ends, retired_at,
 		revoked_at, reason, receipt`
 	paperColumns = `subject_der, identity_der, request, evidence, sign_tbs, enc_tbs, envelope, nonce, sealed_nonce`
 
-	intentWidth, paperWidth = 24, 9
+	intentWidth, paperWidth = 25, 9
 )
 
 func intentFields(p *ca.Pair) []any {
 	return []any{&p.ID, &p.Lineage, &p.Case, &p.Attempt, &p.State, &p.Subject, &p.Organisation, &p.Project,
 		&p.Profile, &p.TermYears, &p.KeyNumber, &p.KeySerial, &p.SignSerial, &p.EncSerial, instant{&p.NotBefore},
 		instant{&p.NotAfter}, &p.Entitlement, &p.OldPair, &p.OldSerial, &p.Disposal, &p.EvidenceKind,
-		&p.KeyDigest, &p.RequestDigest, instant{&p.IntendedAt}}
+		&p.KeyDigest, &p.RequestDigest, instant{&p.IntendedAt}, &p.Issuer}
 }
 
 func intentValues(p *ca.Pair) []any {
 	return []any{p.ID, p.Lineage, p.Case, p.Attempt, p.State, p.Subject, p.Organisation, p.Project,
 		p.Profile, p.TermYears, p.KeyNumber, p.KeySerial, p.SignSerial, p.EncSerial, milliseconds(p.NotBefore),
 		milliseconds(p.NotAfter), p.Entitlement, p.OldPair, p.OldSerial, p.Disposal, p.EvidenceKind,
-		p.KeyDigest, p.RequestDigest, milliseconds(p.IntendedAt)}
+		p.KeyDigest, p.RequestDigest, milliseconds(p.IntendedAt), p.Issuer}
 }
 
 func laterFields(p *ca.Pair) []any {

@@ -1,0 +1,123 @@
+package gm
+
+import (
+	"bytes"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rsa"
+	"crypto/sha256"
+	"encoding/asn1"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/emmansun/gmsm/sm2"
+)
+
+// Algorithm is a kind of key with the one signature algorithm that is used with it.
+type Algorithm int
+
+// The algorithms.
+const (
+	SM2   Algorithm = iota + 1 // SM2 with SM3 (GM/T 0009, GM/T 0015)
+	RSA                        // RSA of 2048 bits or more, PKCS #1 v1.5 with SHA-256 (RFC 4055)
+	ECDSA                      // ECDSA on P-256 with SHA-256 (RFC 5758)
+)
+
+// ErrAlgorithm says that a key is of no kind that is used here.
+var ErrAlgorithm = errors.New("gm: a key of no kind that is used here")
+
+// minRSABits and maxRSABits bound RSA keys: shorter ones are weak, longer ones
+// cost whoever verifies.
+const minRSABits, maxRSABits = 2048, 4096
+
+// AlgorithmOf tells a public key's algorithm.
+func AlgorithmOf(pub crypto.PublicKey) (Algorithm, error) {
+	switch k := pub.(type) {
+	case *ecdsa.PublicKey:
+		if sm2.IsSM2PublicKey(k) {
+			return SM2, nil
+		}
+		if k.Curve == elliptic.P256() {
+			return ECDSA, nil
+		}
+	case *rsa.PublicKey:
+		if bits := k.N.BitLen(); bits >= minRSABits && bits <= maxRSABits && k.E > 2 {
+			return RSA, nil
+		}
+	}
+	return 0, ErrAlgorithm
+}
+
+var identifiers = map[Algorithm][]byte{
+	SM2:   identifier(OIDSM2WithSM3, false),
+	RSA:   identifier(asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 1, 11}, true),
+	ECDSA: identifier(asn1.ObjectIdentifier{1, 2, 840, 10045, 4, 3, 2}, false),
+}
+
+// identifier is an AlgorithmIdentifier; with RSA its parameters are NULL
+// (RFC 4055, 5), with the others absent.
+func identifier(oid asn1.ObjectIdentifier, null bool) []byte {
+	var a struct {
+		Algorithm  asn1.ObjectIdentifier
+		Parameters asn1.RawValue `asn1:"optional"`
+	}
+	a.Algorithm = oid
+	if null {
+		a.Parameters = asn1.NullRawValue
+	}
+	der, err := asn1.Marshal(a)
+	if err != nil {
+		panic("gm: " + err.Error())
+	}
+	return der
+}
+
+// Identifier is the signature's AlgorithmIdentifier (RFC 5280, 4.1.1.2), DER.
+func (a Algorithm) Identifier() []byte { return bytes.Clone(identifiers[a]) }
+
+// Digest is the digest that goes with the algorithm: SM3 or SHA-256, 32 bytes either.
+func (a Algorithm) Digest(parts ...[]byte) []byte {
+	if a == SM2 {
+		return SM3(parts...)
+	}
+	h := sha256.New()
+	for _, p := range parts {
+		h.Write(p)
+	}
+	return h.Sum(nil)
+}
+
+// SignAny signs a message (not a digest) by the algorithm of the key.
+func SignAny(random io.Reader, key crypto.Signer, message []byte) ([]byte, error) {
+	if k, ok := key.(*sm2.PrivateKey); ok {
+		return Sign(random, k, message)
+	}
+	a, err := AlgorithmOf(key.Public())
+	if err != nil {
+		return nil, err
+	}
+	return key.Sign(random, a.Digest(message), crypto.SHA256)
+}
+
+// VerifyAny checks a signature over a message by the algorithm of the key.
+func VerifyAny(pub crypto.PublicKey, message, signature []byte) error {
+	a, err := AlgorithmOf(pub)
+	if err != nil {
+		return err
+	}
+	ok := false
+	switch a {
+	case SM2:
+		return Verify(pub.(*ecdsa.PublicKey), message, signature)
+	case ECDSA:
+		ok = len(signature) <= 128 && ecdsa.VerifyASN1(pub.(*ecdsa.PublicKey), a.Digest(message), signature)
+	case RSA:
+		ok = rsa.VerifyPKCS1v15(pub.(*rsa.PublicKey), crypto.SHA256, a.Digest(message), signature) == nil
+	}
+	if !ok {
+		return fmt.Errorf("%w (algorithm %d)", ErrSignature, a)
+	}
+	return nil
+}
