@@ -169,6 +169,7 @@ const (
 	PairResumed      EventKind = "resumed"
 	StaffEnrolled    EventKind = "enrolled" // audit only
 	StaffRetired     EventKind = "staff-retired"
+	SerialsLost      EventKind = "serials-lost" // audit only: serials of a lost database are revoked (table lost_serials)
 	AuthorityMade    EventKind = "authority-made"
 	Unsealed         EventKind = "unsealed"
 )

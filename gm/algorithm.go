@@ -10,6 +10,7 @@ import (
 	"encoding/asn1"
 	"errors"
 	"fmt"
+	"hash"
 	"io"
 
 	"github.com/emmansun/gmsm/sm2"
@@ -99,6 +100,32 @@ func SignAny(random io.Reader, key crypto.Signer, message []byte) ([]byte, error
 		return nil, err
 	}
 	return key.Sign(random, a.Digest(message), crypto.SHA256)
+}
+
+// NewHash begins the digest of a message that is to be signed by the key's
+// algorithm: SHA-256, or SM3 over Z and the message (GB/T 32918.2, 5.5).
+func NewHash(pub crypto.PublicKey) (hash.Hash, error) {
+	a, err := AlgorithmOf(pub)
+	if err != nil {
+		return nil, err
+	}
+	if a == SM2 {
+		return sm2.NewHash(pub.(*ecdsa.PublicKey))
+	}
+	return sha256.New(), nil
+}
+
+// SignDigest signs what NewHash has summed. It is how a message is signed that
+// is too long to be held at once.
+func SignDigest(random io.Reader, key crypto.Signer, digest []byte) ([]byte, error) {
+	a, err := AlgorithmOf(key.Public())
+	if err != nil {
+		return nil, err
+	}
+	if a == SM2 {
+		return key.Sign(random, digest, nil) // without its own options gmsm takes a digest
+	}
+	return key.Sign(random, digest, crypto.SHA256)
 }
 
 // VerifyAny checks a signature over a message by the algorithm of the key.

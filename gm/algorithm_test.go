@@ -26,6 +26,16 @@ func TestAlgorithms(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		h, err := NewHash(key.Public())
+		if err != nil {
+			t.Fatal(err)
+		}
+		h.Write(message[:3])
+		h.Write(message[3:])
+		inParts, err := SignDigest(rand.Reader, key, h.Sum(nil))
+		if err != nil || VerifyAny(key.Public(), message, inParts) != nil {
+			t.Errorf("%d: signed in parts: %v", want, err)
+		}
 		for other, k := range keys {
 			if err := VerifyAny(k.Public(), message, signature); (err == nil) != (other == want) {
 				t.Errorf("%d verifies %d: %v", other, want, err)

@@ -69,6 +69,9 @@ func DefaultPolicy() Policy {
 type Signer struct {
 	Certificate *smx509.Certificate
 	Sign        func(message []byte) ([]byte, error) // SM2 with SM3 over the whole message
+	// SignDigest signs what gm.NewHash over the certificate's key has summed: for
+	// messages too long to be held at once (CRLs).
+	SignDigest func(digest []byte) ([]byte, error)
 }
 
 // Keys are what unsealing brings.

@@ -70,7 +70,7 @@ func selfSigned(t testing.TB, now time.Time) Signer {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return Signer{c, func(m []byte) ([]byte, error) { return gm.Sign(rand.Reader, key, m) }}
+	return Signer{Certificate: c, Sign: func(m []byte) ([]byte, error) { return gm.Sign(rand.Reader, key, m) }}
 }
 
 func TestDraftedCertificateReadsBack(t *testing.T) {

@@ -243,7 +243,11 @@ func (ca *CA) setSuspended(w Writer, l certhall.LineageID, on bool, kind authori
 	if len(pairs) == 0 {
 		return authority.ErrUnknownLineage
 	}
-	if _, err := w.SetSuspended(l, on); err != nil {
+	var since time.Time
+	if on {
+		since = ca.now()
+	}
+	if _, err := w.SetSuspended(l, since); err != nil {
 		return err
 	}
 	for _, p := range pairs {

@@ -92,7 +92,8 @@ type Writer interface {
 	// SetSuspended sets the flag of a lineage's issued, current and superseded
 	// pairs, and of intended ones that rest on an old key: these stay unsigned
 	// while it is set. It answers how many changed.
-	SetSuspended(certhall.LineageID, bool) (int, error)
+	// since is when the hold began; the zero time lifts it.
+	SetSuspended(l certhall.LineageID, since time.Time) (int, error)
 	LockStaff() error // all of them: who counts officers writes alone
 	AddStaff(Staff) error
 	// ActivateStaff stores the signed certificate: intended → active.

@@ -112,5 +112,9 @@ func (a *Authority) Chain() [][]byte { return [][]byte{a.Issuing.Certificate.Raw
 func (a *Authority) EscrowKey() *ecdsa.PublicKey { return &a.Escrow.PublicKey }
 
 func (p Party) signer(random io.Reader) ca.Signer {
-	return ca.Signer{Certificate: p.Certificate, Sign: func(m []byte) ([]byte, error) { return gm.Sign(random, p.Key, m) }}
+	return ca.Signer{
+		Certificate: p.Certificate,
+		Sign:        func(m []byte) ([]byte, error) { return gm.Sign(random, p.Key, m) },
+		SignDigest:  func(d []byte) ([]byte, error) { return gm.SignDigest(random, p.Key, d) },
+	}
 }

@@ -166,9 +166,10 @@ func (w writer) MovePair(id certhall.PairID, from, to authority.State, ch ca.Cha
 }
 
 // SetSuspended implements ca.Writer.
-func (w writer) SetSuspended(l certhall.LineageID, on bool) (int, error) {
-	result, err := w.Exec(`UPDATE pairs SET suspended = $1 WHERE lineage = $2 AND suspended <> $1
-		AND (state IN ('issued', 'current', 'superseded') OR state = 'intended' AND evidence_kind = 'old-key')`, on, l)
+func (w writer) SetSuspended(l certhall.LineageID, since time.Time) (int, error) {
+	result, err := w.Exec(`UPDATE pairs SET suspended = $1, suspended_at = $2 WHERE lineage = $3 AND suspended <> $1
+		AND (state IN ('issued', 'current', 'superseded') OR state = 'intended' AND evidence_kind = 'old-key')`,
+		!since.IsZero(), milliseconds(since), l)
 	if err != nil {
 		return 0, err
 	}

@@ -360,6 +360,14 @@ func TestTimeLimits(t *testing.T) {
 	})
 }
 
+// since is when a hold of these tests begins.
+func since(on bool) time.Time {
+	if !on {
+		return time.Time{}
+	}
+	return at(7)
+}
+
 func TestSuspension(t *testing.T) {
 	each(t, func(t *testing.T, s *store.Store) {
 		inForce(t, s, pair("p1", "c1", 1, "l1"))
@@ -369,7 +377,7 @@ func TestSuspension(t *testing.T) {
 			changed int
 		}{{true, 1}, {true, 0}, {false, 1}, {false, 0}} {
 			write(t, s, func(w ca.Writer) error {
-				n, err := w.SetSuspended("l1", c.on)
+				n, err := w.SetSuspended("l1", since(c.on))
 				if err == nil && n != c.changed {
 					err = fmt.Errorf("suspended %v: %d changed", c.on, n)
 				}
@@ -389,7 +397,7 @@ func TestSuspension(t *testing.T) {
 		intend(t, s, p)
 		hold := func(on bool) {
 			write(t, s, func(w ca.Writer) error {
-				n, err := w.SetSuspended("l1", on)
+				n, err := w.SetSuspended("l1", since(on))
 				if err == nil && n != 2 {
 					err = fmt.Errorf("%d changed", n)
 				}
