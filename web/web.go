@@ -51,7 +51,7 @@ type Check struct {
 
 // Options of the edge.
 type Options struct {
-	Counter Counter
+	Counter Counter // nil: this node is no hall and serves neither pages nor /api
 	People  People
 	Once    Once
 	Origin  string // of the hall's pages, e.g. https://hall.example; "" trusts no page but those of the address that was asked
@@ -65,18 +65,12 @@ type Options struct {
 	Version string         // of the program, for the API's document
 }
 
-// New makes the handler of the hall's whole HTTP side.
+// New makes the handler of a node's whole HTTP side.
 func New(o Options) http.Handler {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	mux := http.NewServeMux()
-	api := newAPI(mux, o)
-	document := encode(api)
-	mux.HandleFunc("GET /openapi.json", func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "application/json")
-		_, _ = w.Write(document)
-	})
 	mux.HandleFunc("GET /healthz", healthz)
 	mux.Handle("GET /readyz", readyz(o.Checks, o.Log))
 	cross := http.NewCrossOriginProtection()
@@ -85,9 +79,22 @@ func New(o Options) http.Handler {
 			panic("web: " + err.Error()) // the ceremony checks it
 		}
 	}
-	pages := readPages(o.Pages, o.Hall.AgentPorts)
-	pages.register(mux)
-	return edge{mux, cross, pages, o}
+	e := edge{mux, cross, readPages(nil, nil), o}
+	if o.Counter != nil {
+		e.openHall()
+	}
+	return e
+}
+
+// openHall adds what only a hall serves.
+func (e *edge) openHall() {
+	document := encode(newAPI(e.mux, e.Options))
+	e.mux.HandleFunc("GET /openapi.json", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = w.Write(document)
+	})
+	e.pages = readPages(e.Pages, e.Hall.AgentPorts)
+	e.pages.register(e.mux)
 }
 
 // OpenAPI is the API's document: docs/openapi.json, kept by a test.

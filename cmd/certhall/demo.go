@@ -45,7 +45,7 @@ func (c *demoCmd) Run(env *environment) error {
 	}
 	env.log = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	listen := listenFlags{Listen: c.Listen, TLSCert: c.TLSCert, TLSKey: c.TLSKey}
-	l, err := listen.open()
+	l, err := listen.listen()
 	if err != nil {
 		return err
 	}
@@ -62,7 +62,10 @@ func (c *demoCmd) Run(env *environment) error {
 		return err
 	}
 	defer lock.Close()
-	h, err := openHouse(env, stateFlags{Dir: c.Dir}, hallFlags{SMS: "outbox", AgentPort: c.AgentPort, Project: demoProjects, Contact: env.text("cli.demo-contact"), origin: base}, true)
+	h, err := openHouse(env, houseFlags{
+		roleFlags{[]string{roleHall, roleIssue, rolePublish}}, stateFlags{Dir: c.Dir},
+		hallFlags{SMS: "outbox", AgentPort: c.AgentPort, Project: demoProjects, Contact: env.text("cli.demo-contact"), origin: base},
+	}, true)
 	if err != nil {
 		return err
 	}
@@ -80,7 +83,7 @@ func (c *demoCmd) Run(env *environment) error {
 	var beside sync.WaitGroup
 	defer beside.Wait()
 	defer stop()
-	beside.Go(func() { c.showMessages(ctx, env, h.outbox) })
+	beside.Go(func() { c.showMessages(ctx, env, h.hall.outbox) })
 	if c.Agent {
 		beside.Go(func() { c.runAgent(ctx, env) })
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 
+	"github.com/certhall/certhall/authority/ceremony"
 	"github.com/certhall/certhall/gm"
 	"github.com/certhall/certhall/locale"
 	"github.com/certhall/certhall/web"
@@ -14,10 +15,10 @@ import (
 var agentPorts = []int{17083, 27083, 37083}
 
 // facts are what everybody may know of the hall.
-func (f hallFlags) facts(w *authorityWing) web.Hall {
+func (f hallFlags) facts(p ceremony.Public) web.Hall {
 	facts := web.Hall{
-		Name: w.published.Name, Authority: w.published.ID, Origin: w.portal.Origin, Fingerprint: hex.EncodeToString(gm.SM3(w.published.Root.Raw)),
-		AgentPorts: f.AgentPort, Projects: []web.Project{}, Contact: f.Contact, Demo: w.published.Demo,
+		Name: p.Name, Authority: p.ID, Origin: portalOf(p, f.origin).Origin, Fingerprint: hex.EncodeToString(gm.SM3(p.Root.Raw)),
+		AgentPorts: f.AgentPort, Projects: []web.Project{}, Contact: f.Contact, Demo: p.Demo,
 	}
 	if len(f.AgentPort) == 0 {
 		facts.AgentPorts = agentPorts

@@ -1,166 +1,139 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"log/slog"
 	"net"
-	"path/filepath"
+	"net/http"
 	"runtime/debug"
 	"time"
 
-	"github.com/emmansun/gmsm/smx509"
 	"golang.org/x/sync/errgroup"
 
-	"github.com/certhall/certhall/authority"
-	"github.com/certhall/certhall/authority/rounds"
-	"github.com/certhall/certhall/hall/accounts"
-	"github.com/certhall/certhall/hall/notify"
-	"github.com/certhall/certhall/hall/once"
-	"github.com/certhall/certhall/hall/services"
-	"github.com/certhall/certhall/jobs"
-	hallstore "github.com/certhall/certhall/store/hall"
+	"github.com/certhall/certhall/demo"
 	"github.com/certhall/certhall/store/sqldb"
-	"github.com/certhall/certhall/ui"
 	"github.com/certhall/certhall/web"
 )
 
-// stopTime is how long requests and jobs that run may take to end.
-const stopTime = 10 * time.Second
-
-// house is the whole server: both wings over their databases, wired together.
+// house is what one process runs: the wings of its roles, wired together.
+// Between wings of one process calls go directly; between processes the hall
+// reaches the authority over mutual TLS (nodes.go).
+//
+// What hangs where:
+//
+//	what the world may ask (OCSP, CRL, checkpoint)  publishWing.public, publish.go
+//	what the authority does unasked                 authorityWing.run, issue.go
+//	what must hold before a certificate is signed   openAuthority's Gates, issue.go
+//	what unsealing brings                           authorityWing.unseal, issue.go
+//	what a person meets                             hallWing, hall.go
+//	a condition of /readyz                          checks of the wing it belongs to
+//	a flag                                          the …Flags of that wing; every flag of
+//	                                                serve is a key of the TOML file as well
 type house struct {
 	env       *environment
-	authority *authorityWing
-	db        *sqldb.DB // the hall's
-	outbox    *notify.Outbox
-	queue     *jobs.Queue
-	people    *accounts.Desk
-	once      *once.Keeper
-	counter   *services.Counter
-	facts     web.Hall
+	authority *authorityWing // role issue; nil without
+	publish   *publishWing   // role publish; nil without
+	hall      *hallWing      // role hall; nil without
 }
 
-// hallFlags are what the hall needs beside its state folder.
-type hallFlags struct {
-	HallDB    string    `name:"hall-db" help:"Database of the hall, sqlite:PATH or postgres://…; default in the state folder."`
-	SMS       string    `name:"sms" enum:"none,outbox" default:"none" help:"Provider of short messages: none, or outbox (for trials: codes are not sent, they lie in the hall's database)."`
-	AgentPort []int     `name:"agent-port" help:"Port of 127.0.0.1 where pages look for the agent; may be repeated. Default 17083, 27083, 37083."`
-	Project   []project `sep:"none" help:"Name of a project that certificates are for: CODE=中文名|English name; may be repeated."`
-	Contact   string    `help:"How people reach somebody who helps, such as a telephone number and its hours; shown on every page."`
-
-	origin string // "": the public address the authority was founded with
+// wing is one role's part of a process.
+type wing interface {
+	// checks are what /readyz asks.
+	checks() []web.Check
+	// run does what the wing does unasked, until ctx ends.
+	run(ctx context.Context) error
+	close() error
 }
 
-// openHouse opens both wings.
-func openHouse(env *environment, f stateFlags, o hallFlags, demo bool) (*house, error) {
-	wing, err := f.openAuthority(env, o.origin, demo)
-	if err != nil {
-		return nil, err
+// wings are those that are open, in the order in which they were opened.
+func (h *house) wings() []wing {
+	var open []wing
+	if h.authority != nil {
+		open = append(open, h.authority)
 	}
-	h := &house{env: env, authority: wing}
-	if err := h.openHall(f, o); err != nil {
+	if h.publish != nil {
+		open = append(open, h.publish)
+	}
+	if h.hall != nil {
+		open = append(open, h.hall)
+	}
+	return open
+}
+
+// openHouse opens the wings of the process's roles; a demo's only for the demo
+// itself.
+func openHouse(env *environment, f houseFlags, demo bool) (*house, error) {
+	h := &house{env: env}
+	if err := h.open(f, demo); err != nil {
 		return nil, errors.Join(err, h.close())
 	}
 	return h, nil
 }
 
-func (h *house) openHall(f stateFlags, o hallFlags) error {
-	address := cmp.Or(o.HallDB, "sqlite:"+filepath.Join(f.Dir, hallDB))
-	ctx, env := h.env.ctx, h.env
-	var err error
-	if h.db, err = sqldb.Open(ctx, address); err != nil {
-		return err
+func (h *house) open(f houseFlags, isDemo bool) (err error) {
+	if !isDemo && demo.IsComplete(f.Dir) {
+		return errDemoFolder.With("dir", f.Dir)
 	}
-	if err := hallstore.Migrate(ctx, h.db); err != nil {
-		return err
+	if f.has(roleIssue) {
+		if h.authority, err = f.openAuthority(h.env, f.origin, isDemo); err != nil {
+			return err
+		}
 	}
-	if h.queue, err = jobs.New(ctx, h.db, jobs.Options{Log: env.log}); err != nil {
-		return err
+	if f.has(rolePublish) {
+		if h.publish, err = f.openPublish(h.env, h.authority); err != nil {
+			return err
+		}
 	}
-	secret, err := secretOf(f.Dir, env)
-	if err != nil {
-		return err
+	if f.has(roleHall) {
+		h.hall, err = f.openHall(h.env, h.authority)
 	}
-	store := hallstore.New(h.db, h.queue)
-	h.outbox = &notify.Outbox{Store: store, Clock: env.clock}
-	sms := notify.Provider(h.outbox)
-	if o.SMS != "outbox" {
-		sms = notify.None{}
-		env.log.Warn("there is no provider of short messages: codes cannot be sent (--sms)")
-	}
-	codesAnHour, codesADay := 0, 0  // the default
-	if h.authority.published.Demo { // who tries what can be interrupted needs many
-		codesAnHour, codesADay = 60, 500
-	}
-	h.facts = o.facts(h.authority)
-	h.people = accounts.New(accounts.Options{
-		Store: store.Accounts(), SMS: sms, Clock: env.clock, Random: env.random, Secret: secret,
-		SendsAnHour: codesAnHour, SendsADay: codesADay,
-		Authority: h.authority.ca, AuthorityID: h.authority.published.ID, Origin: h.facts.Origin, Log: env.log,
-	})
-	h.once = &once.Keeper{Store: store.Once(), Clock: env.clock, Random: env.random, Secret: secret}
-	h.counter = services.New(services.Options{
-		Store: store, Authority: h.authority.ca, AuthorityID: h.authority.published.ID, Accounts: h.people,
-		Roots: []*smx509.Certificate{h.authority.published.Root}, Clock: env.clock, Random: env.random,
-		Origin: h.facts.Origin, Issuers: [][]byte{h.authority.published.Issuing.Raw}, Log: env.log,
-	})
-	return nil
+	return err
 }
 
-// run serves until ctx ends: HTTP, the hall's queue and the authority's rounds.
+// run serves until ctx ends, then lets what runs come to its end.
 func (h *house) run(ctx context.Context, listen listenFlags, l net.Listener) error {
-	if err := h.queue.Start(ctx, h.counter); err != nil {
-		return err
-	}
-	handler := web.New(web.Options{
-		Counter: h.counter, People: h.people, Once: h.once, Origin: h.facts.Origin, Hall: h.facts, Pages: ui.Pages(), Checks: h.checks(),
-		Log: h.env.log, Random: h.env.random, Proxies: listen.Proxy, Version: version(),
-	})
 	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return listen.serveHTTP(ctx, l, handler) })
-	group.Go(func() error {
-		rounds.Rounds{CA: h.authority.ca, Sequencer: h.authority.sequencer, Log: h.env.log}.Run(ctx)
-		return nil
-	})
-	err := group.Wait()
-	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTime)
-	defer cancel()
-	return errors.Join(err, h.queue.Stop(end))
+	for _, w := range h.wings() {
+		group.Go(func() error { return w.run(ctx) })
+	}
+	group.Go(func() error { return listen.serveHTTP(ctx, l, h.handler(listen)) })
+	return group.Wait()
 }
 
-// checks are what /readyz asks.
-func (h *house) checks() []web.Check {
-	return []web.Check{
-		{Name: "hall-database", Ready: func(ctx context.Context) error { return answers(ctx, h.db) }},
-		{Name: "authority-database", Ready: func(ctx context.Context) error { return answers(ctx, h.authority.db) }},
-		{Name: "issuing", Ready: func(context.Context) error {
-			if h.authority.ca.Sealed() {
-				return authority.ErrSealed
-			}
-			return nil
-		}},
+// handler is everything that the process answers by HTTP.
+func (h *house) handler(listen listenFlags) http.Handler {
+	o := web.Options{Log: h.env.log, Random: h.env.random, Proxies: listen.Proxy, Version: version()}
+	for _, w := range h.wings() {
+		o.Checks = append(o.Checks, w.checks()...)
 	}
+	if h.publish != nil {
+		o.Public = h.publish.public()
+	}
+	if h.hall != nil {
+		h.hall.serve(&o)
+	}
+	return web.New(o)
 }
+
+// close closes what was opened, last things first.
+func (h *house) close() error {
+	var err error
+	open := h.wings()
+	for i := range open {
+		err = errors.Join(err, open[len(open)-1-i].close())
+	}
+	return err
+}
+
+// stopTime is how long requests and jobs that run may take to end.
+const stopTime = 10 * time.Second
 
 func answers(ctx context.Context, db *sqldb.DB) error {
 	return db.Read(ctx, func(tx *sqldb.Tx) error {
 		var one int
 		return tx.QueryRow("SELECT 1").Scan(&one)
 	})
-}
-
-// close closes what was opened.
-func (h *house) close() error {
-	err := h.authority.close()
-	if h.people != nil {
-		h.people.Wait()
-	}
-	if h.db != nil {
-		err = errors.Join(err, h.db.Close())
-	}
-	return err
 }
 
 // closing closes at the end of a command, where only the log can still be told.

@@ -35,8 +35,8 @@ func (f listenFlags) address(l net.Listener) string {
 	return "http://" + l.Addr().String()
 }
 
-// open listens; it refuses plain HTTP where others could read along.
-func (f listenFlags) open() (net.Listener, error) {
+// listen listens; it refuses plain HTTP where others could read along.
+func (f listenFlags) listen() (net.Listener, error) {
 	host, _, err := net.SplitHostPort(f.Listen)
 	if err != nil {
 		return nil, errListen.With("address", f.Listen).Because(err)

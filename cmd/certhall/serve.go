@@ -1,38 +1,43 @@
 package main
 
-import "github.com/certhall/certhall/demo"
-
-// serveCmd runs the server of a founded authority.
+// serveCmd runs the server of a founded authority, or some of its roles.
 type serveCmd struct {
-	stateFlags
+	houseFlags
 	listenFlags
 	passphraseFlags
-	hallFlags
 }
 
 func (c *serveCmd) Run(env *environment) error {
-	if demo.IsComplete(c.Dir) {
-		return errDemoFolder.With("dir", c.Dir)
-	}
-	l, err := c.open()
+	l, err := c.listen()
 	if err != nil {
 		return err
 	}
 	defer l.Close()
-	h, err := openHouse(env, c.stateFlags, c.hallFlags, false)
+	h, err := openHouse(env, c.houseFlags, false)
 	if err != nil {
 		return err
 	}
 	defer closing(env.log, "databases", h.close)
+	if err := c.unseal(env, h); err != nil {
+		return err
+	}
+	env.say("cli.serve-ready", "address", l.Addr().String())
+	return h.run(env.ctx, c.listenFlags, l)
+}
+
+// unseal opens the authority's keys, where this process has any and a
+// passphrase is at hand.
+func (c *serveCmd) unseal(env *environment, h *house) error {
+	if h.authority == nil {
+		return nil
+	}
 	pass, err := c.existing(env)
 	if err != nil {
 		return err
 	}
 	if pass == nil {
 		env.say("cli.serve-sealed")
-	} else if err := h.authority.unseal(env.ctx, pass); err != nil {
-		return err
+		return nil
 	}
-	env.say("cli.serve-ready", "address", l.Addr().String())
-	return h.run(env.ctx, c.listenFlags, l)
+	return h.authority.unseal(env.ctx, pass)
 }

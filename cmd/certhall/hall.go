@@ -1,0 +1,141 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"path/filepath"
+
+	"github.com/emmansun/gmsm/smx509"
+
+	"github.com/certhall/certhall"
+	"github.com/certhall/certhall/authority"
+	"github.com/certhall/certhall/authority/ceremony"
+	"github.com/certhall/certhall/hall/accounts"
+	"github.com/certhall/certhall/hall/notify"
+	"github.com/certhall/certhall/hall/once"
+	"github.com/certhall/certhall/hall/services"
+	"github.com/certhall/certhall/jobs"
+	hallstore "github.com/certhall/certhall/store/hall"
+	"github.com/certhall/certhall/store/sqldb"
+	"github.com/certhall/certhall/ui"
+	"github.com/certhall/certhall/web"
+)
+
+// hallFlags are what the hall needs beside its state folder.
+type hallFlags struct {
+	HallDB    string    `name:"hall-db" help:"Database of the hall, sqlite:PATH or postgres://…; default in the state folder."`
+	SMS       string    `name:"sms" enum:"none,outbox" default:"none" help:"Provider of short messages: none, or outbox (for trials: codes are not sent, they lie in the hall's database)."`
+	AgentPort []int     `name:"agent-port" help:"Port of 127.0.0.1 where pages look for the agent; may be repeated. Default 17083, 27083, 37083."`
+	Project   []project `sep:"none" help:"Name of a project that certificates are for: CODE=中文名|English name; may be repeated."`
+	Contact   string    `help:"How people reach somebody who helps, such as a telephone number and its hours; shown on every page."`
+
+	origin string // "": the public address the authority was founded with
+}
+
+var errNoNodes = certhall.NewError("authority-nodes-missing", certhall.Invalid)
+
+// hallWing is where people come (role hall). Of the authority it holds public
+// certificates alone.
+type hallWing struct {
+	env       *environment
+	published ceremony.Public
+	authority authority.Authority
+	db        *sqldb.DB
+	outbox    *notify.Outbox
+	queue     *jobs.Queue
+	people    *accounts.Desk
+	once      *once.Keeper
+	counter   *services.Counter
+	facts     web.Hall
+}
+
+// openHall opens the hall over its own database; issue is the authority in the
+// same process.
+func (f houseFlags) openHall(env *environment, issue *authorityWing) (*hallWing, error) {
+	if issue == nil {
+		return nil, errNoNodes
+	}
+	published, err := f.public()
+	if err != nil {
+		return nil, err
+	}
+	h := &hallWing{env: env, published: published, authority: issue.ca, facts: f.facts(published)}
+	if err := h.open(f); err != nil {
+		return nil, errors.Join(err, h.close())
+	}
+	return h, nil
+}
+
+func (h *hallWing) open(f houseFlags) error {
+	address := cmp.Or(f.HallDB, "sqlite:"+filepath.Join(f.Dir, hallDB))
+	ctx, env := h.env.ctx, h.env
+	var err error
+	if h.db, err = sqldb.Open(ctx, address); err != nil {
+		return err
+	}
+	if err := hallstore.Migrate(ctx, h.db); err != nil {
+		return err
+	}
+	if h.queue, err = jobs.New(ctx, h.db, jobs.Options{Log: env.log}); err != nil {
+		return err
+	}
+	secret, err := secretOf(f.Dir, env)
+	if err != nil {
+		return err
+	}
+	store := hallstore.New(h.db, h.queue)
+	h.outbox = &notify.Outbox{Store: store, Clock: env.clock}
+	sms := notify.Provider(h.outbox)
+	if f.SMS != "outbox" {
+		sms = notify.None{}
+		env.log.Warn("there is no provider of short messages: codes cannot be sent (--sms)")
+	}
+	codesAnHour, codesADay := 0, 0 // the default
+	if h.published.Demo {          // who tries what can be interrupted needs many
+		codesAnHour, codesADay = 60, 500
+	}
+	h.people = accounts.New(accounts.Options{
+		Store: store.Accounts(), SMS: sms, Clock: env.clock, Random: env.random, Secret: secret,
+		SendsAnHour: codesAnHour, SendsADay: codesADay,
+		Authority: h.authority, AuthorityID: h.published.ID, Origin: h.facts.Origin, Log: env.log,
+	})
+	h.once = &once.Keeper{Store: store.Once(), Clock: env.clock, Random: env.random, Secret: secret}
+	h.counter = services.New(services.Options{
+		Store: store, Authority: h.authority, AuthorityID: h.published.ID, Accounts: h.people,
+		Roots: []*smx509.Certificate{h.published.Root}, Clock: env.clock, Random: env.random,
+		Origin: h.facts.Origin, Issuers: [][]byte{h.published.Issuing.Raw}, Log: env.log,
+	})
+	return nil
+}
+
+// serve adds the hall to what the process answers.
+func (h *hallWing) serve(o *web.Options) {
+	o.Counter, o.People, o.Once = h.counter, h.people, h.once
+	o.Origin, o.Hall, o.Pages = h.facts.Origin, h.facts, ui.Pages()
+}
+
+func (h *hallWing) checks() []web.Check {
+	return []web.Check{{Name: "hall-database", Ready: func(ctx context.Context) error { return answers(ctx, h.db) }}}
+}
+
+// run works the hall's queue.
+func (h *hallWing) run(ctx context.Context) error {
+	if err := h.queue.Start(ctx, h.counter); err != nil {
+		return err
+	}
+	<-ctx.Done()
+	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTime)
+	defer cancel()
+	return h.queue.Stop(end)
+}
+
+func (h *hallWing) close() error {
+	if h.people != nil {
+		h.people.Wait()
+	}
+	if h.db != nil {
+		return h.db.Close()
+	}
+	return nil
+}

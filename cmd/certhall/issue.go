@@ -1,0 +1,97 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"path/filepath"
+
+	"github.com/certhall/certhall/authority"
+	"github.com/certhall/certhall/authority/audit"
+	"github.com/certhall/certhall/authority/ca"
+	"github.com/certhall/certhall/authority/ceremony"
+	"github.com/certhall/certhall/authority/kmc"
+	"github.com/certhall/certhall/authority/rounds"
+	"github.com/certhall/certhall/proof"
+	authoritystore "github.com/certhall/certhall/store/authority"
+	"github.com/certhall/certhall/store/sqldb"
+	"github.com/certhall/certhall/web"
+)
+
+// authorityWing is the authority with its store (role issue): sealed until unseal.
+type authorityWing struct {
+	folder    string
+	published ceremony.Public
+	portal    proof.Portal
+	db        *sqldb.DB
+	store     *authoritystore.Store
+	ca        *ca.CA
+	sequencer audit.Sequencer
+	env       *environment
+}
+
+// openAuthority opens store and CA of a founded authority, whose portal is at
+// origin ("": the public address it was founded with); a demo's only for the
+// demo itself.
+func (f stateFlags) openAuthority(env *environment, origin string, demo bool) (*authorityWing, error) {
+	published, err := f.public()
+	if err != nil {
+		return nil, err
+	}
+	if published.Demo && !demo {
+		return nil, errDemoFolder.With("dir", f.Dir)
+	}
+	db, err := sqldb.Open(env.ctx, f.authorityAddress())
+	if err != nil {
+		return nil, err
+	}
+	if err := sqldb.Migrate(env.ctx, db, authoritystore.Migrations()); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	store := authoritystore.New(db)
+	portal := portalOf(published, origin)
+	return &authorityWing{
+		folder: filepath.Join(f.Dir, authorityFolder), published: published, portal: portal, db: db, store: store, env: env,
+		sequencer: audit.Sequencer{Store: store},
+		ca: ca.New(ca.Options{
+			ID: published.ID, Store: store, KMC: kmc.New(published.Escrow, env.random), Policy: ca.DefaultPolicy(),
+			Chain: [][]byte{published.Issuing.Raw}, Profiles: ca.Profiles(),
+			Addresses: ca.AddressesAt(published.Address), Portals: []proof.Portal{portal}, Clock: env.clock, Random: env.random,
+		}),
+	}, nil
+}
+
+// portalOf is the portal at origin ("": where the authority was founded for).
+func portalOf(p ceremony.Public, origin string) proof.Portal {
+	return proof.Portal{Origin: cmp.Or(origin, p.Address), Name: p.Name}
+}
+
+// unseal reads the day-to-day keys and hands them to the CA.
+func (w *authorityWing) unseal(ctx context.Context, pass []byte) error {
+	opened, err := ceremony.Open(w.folder, pass)
+	clear(pass)
+	if err != nil {
+		return err
+	}
+	return w.ca.Unseal(ctx, opened.Keys(w.env.random))
+}
+
+func (w *authorityWing) checks() []web.Check {
+	return []web.Check{
+		{Name: "authority-database", Ready: func(ctx context.Context) error { return answers(ctx, w.db) }},
+		{Name: "issuing", Ready: func(context.Context) error {
+			if w.ca.Sealed() {
+				return authority.ErrSealed
+			}
+			return nil
+		}},
+	}
+}
+
+// run makes the authority's rounds.
+func (w *authorityWing) run(ctx context.Context) error {
+	rounds.Rounds{CA: w.ca, Sequencer: w.sequencer, Log: w.env.log}.Run(ctx)
+	return nil
+}
+
+func (w *authorityWing) close() error { return w.db.Close() }

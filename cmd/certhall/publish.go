@@ -1,0 +1,63 @@
+package main
+
+import (
+	"context"
+
+	"github.com/certhall/certhall/authority/ceremony"
+	authoritystore "github.com/certhall/certhall/store/authority"
+	"github.com/certhall/certhall/store/sqldb"
+	"github.com/certhall/certhall/web"
+)
+
+// publishWing tells the world what the authority did (role publish). It holds
+// no key of a CA, only those of status answers.
+type publishWing struct {
+	published ceremony.Public
+	db        *sqldb.DB
+	store     *authoritystore.Store
+	env       *environment
+	shared    bool // the database is the issue role's, in the same process
+}
+
+// openPublish opens the authority's database to read, or takes the one of the
+// issue role in the same process. Its user may lack the right to change the
+// schema, so it is never brought up to date from here.
+func (f stateFlags) openPublish(env *environment, issue *authorityWing) (*publishWing, error) {
+	if issue != nil {
+		return &publishWing{published: issue.published, db: issue.db, store: issue.store, env: env, shared: true}, nil
+	}
+	published, err := f.public()
+	if err != nil {
+		return nil, err
+	}
+	db, err := openExisting(env, f.authorityAddress())
+	if err != nil {
+		return nil, err
+	}
+	return &publishWing{published: published, db: db, store: authoritystore.New(db), env: env}, nil
+}
+
+// public is what the world may ask.
+func (w *publishWing) public() web.Public {
+	return web.Public{}
+}
+
+func (w *publishWing) checks() []web.Check {
+	if w.shared {
+		return nil
+	}
+	return []web.Check{{Name: "authority-database", Ready: func(ctx context.Context) error { return answers(ctx, w.db) }}}
+}
+
+// run does what publishing needs unasked.
+func (w *publishWing) run(ctx context.Context) error {
+	<-ctx.Done()
+	return nil
+}
+
+func (w *publishWing) close() error {
+	if w.shared {
+		return nil
+	}
+	return w.db.Close()
+}
