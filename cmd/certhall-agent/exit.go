@@ -21,6 +21,11 @@ const (
 	exitLater   = 6
 )
 
+// exit ends a command that has told everything itself.
+type exit int
+
+func (e exit) Error() string { return fmt.Sprintf("exit %d", int(e)) }
+
 // exitCode sorts errors by what a script can do about them.
 func exitCode(e *certhall.Error) int {
 	switch e.Code {

@@ -44,6 +44,7 @@ type cli struct {
 	Decrypt      decryptCmd `cmd:"" help:"Decrypt a file with whichever encryption key of the key it was made for."`
 	Serve        serveCmd   `cmd:"" help:"Let the pages of trusted portals reach the keys of this PC."`
 	Trust        trustCmd   `cmd:"" help:"Trust an authority, and the portals it names."`
+	Doctor       doctorCmd  `cmd:"" help:"Examine what a renewal needs: server, authority, clock, keys, certificates (环境检测)."`
 	Export       exportCmd  `cmd:"" help:"Write a certificate of the key to a file (PEM)."`
 }
 
@@ -95,6 +96,10 @@ func run(args []string) int {
 		}
 	}
 	if err := command.Run(s); err != nil {
+		var said exit
+		if errors.As(err, &said) { // by the command itself
+			return int(said)
+		}
 		return s.complain(err)
 	}
 	return exitDone

@@ -131,9 +131,24 @@ func (h *HTTP) post(ctx context.Context, path, token string, in, out any) error 
 }
 
 func (h *HTTP) call(ctx context.Context, method, path, token string, body []byte, out any) error {
+	status, data, err := h.ask(ctx, method, path, token, body)
+	if err != nil {
+		return err
+	}
+	if status < 200 || status > 299 {
+		return h.problem(status, data)
+	}
+	if err := json.Unmarshal(data, out); err != nil {
+		return ErrAnswer.Because(err)
+	}
+	return nil
+}
+
+// ask sends one request and reads the answer, whatever its status.
+func (h *HTTP) ask(ctx context.Context, method, path, token string, body []byte) (status int, data []byte, err error) {
 	req, err := http.NewRequestWithContext(ctx, method, strings.TrimRight(h.Base, "/")+path, bytes.NewReader(body))
 	if err != nil {
-		return ErrAnswer.Because(err)
+		return 0, nil, ErrAnswer.Because(err)
 	}
 	if method == http.MethodPost {
 		req.Header.Set("Content-Type", "application/json")
@@ -151,23 +166,17 @@ func (h *HTTP) call(ctx context.Context, method, path, token string, body []byte
 	}
 	resp, err := client.Do(req)
 	if err != nil {
-		return ErrUnreachable.With("server", h.Base).Because(err)
+		return 0, nil, ErrUnreachable.With("server", h.Base).Because(err)
 	}
 	defer resp.Body.Close()
-	data, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+	data, err = io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
 	if err != nil {
-		return ErrUnreachable.With("server", h.Base).Because(err)
+		return 0, nil, ErrUnreachable.With("server", h.Base).Because(err)
 	}
 	if t, err := http.ParseTime(resp.Header.Get("Date")); err == nil && h.Heard != nil {
 		h.Heard(t)
 	}
-	if resp.StatusCode < 200 || resp.StatusCode > 299 {
-		return h.problem(resp.StatusCode, data)
-	}
-	if err := json.Unmarshal(data, out); err != nil {
-		return ErrAnswer.Because(err)
-	}
-	return nil
+	return resp.StatusCode, data, nil
 }
 
 // problem reads a problem document (RFC 9457). A gateway's error without one

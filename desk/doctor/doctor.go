@@ -1,0 +1,107 @@
+// Package doctor is 环境检测: it examines what a renewal on this PC needs, from
+// the hall down to each certificate, and names for every finding what to do
+// next. It asks for no PIN, spends no try and changes nothing.
+package doctor
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/emmansun/gmsm/smx509"
+
+	"github.com/certhall/certhall"
+	"github.com/certhall/certhall/desk/agent"
+	"github.com/certhall/certhall/desk/agent/trust"
+	"github.com/certhall/certhall/desk/courier"
+	"github.com/certhall/certhall/desk/token"
+)
+
+// Verdict says how a finding is meant.
+type Verdict string
+
+// The verdicts.
+const (
+	Fine    Verdict = "fine"
+	Note    Verdict = "note"    // works, but something should be known or done soon
+	Fault   Verdict = "fault"   // something will not work
+	Unknown Verdict = "unknown" // could not be examined, because of another finding
+)
+
+// What is examined, in this order.
+const (
+	Server      = "server"
+	Authority   = "authority"
+	Clock       = "clock"
+	Keys        = "keys"
+	Key         = "key"
+	Certificate = "certificate"
+)
+
+// Finding is one result. Code is that of the texts "doctor.CODE", which says
+// what was found, and "doctor.CODE.hint", which says what to do (fine findings
+// have none). Params hold no secrets.
+type Finding struct {
+	Check   string
+	Verdict Verdict
+	Code    string
+	Params  map[string]string
+}
+
+// Hall is what the doctor asks of a hall.
+type Hall interface {
+	Facts(ctx context.Context) (courier.Facts, error)
+	Ready(ctx context.Context) (ready bool, message string, err error)
+	OriginList(ctx context.Context) (list []byte, issuers [][]byte, err error)
+}
+
+// Doctor examines one PC. Hall is nil where no address of one is known.
+type Doctor struct {
+	Server string // the hall's address
+	Hall   Hall
+	Heard  func() (server, here time.Time) // the hall's clock when it was last heard, and this PC's then; zero if never
+	Known  []trust.Authority
+	Listed bool // Known is the authorities' folder, where each root needs its list of portals
+	// Issuers are the issuing CAs that are known; the hall tells of more.
+	Issuers []*smx509.Certificate
+	Keys    interface {
+		List(ctx context.Context) ([]agent.Listed, error)
+	}
+	Folder string       // of the keys, for people
+	Client *http.Client // asks for certificates' states; nil: nobody is asked
+	Clock  certhall.Clock
+
+	found []Finding
+	now   time.Time // by the hall's clock, if it was heard
+	trust *token.Trust
+	chain [][]byte // issuing CAs, DER
+}
+
+// Examine examines everything and tells each finding as it comes.
+func (d *Doctor) Examine(ctx context.Context, tell func(Finding)) []Finding {
+	d.found, d.chain = nil, nil
+	var roots []*smx509.Certificate
+	for _, a := range d.Known {
+		roots = append(roots, a.Root)
+	}
+	d.trust = token.NewTrust(roots)
+	for _, c := range d.Issuers {
+		d.chain = append(d.chain, c.Raw)
+	}
+	add := func(check string, v Verdict, code string, params ...string) {
+		f := Finding{Check: check, Verdict: v, Code: code, Params: map[string]string{}}
+		for i := 0; i+1 < len(params); i += 2 {
+			f.Params[params[i]] = params[i+1]
+		}
+		d.found = append(d.found, f)
+		tell(f)
+	}
+	facts := d.examineServer(ctx, add)
+	d.examineAuthority(facts, add)
+	d.examineClock(add)
+	d.examineKeys(ctx, add)
+	return d.found
+}
+
+// adder takes a finding: params are names and values by turns.
+type adder func(check string, v Verdict, code string, params ...string)

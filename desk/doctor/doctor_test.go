@@ -1,0 +1,192 @@
+package doctor
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/tls"
+	"encoding/hex"
+	"errors"
+	"os"
+	"regexp"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/emmansun/gmsm/sm2"
+
+	"github.com/certhall/certhall/desk/agent"
+	"github.com/certhall/certhall/desk/agent/trust"
+	"github.com/certhall/certhall/desk/courier"
+	"github.com/certhall/certhall/desk/desktest"
+	"github.com/certhall/certhall/desk/token"
+	"github.com/certhall/certhall/gm"
+	"github.com/certhall/certhall/locale"
+)
+
+const address = "https://hall.example"
+
+type hall struct {
+	facts   courier.Facts
+	err     error
+	message string // why it is not ready
+	issuers [][]byte
+}
+
+func (h hall) Facts(context.Context) (courier.Facts, error) { return h.facts, h.err }
+func (h hall) Ready(context.Context) (bool, string, error)  { return h.message == "", h.message, nil }
+func (h hall) OriginList(context.Context) ([]byte, [][]byte, error) {
+	return nil, h.issuers, nil
+}
+
+type keys struct {
+	listed []agent.Listed
+	err    error
+}
+
+func (k keys) List(context.Context) ([]agent.Listed, error) { return k.listed, k.err }
+
+// box is a container of which only the name is asked.
+type box struct{ token.Container }
+
+func (box) Name() string { return "old" }
+
+// pc is one where everything is fine, but that nobody is asked for states.
+type pc struct {
+	Doctor
+	hall    hall
+	keys    keys
+	auth    *desktest.Authority
+	holding *token.Holding
+	server  time.Time
+}
+
+func newPC(t *testing.T) *pc {
+	auth := desktest.New(t, "ra")
+	sign, err := sm2.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pair := auth.Issue("case", 1, "", "某某公司", &sign.PublicKey, 2)
+	certificate, err := gm.ParseCertificate(pair.Bundle.Sign)
+	if err != nil {
+		t.Fatal(err)
+	}
+	enc, err := gm.ParseCertificate(pair.Bundle.Enc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	encKey, err := gm.CertificateKey(enc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	root := auth.Roots()[0]
+	p := &pc{auth: auth, server: desktest.Now, holding: &token.Holding{Container: box{}, Sign: certificate, Enc: enc, SignKey: &sign.PublicKey, EncKey: encKey}}
+	p.hall = hall{facts: courier.Facts{Name: "大厅", Authority: "ra", Origin: address, Fingerprint: hex.EncodeToString(gm.SM3(root.Raw))}, issuers: auth.Chain()}
+	p.keys.listed = []agent.Listed{{Info: token.Info{Serial: "S1", Label: "海泰KEY"}, PIN: token.PINState{Tries: 6}, Containers: []*token.Holding{p.holding}}}
+	p.Doctor = Doctor{
+		Server: address, Listed: true, Folder: "keys", Clock: &desktest.Clock{T: desktest.Now},
+		Known: []trust.Authority{{Root: root, List: trust.List{Authority: "ra", Number: 7, Until: desktest.Now.AddDate(1, 0, 0)}, Portals: []string{address}}},
+	}
+	return p
+}
+
+func (p *pc) examine(t *testing.T) []Finding {
+	if p.Hall == nil && p.Server != "" {
+		p.Hall = p.hall
+	}
+	p.Doctor.Keys = p.keys
+	p.Heard = func() (time.Time, time.Time) { return p.server, p.Doctor.Clock.Now() }
+	told := 0
+	found := p.Examine(t.Context(), func(Finding) { told++ })
+	if told != len(found) {
+		t.Errorf("told %d of %d findings", told, len(found))
+	}
+	return found
+}
+
+// TestFindings: each thing that can be wrong is named, and nothing else is.
+func TestFindings(t *testing.T) {
+	for name, c := range map[string]struct {
+		wrong func(*pc)
+		want  []string // codes beside those of the PC where all is fine
+	}{
+		"nothing":          {func(*pc) {}, nil},
+		"no server":        {func(p *pc) { p.Server, p.server = "", time.Time{} }, []string{"server-not-named", "authority-unasked", "clock-unasked"}},
+		"unreachable":      {func(p *pc) { p.hall.err, p.server = courier.ErrUnreachable, time.Time{} }, []string{"server-unreachable", "authority-unasked", "clock-unasked"}},
+		"web certificate":  {func(p *pc) { p.hall.err = courier.ErrUnreachable.Because(&tls.CertificateVerificationError{}) }, []string{"server-tls", "authority-unasked"}},
+		"no address":       {func(p *pc) { p.hall.err = courier.ErrAddress }, []string{"server-address", "authority-unasked"}},
+		"another server":   {func(p *pc) { p.hall.err = courier.ErrAnswer }, []string{"server-no-hall", "authority-unasked"}},
+		"another origin":   {func(p *pc) { p.Server = "https://other.example" }, []string{"server-origin"}},
+		"sealed":           {func(p *pc) { p.hall.message = "已封存" }, []string{"server-not-ready"}},
+		"trusts nobody":    {func(p *pc) { p.Known = nil }, []string{"authority-none"}},
+		"other authority":  {func(p *pc) { p.hall.facts.Fingerprint, p.hall.facts.Authority = "00", "other" }, []string{"authority-unknown"}},
+		"other root":       {func(p *pc) { p.hall.facts.Fingerprint = "00" }, []string{"authority-other-root"}},
+		"no list":          {func(p *pc) { p.Known[0].List = trust.List{} }, []string{"authority-no-list"}},
+		"list expired":     {func(p *pc) { p.Known[0].List.Expired = true }, []string{"authority-list-expired"}},
+		"no portal":        {func(p *pc) { p.Known[0].Portals = nil }, []string{"authority-no-portal"}},
+		"root by file":     {func(p *pc) { p.Known[0].List, p.Listed = trust.List{}, false }, []string{"authority-fine-file"}},
+		"clock ahead":      {func(p *pc) { p.server = desktest.Now.Add(-time.Hour) }, []string{"clock-ahead"}},
+		"clock behind":     {func(p *pc) { p.server = desktest.Now.Add(time.Hour) }, []string{"clock-behind"}},
+		"no keys":          {func(p *pc) { p.keys.listed = nil }, []string{"keys-none"}},
+		"keys unreadable":  {func(p *pc) { p.keys.err = errors.New("no permission") }, []string{"keys-unreadable"}},
+		"key busy":         {func(p *pc) { p.keys.listed[0].Trouble = token.ErrKeyBusy }, []string{"key-busy"}},
+		"key damaged":      {func(p *pc) { p.keys.listed[0].Trouble = token.ErrKeyDamaged }, []string{"key-trouble"}},
+		"PIN locked":       {func(p *pc) { p.keys.listed[0].PIN = token.PINState{Locked: true} }, []string{"key-locked"}},
+		"last try":         {func(p *pc) { p.keys.listed[0].PIN = token.PINState{Tries: 1, Final: true} }, []string{"key-last-try"}},
+		"tries uncounted":  {func(p *pc) { p.keys.listed[0].PIN = token.PINState{Tries: -1} }, []string{"key-fine-uncounted"}},
+		"begun":            {func(p *pc) { *p.holding = token.Holding{Container: box{}, SignKey: p.holding.SignKey} }, []string{"certificate-begun"}},
+		"key missing":      {func(p *pc) { p.holding.SignKey = nil }, []string{"certificate-incomplete"}},
+		"half of a pair":   {func(p *pc) { p.holding.EncKey = nil }, []string{"certificate-incomplete"}},
+		"foreign":          {func(p *pc) { p.hall.issuers = desktest.New(t, "other").Chain() }, []string{"certificate-foreign"}},
+		"expired":          {func(p *pc) { p.later(2, 1) }, []string{"certificate-expired"}},
+		"not yet valid":    {func(p *pc) { p.later(-20, 0) }, []string{"certificate-future"}},
+		"by the hall, not": {func(p *pc) { p.Doctor.Clock = &desktest.Clock{T: desktest.Now.AddDate(3, 0, 0)} }, []string{"clock-ahead"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := newPC(t)
+			c.wrong(p)
+			usual := []string{"server-fine", "authority-fine", "clock-fine", "keys-found", "key-fine", "certificate-unasked"}
+			var got []string
+			for _, f := range p.examine(t) {
+				if !slices.Contains(usual, f.Code) {
+					got = append(got, f.Code)
+				}
+			}
+			if !slices.Equal(got, c.want) {
+				t.Errorf("found %v, want %v", got, c.want)
+			}
+		})
+	}
+}
+
+// later moves PC and hall by years and a day or so.
+func (p *pc) later(years, days int) {
+	p.server = desktest.Now.AddDate(years, 0, days)
+	p.Doctor.Clock = &desktest.Clock{T: p.server}
+}
+
+// TestTexts: every finding has its words, and what is not fine says what to do.
+func TestTexts(t *testing.T) {
+	codes := regexp.MustCompile(`add\(\w+, (\w+), "([a-z-]+)"`)
+	n := 0
+	for _, file := range []string{"hall.go", "keys.go"} {
+		source, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range codes.FindAllStringSubmatch(string(source), -1) {
+			n++
+			for _, lang := range []string{locale.Chinese, locale.English} {
+				for _, key := range []string{"doctor." + m[2], "doctor." + m[2] + ".hint"} {
+					said := locale.Text(lang, key, nil)
+					if hint := key != "doctor."+m[2]; (said == key) == (!hint || m[1] != "Fine") {
+						t.Errorf("%s %s: %q", lang, key, said)
+					}
+				}
+			}
+		}
+	}
+	if n < 35 {
+		t.Errorf("found only %d findings: the search is broken", n)
+	}
+}

@@ -1,0 +1,98 @@
+package doctor
+
+import (
+	"context"
+	"strconv"
+	"time"
+
+	"github.com/certhall/certhall"
+	"github.com/certhall/certhall/desk/agent"
+	"github.com/certhall/certhall/desk/token"
+)
+
+// soon is when renewing opens by the protocol's default; an authority may
+// decide otherwise and says so when it is asked.
+const soon = 90 * 24 * time.Hour
+
+func (d *Doctor) examineKeys(ctx context.Context, add adder) {
+	keys, err := d.Keys.List(ctx)
+	switch {
+	case err != nil:
+		add(Keys, Fault, "keys-unreadable", "folder", d.Folder)
+		return
+	case len(keys) == 0:
+		add(Keys, Fault, "keys-none", "folder", d.Folder)
+		return
+	}
+	add(Keys, Fine, "keys-found", "folder", d.Folder, "count", strconv.Itoa(len(keys)))
+	for _, k := range keys {
+		d.examineKey(k, add)
+		for _, h := range k.Containers {
+			d.examineCertificate(ctx, k, h, add)
+		}
+	}
+}
+
+func (d *Doctor) examineKey(k agent.Listed, add adder) {
+	params := []string{"key", k.Label, "serial", k.Serial, "driver", k.Driver, "tries", strconv.Itoa(k.PIN.Tries)}
+	switch {
+	case k.Trouble != nil && k.Trouble.Code == token.ErrKeyBusy.Code:
+		add(Key, Note, "key-busy", params...)
+	case k.Trouble != nil:
+		add(Key, Fault, "key-trouble", append(params, "code", k.Trouble.Code)...)
+	case k.PIN.Locked:
+		add(Key, Fault, "key-locked", params...)
+	case k.PIN.Final:
+		add(Key, Note, "key-last-try", params...)
+	case k.PIN.Tries < 0:
+		add(Key, Fine, "key-fine-uncounted", params...)
+	default:
+		add(Key, Fine, "key-fine", params...)
+	}
+}
+
+func (d *Doctor) examineCertificate(ctx context.Context, k agent.Listed, h *token.Holding, add adder) {
+	if h.Sign == nil {
+		if h.Enc != nil || h.SignKey != nil || h.EncKey != nil {
+			add(Certificate, Note, "certificate-begun", "key", k.Label, "container", h.Name())
+		}
+		return
+	}
+	c := h.Sign
+	left := c.NotAfter.Sub(d.now)
+	params := []string{
+		"key", k.Label, "subject", c.Subject.CommonName, "serial", string(certhall.SerialOf(c.SerialNumber)),
+		"from", day(c.NotBefore), "to", day(c.NotAfter), "days", strconv.Itoa(int(left.Abs() / (24 * time.Hour))),
+	}
+	if !h.Fits() || h.Enc != nil && !h.Whole() {
+		add(Certificate, Fault, "certificate-incomplete", params...)
+		return
+	}
+	if _, err := d.trust.Root(c, d.chain); err != nil && len(d.chain) > 0 && len(d.Known) > 0 {
+		add(Certificate, Note, "certificate-foreign", append(params, "issuer", c.Issuer.CommonName)...)
+		return
+	}
+	told := d.ask(ctx, h)
+	switch {
+	case told == revoked:
+		add(Certificate, Fault, "certificate-revoked", params...)
+	case told == suspended:
+		add(Certificate, Fault, "certificate-suspended", params...)
+	case told == unheardOf:
+		add(Certificate, Fault, "certificate-unknown", params...)
+	case left < 0:
+		add(Certificate, Fault, "certificate-expired", params...)
+	case d.now.Before(c.NotBefore):
+		add(Certificate, Fault, "certificate-future", params...)
+	case told == unasked:
+		add(Certificate, Unknown, "certificate-unasked", params...)
+	case left < soon:
+		add(Certificate, Note, "certificate-ends-soon", params...)
+	default:
+		add(Certificate, Fine, "certificate-fine", params...)
+	}
+}
+
+func day(t time.Time) string { return t.In(certhall.Beijing).Format(time.DateOnly) }
+
+func minute(t time.Time) string { return t.In(certhall.Beijing).Format("2006-01-02 15:04") }
