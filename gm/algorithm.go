@@ -130,18 +130,30 @@ func SignDigest(random io.Reader, key crypto.Signer, digest []byte) ([]byte, err
 
 // VerifyAny checks a signature over a message by the algorithm of the key.
 func VerifyAny(pub crypto.PublicKey, message, signature []byte) error {
+	h, err := NewHash(pub)
+	if err != nil {
+		return err
+	}
+	h.Write(message)
+	return VerifyDigest(pub, h.Sum(nil), signature)
+}
+
+// VerifyDigest checks a signature over what NewHash has summed.
+func VerifyDigest(pub crypto.PublicKey, digest, signature []byte) error {
 	a, err := AlgorithmOf(pub)
 	if err != nil {
 		return err
 	}
 	ok := false
-	switch a {
-	case SM2:
-		return Verify(pub.(*ecdsa.PublicKey), message, signature)
-	case ECDSA:
-		ok = len(signature) <= 128 && ecdsa.VerifyASN1(pub.(*ecdsa.PublicKey), a.Digest(message), signature)
-	case RSA:
-		ok = rsa.VerifyPKCS1v15(pub.(*rsa.PublicKey), crypto.SHA256, a.Digest(message), signature) == nil
+	switch k := pub.(type) {
+	case *rsa.PublicKey:
+		ok = rsa.VerifyPKCS1v15(k, crypto.SHA256, digest, signature) == nil
+	case *ecdsa.PublicKey:
+		verify := ecdsa.VerifyASN1
+		if a == SM2 {
+			verify = sm2.VerifyASN1
+		}
+		ok = len(signature) <= 128 && verify(k, digest, signature)
 	}
 	if !ok {
 		return fmt.Errorf("%w (algorithm %d)", ErrSignature, a)
