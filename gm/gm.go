@@ -6,6 +6,7 @@ package gm
 
 import (
 	"bytes"
+	"crypto"
 	"crypto/ecdsa"
 	"encoding/asn1"
 	"errors"
@@ -125,6 +126,20 @@ func ParsePublicKey(spki []byte) (pub *ecdsa.PublicKey, err error) {
 		return nil, ErrNotSM2
 	}
 	return pub, nil
+}
+
+// ParseAnyPublicKey reads a SubjectPublicKeyInfo of any kind that is used here
+// (AlgorithmOf).
+func ParseAnyPublicKey(spki []byte) (pub crypto.PublicKey, err error) {
+	if len(spki) > MaxCertificate {
+		return nil, fmt.Errorf("gm: public key of %d bytes", len(spki))
+	}
+	defer recovered(&err)
+	if pub, err = smx509.ParsePKIXPublicKey(spki); err != nil {
+		return nil, err
+	}
+	_, err = AlgorithmOf(pub)
+	return pub, err
 }
 
 // KeyDigest is the SM3 digest over a key's SubjectPublicKeyInfo.

@@ -33,12 +33,24 @@ type OriginList struct {
 	NotBefore time.Time `asn1:"generalized"`
 	Expiry    time.Time `asn1:"generalized"`
 	Portals   []Portal
+	// Predecessors are the issuers whose certificates this authority succeeds:
+	// agents let its portals start from those too. Absent where there are none,
+	// so that lists made before there could be any stay as they were.
+	Predecessors []Predecessor `asn1:"optional,omitempty"`
 }
 
 // Portal is an origin (RFC 6454) whose pages may give all orders.
 type Portal struct {
 	Origin string `asn1:"utf8"` // e.g. https://hall.example
 	Name   string `asn1:"utf8"` // shown to the person beside the origin
+}
+
+// Predecessor is an issuing CA of an earlier system, by what its certificates
+// are checked against: the CA's own certificate need not be readable.
+type Predecessor struct {
+	Name    string `asn1:"utf8"`
+	Subject []byte // DER Name, as in the certificates' issuer field
+	Key     []byte // SubjectPublicKeyInfo, DER
 }
 
 // Ticket is the authority's permission to prepare one attempt: signed by the
@@ -125,6 +137,20 @@ type Enrolment struct {
 	Retire        string `asn1:"utf8"` // serial of the certificate that loses the role; "" when enrolling
 	Nonce         []byte
 	Expiry        time.Time `asn1:"generalized"`
+}
+
+// Takeover is a ceremony's record: two officers let the authority succeed the
+// certificates of a predecessor's issuing CA, or no longer. Evidence of the
+// kind ceremony.
+type Takeover struct {
+	Authority   string    `asn1:"utf8"`
+	Name        string    `asn1:"utf8"` // of the predecessor
+	Certificate []byte    // of its issuing CA, DER; empty when withdrawing
+	CRL         string    `asn1:"utf8"` // address of its CRL, or ""
+	OCSP        string    `asn1:"utf8"` // address of its OCSP responder, or ""
+	Withdraw    bool      // its certificates are no longer succeeded
+	Nonce       []byte    // of the draft, used once
+	Expiry      time.Time `asn1:"generalized"`
 }
 
 // Bundle is what issuing gives. Nobody signs it: each part proves itself.
@@ -225,6 +251,7 @@ func (Ticket) tag() string          { return "certhall/ticket/1" }
 func (OldKey) tag() string          { return "certhall/old-key/1" }
 func (Decision) tag() string        { return "certhall/decision/1" }
 func (Enrolment) tag() string       { return "certhall/ceremony/1" }
+func (Takeover) tag() string        { return "certhall/takeover/1" }
 func (Bundle) tag() string          { return "certhall/bundle/1" }
 func (Acknowledgement) tag() string { return "certhall/acknowledgement/1" }
 func (Receipt) tag() string         { return "certhall/receipt/1" }

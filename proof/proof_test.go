@@ -35,7 +35,7 @@ var (
 var samples = []Message{
 	Opening{"ra", "renew", "41", "https://hall.example", nonce},
 	Login{"ra", "41", "https://hall.example", nonce},
-	OriginList{"ra", 7, when, when, []Portal{{"https://hall.example", "证书大厅"}}},
+	OriginList{"ra", 7, when, when, []Portal{{"https://hall.example", "证书大厅"}}, nil},
 	Ticket{"ra", "renew", "c1", 2, "41", nonce, when},
 	OldKey{"ra", "renew", "c1", 2, "e1", "41", "p1", "org", 3, sum, "keep", "SK1", nonce, when},
 	Decision{
@@ -43,6 +43,7 @@ var samples = []Message{
 		[][]byte{sum}, sum, Approve, "资料齐全", nonce, when,
 	},
 	Enrolment{"ra", Reviewer, "审核员1", sum, "42", nonce, when},
+	Takeover{"ra", "old-ca", []byte{0x30, 0}, "http://old.example/ca.crl", "http://old.example/ocsp", true, nonce, when},
 	whole,
 	Acknowledgement{"ra", "c1", 2, "43", "44", sum, nonce, true},
 	Receipt{"ra", "c1", 2, "41", "42", "43", "44", sum, "SK1", "delete", true},
@@ -77,7 +78,7 @@ func init() {
 		decode func([]byte) (Message, error)
 	}{
 		{TagOf[Opening](), decoder[Opening]()}, {TagOf[Login](), decoder[Login]()}, {TagOf[OriginList](), decoder[OriginList]()}, {TagOf[Ticket](), decoder[Ticket]()}, {TagOf[OldKey](), decoder[OldKey]()},
-		{TagOf[Decision](), decoder[Decision]()}, {TagOf[Enrolment](), decoder[Enrolment]()}, {TagOf[Bundle](), decoder[Bundle]()},
+		{TagOf[Decision](), decoder[Decision]()}, {TagOf[Enrolment](), decoder[Enrolment]()}, {TagOf[Takeover](), decoder[Takeover]()}, {TagOf[Bundle](), decoder[Bundle]()},
 		{TagOf[Acknowledgement](), decoder[Acknowledgement]()}, {TagOf[Receipt](), decoder[Receipt]()}, {TagOf[Retired](), decoder[Retired]()},
 		{TagOf[Claim](), decoder[Claim]()}, {TagOf[VoidNotice](), decoder[VoidNotice]()}, {TagOf[Closing](), decoder[Closing]()},
 		{TagOf[Identify](), decoder[Identify]()}, {TagOf[Listing](), decoder[Listing]()}, {TagOf[Prepare](), decoder[Prepare]()},
@@ -121,6 +122,50 @@ func TestGolden(t *testing.T) {
 		if err != nil || !reflect.DeepEqual(back, m) {
 			t.Errorf("%s: %+v, %v", m.tag(), back, err)
 		}
+	}
+}
+
+// TestPredecessorsInList: lists without predecessors are what they were; those
+// with them have one form too, and an empty list of them is none.
+func TestPredecessorsInList(t *testing.T) {
+	list := OriginList{"ra", 7, when, when, []Portal{{"https://hall.example", "证书大厅"}}, []Predecessor{{"old-ca", []byte{0x30, 0}, []byte{0x30, 1, 5}}}}
+	der, file := Encode(list), filepath.Join("testdata", "origin-list-predecessors.der")
+	if *update {
+		if err := os.WriteFile(file, der, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil || !bytes.Equal(der, want) {
+		t.Errorf("encoded otherwise (%v)", err)
+	}
+	if back, err := Decode[OriginList](want); err != nil || !reflect.DeepEqual(back, list) {
+		t.Errorf("%+v, %v", back, err)
+	}
+	body, err := asn1.Marshal(list)
+	if err != nil {
+		t.Fatal(err)
+	}
+	list.Predecessors = nil
+	bare, err := asn1.Marshal(list)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var content asn1.RawValue
+	if _, err := asn1.Unmarshal(bare, &content); err != nil || len(body) == len(bare) {
+		t.Fatal(err)
+	}
+	content.FullBytes, content.Bytes = nil, append(bytes.Clone(content.Bytes), 0x30, 0)
+	empty, err := asn1.Marshal(content)
+	if err != nil {
+		t.Fatal(err)
+	}
+	twice, err := asn1.Marshal(envelope{list.tag(), asn1.RawValue{FullBytes: empty}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Decode[OriginList](twice); !errors.Is(err, ErrMalformed) {
+		t.Errorf("an empty list of predecessors: %v", err)
 	}
 }
 

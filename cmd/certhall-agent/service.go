@@ -93,9 +93,10 @@ func (c *serviceCmd) pairs(s *shell, a *agent.Agent, serial string, service cert
 // carry runs the service for one pair.
 func (c *serviceCmd) carry(s *shell, a *agent.Agent, key string, service certhall.Service, pair certhall.Serial) (courier.Next, error, error) {
 	t := &teller{shell: s, service: service}
+	hall := &courier.HTTP{Base: c.Server, Lang: s.Lang, Heard: t.heard}
 	run := courier.Run{
-		Server: &courier.HTTP{Base: c.Server, Lang: s.Lang, Heard: t.heard},
-		Agent:  a, Person: asked{s, c}, Progress: t.progress,
+		Server: hall, Agent: &courier.Succession{Agent: a, List: hall.OriginList},
+		Person: asked{s, c}, Progress: t.progress,
 		KeySerial: key, Service: service, Serial: pair,
 	}
 	return run.Do(s.ctx)

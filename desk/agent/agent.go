@@ -12,7 +12,9 @@ import (
 	"github.com/emmansun/gmsm/smx509"
 
 	"github.com/certhall/certhall"
+	"github.com/certhall/certhall/desk/agent/trust"
 	"github.com/certhall/certhall/desk/token"
+	"github.com/certhall/certhall/proof"
 )
 
 // IdleSession is how long a key stays logged in without being used. The PIN
@@ -49,7 +51,7 @@ type PINRequest struct {
 // ConsentRequest says what is about to be done.
 type ConsentRequest struct {
 	Key   token.Info
-	What  string // prepare, make-room, last-try, sign-decision, sign-enrolment
+	What  string // prepare, make-room, last-try, sign-decision, sign-enrolment, sign-takeover, sign-withdrawal
 	Facts []Fact
 }
 
@@ -103,8 +105,8 @@ func (a *Agent) As(c Caller) *Agent {
 }
 
 // mine tells whether a container is the caller's to see and to use: all its
-// certificates are under one of the caller's authorities; without certificates,
-// its name is of one.
+// certificates are under one of the caller's authorities, or of predecessors
+// that it succeeds; without certificates, its name is of one.
 func (a *Agent) mine(h *token.Holding) bool {
 	if a.Origin == "" {
 		return true
@@ -125,8 +127,23 @@ func under(t *token.Trust, c *smx509.Certificate) bool {
 	if c == nil {
 		return true
 	}
-	_, err := t.Root(c, nil)
+	_, err := t.Under(c, nil)
 	return err == nil
+}
+
+// Succeed takes an authority's signed origin list for the command line, where
+// its certificate is named: pairs of the predecessors that it lists may be
+// succeeded. token.ErrUntrusted, also for a list whose time is over.
+func (a *Agent) Succeed(signed proof.Signed) error {
+	list, root, err := token.Listed(a.roots, signed)
+	if err != nil {
+		return err
+	}
+	if a.clock.Now().After(list.Expiry.Add(trust.Lenience)) {
+		return token.ErrUntrusted.Becausef("the origin list ended at %v", list.Expiry)
+	}
+	a.roots.Succeed(list, root, nil)
+	return nil
 }
 
 // trustIn is what the caller may trust in the authority's name; nil if nothing:

@@ -319,6 +319,52 @@ func TestStaff(t *testing.T) {
 	}
 }
 
+// TestTakeoverIsShown: officers see whose certificates they take over.
+func TestTakeoverIsShown(t *testing.T) {
+	d := newDesk(t, 4)
+	d.pair(t, "c0")
+	old := desktest.New(t, "rp")
+	m := proof.Takeover{Authority: "ra", Name: "old-ca", Certificate: old.Issuing.Certificate.Raw, CRL: "http://old.example/ca.crl", Nonce: []byte("n"), Expiry: desktest.Now}
+	if _, err := d.SignDecision(t.Context(), "SK1", proof.Encode(m)); err != nil {
+		t.Fatal(err)
+	}
+	shown := d.person.Shown[len(d.person.Shown)-1]
+	for _, f := range []agent.Fact{{Name: "predecessor", Value: "old-ca"}, {Name: "crl", Value: "http://old.example/ca.crl"}, {Name: "subject", Value: "CN=rp issuing,C=CN"}} {
+		if shown.What != "sign-takeover" || !slices.Contains(shown.Facts, f) {
+			t.Errorf("%s is not shown: %+v", f.Name, shown)
+		}
+	}
+	m.Withdraw, m.Certificate = true, nil
+	if _, err := d.SignDecision(t.Context(), "SK1", proof.Encode(m)); err != nil || d.person.Shown[len(d.person.Shown)-1].What != "sign-withdrawal" {
+		t.Error(err)
+	}
+}
+
+// TestSucceed: the command line takes lists of the authority it was given.
+func TestSucceed(t *testing.T) {
+	d := newDesk(t, 4)
+	other := desktest.New(t, "ra")
+	decode := func(der []byte) proof.Signed {
+		s, err := proof.Decode[proof.Signed](der)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	for name, c := range map[string]struct {
+		list []byte
+		want error
+	}{
+		"good":            {d.auth.Origins(1, desktest.Now.AddDate(0, 1, 0)), nil},
+		"by another root": {other.Origins(1, desktest.Now.AddDate(0, 1, 0)), token.ErrUntrusted},
+		"over":            {d.auth.Origins(1, desktest.Now.AddDate(0, 0, -3)), token.ErrUntrusted},
+	} {
+		if err := d.Succeed(decode(c.list)); !errors.Is(err, c.want) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 // TestDecrypt: what was encrypted to a certificate opens, as long as its
 // container lies on the key.
 func TestDecrypt(t *testing.T) {

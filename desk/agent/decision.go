@@ -9,11 +9,12 @@ import (
 	"strings"
 
 	"github.com/certhall/certhall/desk/token"
+	"github.com/certhall/certhall/gm"
 	"github.com/certhall/certhall/proof"
 )
 
-// SignDecision signs a reviewer's Decision or an officer's Enrolment (DER),
-// after showing it. Nothing else is signed here: proof.ErrMalformed.
+// SignDecision signs a reviewer's Decision, or an officer's Enrolment or
+// Takeover (DER), after showing it. Nothing else is signed here: proof.ErrMalformed.
 func (a *Agent) SignDecision(ctx context.Context, keySerial string, message []byte) (signed proof.Signed, err error) {
 	m, what, facts, err := readDecision(message)
 	if err != nil {
@@ -48,6 +49,22 @@ func readDecision(message []byte) (m proof.Message, what string, facts []Fact, e
 			{"authority", e.Authority}, {"role", e.Role}, {"name", e.Name}, {"retires", e.Retire},
 			{"fingerprint", fingerprint(e.RequestDigest)}, {"expires", date(e.Expiry)},
 		}), err
+	}
+	if proof.Tag(message) == proof.TagOf[proof.Takeover]() {
+		t, err := proof.Decode[proof.Takeover](message)
+		if err != nil {
+			return nil, "", nil, err
+		}
+		what, facts := "sign-takeover", []Fact{{"authority", t.Authority}, {"predecessor", t.Name}}
+		if t.Withdraw {
+			what = "sign-withdrawal"
+		} else {
+			facts = append(facts, Fact{"fingerprint", fingerprint(gm.SM3(t.Certificate))}, Fact{"crl", t.CRL}, Fact{"ocsp", t.OCSP})
+			if c, err := gm.ParseCertificate(t.Certificate); err == nil {
+				facts = append(facts, Fact{"subject", subject(c.RawSubject)}) // one that cannot be read is told by its fingerprint
+			}
+		}
+		return t, what, filled(append(facts, Fact{"expires", date(t.Expiry)})), nil
 	}
 	d, err := proof.Decode[proof.Decision](message)
 	if err != nil {

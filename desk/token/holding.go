@@ -116,14 +116,15 @@ func byName(all []*Holding, name string) *Holding {
 }
 
 // bySerial finds the container whose signing certificate has this serial and
-// chains to this root; nil if there is none. Of two, the one whose key fits.
+// may be succeeded under this root; nil if there is none. Of two, the one whose
+// key fits.
 func (t *Trust) bySerial(all []*Holding, serial string, root *smx509.Certificate, chain [][]byte) *Holding {
 	var found *Holding
 	for _, h := range all {
 		if h.Sign == nil || string(certhall.SerialOf(h.Sign.SerialNumber)) != serial {
 			continue
 		}
-		if r, err := t.Root(h.Sign, chain); err != nil || !r.Equal(root) {
+		if r, err := t.Under(h.Sign, chain); err != nil || !r.Equal(root) {
 			continue
 		}
 		if found == nil || h.Fits() && !found.Fits() {

@@ -214,13 +214,18 @@ func (r *retirement) whole(h *Holding, rc receipt) bool {
 	return err == nil && gm.SameKey(encKey, h.EncKey)
 }
 
-// superseded is the receipt's old container, nil if it is not here.
+// superseded is the receipt's old container, nil if it is not here, or a
+// predecessor's: nobody but the predecessor could give its encryption key back,
+// so it stays, whatever the receipt says.
 func (r *retirement) superseded(rc receipt, successor *Holding) *Holding {
 	if rc.OldSign == "" {
 		return nil
 	}
 	old := r.env.Trust.bySerial(r.all, rc.OldSign, rc.root, r.order.Chain)
 	if old == nil || old.Name() == successor.Name() {
+		return nil
+	}
+	if _, err := r.env.Trust.Root(old.Sign, r.order.Chain); err != nil {
 		return nil
 	}
 	return old

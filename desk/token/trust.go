@@ -23,6 +23,8 @@ var ErrUntrusted = certhall.NewError("order-untrusted", certhall.Denied)
 type Trust struct {
 	roots   []*smx509.Certificate
 	issuers []*smx509.Certificate // known beforehand, beside those that orders carry
+	elders  []elder
+	others  *Trust // whose own certificates are nobody's to succeed; may be nil
 
 	mu    sync.Mutex
 	known map[string]*smx509.Certificate // digest of a certificate → the root it was found to chain to
@@ -94,6 +96,53 @@ func signedBy(c, issuer *smx509.Certificate, depth int) bool {
 		(issuer.MaxPathLen < 0 || issuer.MaxPathLen == 0 && !issuer.MaxPathLenZero || depth <= issuer.MaxPathLen) &&
 		!c.NotAfter.Before(c.NotBefore) && !c.NotAfter.After(issuer.NotAfter) &&
 		c.CheckSignatureFrom(issuer) == nil // a CA that may sign certificates, and did
+}
+
+// elder is a predecessor's issuer that an authority's signed list names.
+type elder struct {
+	subject []byte
+	key     *smx509.Certificate // holds the public key alone
+	root    *smx509.Certificate // of the authority
+}
+
+// Succeed lets certificates of the predecessors that a list names (Listed) be
+// succeeded under the list's root. Those under a root of others stay theirs,
+// whatever the list says; others may be nil.
+func (t *Trust) Succeed(list proof.OriginList, root *smx509.Certificate, others *Trust) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.others = others
+	for _, p := range list.Predecessors {
+		if key, err := gm.ParseAnyPublicKey(p.Key); err == nil {
+			t.elders = append(t.elders, elder{p.Subject, &smx509.Certificate{PublicKey: key}, root})
+		}
+	}
+}
+
+// Under finds the root of the authority that may succeed c: the one it chains
+// to, or the one under which its issuer is listed as a predecessor. ErrUntrusted
+// if there is none. Only where a pair is succeeded does a predecessor's word
+// count; what is written to a key, and what lets something go, wants Root.
+func (t *Trust) Under(c *smx509.Certificate, chain [][]byte) (*smx509.Certificate, error) {
+	root, err := t.Root(c, chain)
+	if err == nil {
+		return root, nil
+	}
+	t.mu.Lock()
+	elders, others := t.elders, t.others
+	t.mu.Unlock()
+	for _, e := range elders {
+		if c.IsCA || !bytes.Equal(c.RawIssuer, e.subject) || e.key.CheckSignature(c.SignatureAlgorithm, c.RawTBSCertificate, c.Signature) != nil {
+			continue
+		}
+		if others != nil {
+			if _, own := others.Root(c, chain); own == nil {
+				return nil, ErrUntrusted.Becausef("certificate %s is another authority's own", certhall.SerialOf(c.SerialNumber))
+			}
+		}
+		return e.root, nil
+	}
+	return nil, err
 }
 
 // remember keeps what was found: a chain that held holds for ever.

@@ -210,6 +210,33 @@ func TestTwoAuthorities(t *testing.T) {
 	d.take(thief.Origins(9, later, proof.Portal{Origin: "https://b.example"}), trust.ErrList)
 }
 
+// TestPredecessors: a site sees the certificates of the predecessors that its
+// authority's list names, and of no others.
+func TestPredecessors(t *testing.T) {
+	d := newDesk(t)
+	old, other := desktest.New(t, "rp"), desktest.New(t, "rb")
+	d.write("other.cer", roots(other))
+	list := proof.OriginList{Authority: "ra", Number: 1, NotBefore: desktest.Now, Expiry: later, Portals: []proof.Portal{portal}}
+	for _, a := range []*desktest.Authority{old, other} {
+		list.Predecessors = append(list.Predecessors, proof.Predecessor{
+			Name: a.ID, Subject: a.Issuing.Certificate.RawSubject, Key: a.Issuing.Certificate.RawSubjectPublicKeyInfo,
+		})
+	}
+	theirs := end(t, old)
+	d.take(d.auth.Origins(0, later, portal), nil)
+	if s, _ := d.Site(hall); s.AuthorityOf(theirs) != "" {
+		t.Error("a stranger's pair is the site's")
+	}
+	d.take(proof.Encode(desktest.SignAs(t, d.auth.Lister, list)), nil)
+	s, _ := d.Site(hall)
+	if s.AuthorityOf(theirs) != "ra" {
+		t.Error("the predecessor's pair is not the site's")
+	}
+	if s.AuthorityOf(end(t, other)) != "" {
+		t.Error("a list took another trusted authority's pairs")
+	}
+}
+
 func end(t *testing.T, a *desktest.Authority) *smx509.Certificate {
 	t.Helper()
 	pub, err := gm.CertificateKey(a.Notary.Certificate)

@@ -33,10 +33,10 @@ var (
 	ErrExpired = certhall.NewError("origin-list-expired", certhall.Denied)
 )
 
-// lenience is how long a list is good beyond its end: a PC's clock may be off.
-const lenience = 24 * time.Hour
+// Lenience is how long a list is good beyond its end: a PC's clock may be off.
+const Lenience = 24 * time.Hour
 
-func (k kept) expired(now time.Time) bool { return now.After(k.Expiry.Add(lenience)) }
+func (k kept) expired(now time.Time) bool { return now.After(k.Expiry.Add(Lenience)) }
 
 // Take verifies a signed origin list (DER) and keeps it. A list that is kept
 // already is taken again.

@@ -28,10 +28,11 @@ type List struct {
 	Expired   bool
 }
 
-// AuthorityOf names the site's authority that a certificate is under; "" if none.
+// AuthorityOf names the site's authority that a certificate is under, or that
+// succeeds its issuer; "" if none.
 func (s Site) AuthorityOf(c *smx509.Certificate) string {
 	for _, id := range s.Authorities() {
-		if _, err := s.Trust[id].Root(c, nil); err == nil {
+		if _, err := s.Trust[id].Under(c, nil); err == nil {
 			return id
 		}
 	}
@@ -80,11 +81,12 @@ func (f *Folder) Site(origin string) (s Site, ok bool) {
 }
 
 // trustOf is the trust in an authority's root alone, with the issuing CAs that
-// are known.
+// are known and the predecessors that its list names.
 func (f *Folder) trustOf(id string) *token.Trust {
 	t := f.alone[id]
 	if t == nil {
 		t = token.NewTrust(append(f.issuers(), f.lists[id].root))
+		t.Succeed(f.lists[id].OriginList, f.lists[id].root, f.trust)
 		f.alone[id] = t
 	}
 	return t
