@@ -178,7 +178,7 @@ func (ca *CA) retireStaff(ctx context.Context, e proof.Enrolment, evidence proof
 		if m.Role == proof.Officer && len(officers) < 2 {
 			return authority.ErrEvidence.Becausef("two officers must remain")
 		}
-		if retired, err := w.RetireStaff(m.Serial, now); err != nil || !retired {
+		if retired, err := w.RetireStaff(m.Serial, now, reasonWithdrawn); err != nil || !retired {
 			return err
 		}
 		return w.AddRecord(ca.record(authority.StaffRetired, Record{}, struct {

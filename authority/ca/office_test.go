@@ -1,6 +1,7 @@
 package ca_test
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/asn1"
@@ -54,6 +55,7 @@ type office struct {
 	officers [2]person
 	reviewer person
 	cases    int
+	limit    int // of suspensions a day; 0: the policy's
 }
 
 // person holds a key and the certificate for it.
@@ -98,8 +100,10 @@ func newStore(t *testing.T, address string) *storeauthority.Store {
 
 // node is another server node over a store.
 func (o *office) node(store ca.Store) *ca.CA {
+	policy := ca.DefaultPolicy()
+	policy.SuspendPerDay = cmp.Or(o.limit, policy.SuspendPerDay)
 	n := ca.New(ca.Options{
-		ID: "test", Store: store, KMC: kmc.New(o.founded.EscrowKey(), rand.Reader), Policy: ca.DefaultPolicy(),
+		ID: "test", Store: store, KMC: kmc.New(o.founded.EscrowKey(), rand.Reader), Policy: policy,
 		Profiles: ca.Profiles(), Chain: o.founded.Chain(), Addresses: ca.AddressesAt("https://hall.example"), Portals: portals, Clock: o.clock, Random: rand.Reader,
 	})
 	must(o.t, n.Unseal(o.t.Context(), o.founded.Keys(rand.Reader)))

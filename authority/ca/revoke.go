@@ -197,6 +197,21 @@ func (ca *CA) Suspend(ctx context.Context, lineage certhall.LineageID, reason st
 		if err := w.LockLineages(lineage); err != nil {
 			return err
 		}
+		pairs, err := w.LineagePairs(lineage)
+		if err != nil {
+			return err
+		}
+		switch {
+		case len(pairs) == 0:
+			return authority.ErrUnknownLineage
+		case !slices.ContainsFunc(pairs, living):
+			return authority.ErrRevoked
+		case !slices.ContainsFunc(pairs, func(p *Pair) bool { return holdable(p) && !p.Suspended }):
+			return nil // the answer was lost: it stands
+		}
+		if err := w.LockSuspensions(); err != nil {
+			return err
+		}
 		used, err := w.SuspensionsSince(now.Add(-24 * time.Hour))
 		if err != nil {
 			return err
@@ -204,7 +219,7 @@ func (ca *CA) Suspend(ctx context.Context, lineage certhall.LineageID, reason st
 		if used >= ca.opt.Policy.SuspendPerDay {
 			return authority.ErrLimited
 		}
-		return ca.setSuspended(w, lineage, true, authority.PairSuspended, why{Reason: reason})
+		return ca.setSuspended(w, pairs, now, authority.PairSuspended, why{Reason: reason})
 	})
 }
 
@@ -222,32 +237,32 @@ func (ca *CA) Resume(ctx context.Context, evidence proof.Signed) error {
 		if err != nil {
 			return err
 		}
+		pairs, err := w.LineagePairs(o.lineage)
+		if err != nil {
+			return err
+		}
+		if len(pairs) == 0 {
+			return authority.ErrUnknownLineage
+		}
 		if !fresh {
-			pairs, err := w.LineagePairs(o.lineage)
-			if err != nil {
-				return err
-			}
 			return unlessDone(!slices.ContainsFunc(pairs, func(p *Pair) bool { return living(p) && p.Suspended }))
 		}
-		return ca.setSuspended(w, o.lineage, false, authority.PairResumed, o.why)
+		return ca.setSuspended(w, pairs, time.Time{}, authority.PairResumed, o.why)
 	})
 }
 
-// setSuspended sets or lifts the flag on the lineage's living pairs. A record
-// is kept for every pair, so that the hall's projection follows.
-func (ca *CA) setSuspended(w Writer, l certhall.LineageID, on bool, kind authority.EventKind, y why) error {
-	pairs, err := w.LineagePairs(l)
-	if err != nil {
-		return err
-	}
-	if len(pairs) == 0 {
-		return authority.ErrUnknownLineage
-	}
-	var since time.Time
-	if on {
-		since = ca.now()
-	}
-	if _, err := w.SetSuspended(l, since); err != nil {
+// holdable tells whether a suspension reaches a pair: no intended one that
+// rests on a decision, which nothing ever blocks.
+func holdable(p *Pair) bool {
+	return living(p) && (p.State != authority.Intended || p.EvidenceKind == KindOldKey)
+}
+
+// setSuspended sets the flag on a lineage's living pairs since a time, or lifts
+// it with the zero time. A record is kept for every pair, so that the hall's
+// projection follows.
+func (ca *CA) setSuspended(w Writer, pairs []*Pair, since time.Time, kind authority.EventKind, y why) error {
+	on := !since.IsZero()
+	if _, err := w.SetSuspended(pairs[0].Lineage, since); err != nil {
 		return err
 	}
 	for _, p := range pairs {

@@ -63,7 +63,8 @@ type Reader interface {
 	Staff(certhall.Serial) (*Staff, error)
 	// StaffByRole lists the active ones of a role.
 	StaffByRole(role string) ([]*Staff, error)
-	// SuspensionsSince counts the suspensions recorded at or after t.
+	// SuspensionsSince counts the suspensions recorded at or after t, of a whole
+	// lineage as one.
 	SuspensionsSince(t time.Time) (int, error)
 	// Events are sequenced records behind a number, in order.
 	Events(after int64, limit int) ([]Record, error)
@@ -94,11 +95,15 @@ type Writer interface {
 	// while it is set. It answers how many changed.
 	// since is when the hold began; the zero time lifts it.
 	SetSuspended(l certhall.LineageID, since time.Time) (int, error)
+	// LockSuspensions makes those who count suspensions wait for each other. It
+	// comes after all other locks.
+	LockSuspensions() error
 	LockStaff() error // all of them: who counts officers writes alone
 	AddStaff(Staff) error
 	// ActivateStaff stores the signed certificate: intended → active.
 	ActivateStaff(certhall.Serial, []byte) (bool, error)
-	RetireStaff(certhall.Serial, time.Time) (bool, error)
+	// RetireStaff moves a member from active to retired, for a reason (CRLReason).
+	RetireStaff(s certhall.Serial, at time.Time, reason int) (bool, error)
 	// UseNonce spends a nonce; false if it was spent before.
 	UseNonce(nonce []byte, at time.Time) (bool, error)
 	AddRecord(Record) error
@@ -162,8 +167,9 @@ type Pair struct {
 	SupersededAt   time.Time
 	GraceEnds      time.Time // of a superseded pair
 	RetiredAt      time.Time // of a superseded pair whose container was dealt with
-	RevokedAt      time.Time
-	Reason         int // CRLReason (RFC 5280, 5.3.1) once revoked or void
+	SuspendedAt    time.Time // while suspended
+	RevokedAt      time.Time // once revoked or void, as it was first set
+	Reason         int       // CRLReason (RFC 5280, 5.3.1) of that
 }
 
 // Intent is a pair about to be signed, with its escrow row and record.
@@ -210,10 +216,12 @@ type Staff struct {
 	Name        string
 	KeyDigest   []byte
 	TBS         []byte
-	Certificate []byte // nil until signed
-	Evidence    []byte // proof.Signed of the Enrolment, DER; nil for the first officers
-	State       string // StaffIntended, StaffActive, StaffRetired
-	At          time.Time
+	Certificate []byte    // nil until signed
+	Evidence    []byte    // proof.Signed of the Enrolment, DER; nil for the first officers
+	State       string    // StaffIntended, StaffActive, StaffRetired
+	At          time.Time // when the certificate was given
+	RetiredAt   time.Time // zero until retired
+	Reason      int       // CRLReason (RFC 5280, 5.3.1) once retired
 }
 
 // States of staff.

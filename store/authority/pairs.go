@@ -23,7 +23,7 @@ const (
 	intentColumns = `id, lineage, case_id, attempt, state, subject, organisation, project, profile, term_years,
 		key_number, key_serial, sign_serial, enc_serial, not_before, not_after, entitlement, old_pair, old_serial,
 		disposal, evidence_kind, key_digest, request_digest, intended_at, issuer`
-	laterColumns = `suspended, given_up, issued_at, acknowledged_at, superseded_at, grace_ends, retired_at,
+	laterColumns = `suspended, suspended_at, given_up, issued_at, acknowledged_at, superseded_at, grace_ends, retired_at,
 		revoked_at, reason, receipt`
 	paperColumns = `subject_der, identity_der, request, evidence, sign_tbs, enc_tbs, envelope, nonce, sealed_nonce`
 
@@ -45,7 +45,7 @@ func intentValues(p *ca.Pair) []any {
 }
 
 func laterFields(p *ca.Pair) []any {
-	return []any{&p.Suspended, &p.GivenUp, instant{&p.IssuedAt}, instant{&p.AcknowledgedAt},
+	return []any{&p.Suspended, instant{&p.SuspendedAt}, &p.GivenUp, instant{&p.IssuedAt}, instant{&p.AcknowledgedAt},
 		instant{&p.SupersededAt}, instant{&p.GraceEnds}, instant{&p.RetiredAt}, instant{&p.RevokedAt}, &p.Reason, &p.Receipt}
 }
 
@@ -176,3 +176,6 @@ func (w writer) SetSuspended(l certhall.LineageID, since time.Time) (int, error)
 	n, err := result.RowsAffected()
 	return int(n), err
 }
+
+// LockSuspensions implements ca.Writer.
+func (w writer) LockSuspensions() error { return w.Lock("suspensions") }

@@ -30,7 +30,7 @@ func (w writer) AddRecord(r ca.Record) error {
 
 // SuspensionsSince implements ca.Reader.
 func (r rows) SuspensionsSince(t time.Time) (n int, err error) {
-	err = r.QueryRow("SELECT count(*) FROM records WHERE kind = 'suspended' AND at >= $1", milliseconds(t)).Scan(&n)
+	err = r.QueryRow("SELECT count(*) FROM (SELECT DISTINCT lineage, at FROM records WHERE kind = 'suspended' AND at >= $1) AS held", milliseconds(t)).Scan(&n)
 	return n, err
 }
 

@@ -8,14 +8,14 @@ import (
 	"github.com/certhall/certhall/authority/ca"
 )
 
-const staffColumns = "serial, role, name, key_digest, tbs, certificate, evidence, state, at"
+const staffColumns = "serial, role, name, key_digest, tbs, certificate, evidence, state, at, retired_at, reason"
 
 func (r rows) staff(where string, args ...any) (staff []*ca.Staff, err error) {
 	found, err := r.Query("SELECT "+staffColumns+" FROM staff WHERE "+where, args...)
 	err = all(found, err, func(row *sql.Rows) error {
 		m := new(ca.Staff)
 		staff = append(staff, m)
-		return row.Scan(&m.Serial, &m.Role, &m.Name, &m.KeyDigest, &m.TBS, &m.Certificate, &m.Evidence, &m.State, instant{&m.At})
+		return row.Scan(&m.Serial, &m.Role, &m.Name, &m.KeyDigest, &m.TBS, &m.Certificate, &m.Evidence, &m.State, instant{&m.At}, instant{&m.RetiredAt}, &m.Reason)
 	})
 	return staff, err
 }
@@ -49,7 +49,7 @@ func (w writer) AddStaff(m ca.Staff) error {
 		return err
 	}
 	_, err := insert(w.Tx, "staff ("+staffColumns+")", []any{m.Serial, m.Role, m.Name, m.KeyDigest, m.TBS,
-		null(m.Certificate), null(m.Evidence), m.State, milliseconds(m.At)}, "")
+		null(m.Certificate), null(m.Evidence), m.State, milliseconds(m.At), milliseconds(m.RetiredAt), m.Reason}, "")
 	return err
 }
 
@@ -59,8 +59,8 @@ func (w writer) ActivateStaff(s certhall.Serial, certificate []byte) (bool, erro
 }
 
 // RetireStaff implements ca.Writer.
-func (w writer) RetireStaff(s certhall.Serial, at time.Time) (bool, error) {
-	return changed(w.Exec("UPDATE staff SET state = 'retired', at = $1 WHERE serial = $2 AND state = 'active'", milliseconds(at), s))
+func (w writer) RetireStaff(s certhall.Serial, at time.Time, reason int) (bool, error) {
+	return changed(w.Exec("UPDATE staff SET state = 'retired', retired_at = $1, reason = $2 WHERE serial = $3 AND state = 'active'", milliseconds(at), reason, s))
 }
 
 // UseNonce implements ca.Writer.

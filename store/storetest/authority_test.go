@@ -452,8 +452,8 @@ func TestStaffAndNonces(t *testing.T) {
 		m.State, m.Certificate = ca.StaffActive, []byte("certificate")
 		same(t, "activated", get(), &m)
 		same(t, "active", active(), 1)
-		twice(func(w ca.Writer) (bool, error) { return w.RetireStaff("aa", at(2)) })
-		m.State, m.At = ca.StaffRetired, at(2)
+		twice(func(w ca.Writer) (bool, error) { return w.RetireStaff("aa", at(2), 9) })
+		m.State, m.RetiredAt, m.Reason = ca.StaffRetired, at(2), 9
 		same(t, "retired", get(), &m)
 		same(t, "active", active(), 0)
 		same(t, "absent", read(t, s, func(r ca.Reader) (*ca.Staff, error) { return r.Staff("bb") }), (*ca.Staff)(nil))
