@@ -19,21 +19,70 @@ import (
 // BYTEA and INTEGER PRIMARY KEY, the insertion-ordered key, an identity column.
 // On PostgreSQL the schema named by search_path is made if absent.
 func Migrate(ctx context.Context, db *DB, migrations fs.FS) error {
+	provider, err := db.provider(ctx, migrations)
+	if err != nil {
+		return err
+	}
+	_, err = provider.Up(ctx)
+	return err
+}
+
+// MigrateTo brings the schema up to a version and no further, as rows of an
+// earlier release want it.
+func MigrateTo(ctx context.Context, db *DB, migrations fs.FS, version int64) error {
+	provider, err := db.provider(ctx, migrations)
+	if err != nil {
+		return err
+	}
+	_, err = provider.UpTo(ctx, version)
+	return err
+}
+
+// Newest is the version to which Migrate brings a schema.
+func Newest(migrations fs.FS) (int64, error) {
+	names, err := fs.Glob(migrations, "*.sql")
+	if err != nil {
+		return 0, err
+	}
+	var newest int64
+	for _, name := range names {
+		version, err := goose.NumericComponent(name)
+		if err != nil {
+			return 0, err
+		}
+		newest = max(newest, version)
+	}
+	return newest, nil
+}
+
+// SchemaVersion is the version of the transaction's schema; 0 before the first
+// migration.
+func (t *Tx) SchemaVersion() (version int64, err error) {
+	if made, err := t.HasTable(SchemaTable); err != nil || !made {
+		return 0, err
+	}
+	err = t.QueryRow("SELECT coalesce(max(version_id), 0) FROM " + SchemaTable + " WHERE is_applied").Scan(&version)
+	return version, err
+}
+
+// SchemaTable is where the migrations keep count of themselves.
+const SchemaTable = goose.DefaultTablename
+
+func (db *DB) provider(ctx context.Context, migrations fs.FS) (*goose.Provider, error) {
 	dialect := goose.DialectSQLite3
 	options := []goose.ProviderOption{goose.WithDisableGlobalRegistry(true), goose.WithLogger(goose.NopLogger())}
 	if db.dialect == Postgres {
 		dialect, migrations = goose.DialectPostgres, postgresText{migrations}
 		options = append(options, goose.WithSessionLocker(advisoryLock{}))
 		if err := db.makeSchema(ctx); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	provider, err := goose.NewProvider(dialect, db.writer, migrations, options...)
 	if err != nil {
-		return fmt.Errorf("sqldb: migrations: %w", err)
+		return nil, fmt.Errorf("sqldb: migrations: %w", err)
 	}
-	_, err = provider.Up(ctx)
-	return err
+	return provider, nil
 }
 
 // advisoryLock lets one node migrate at a time.
