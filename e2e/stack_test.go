@@ -54,12 +54,14 @@ type stack struct {
 	pair           proof.Bundle // the old one
 	origin         string
 	server         *httptest.Server
+	key, pin       string // serial and PIN of the key
+	phone          string
 }
 
 // typist is a person who knows the PIN, agrees, and reads the SMS code.
 type typist struct{ s *stack }
 
-func (typist) PIN(context.Context, agent.PINRequest) (string, error) { return stackPIN, nil }
+func (p typist) PIN(context.Context, agent.PINRequest) (string, error) { return p.s.pin, nil }
 
 func (typist) Consent(context.Context, agent.ConsentRequest) (bool, error) { return true, nil }
 
@@ -68,7 +70,7 @@ func (p typist) Answer(ctx context.Context, a courier.Ask, problem *certhall.Err
 	case problem != nil:
 		return courier.Answer{}, problem
 	case a.Kind == courier.AskPhone:
-		return courier.Answer{Phone: stackPhone}, nil
+		return courier.Answer{Phone: p.s.phone}, nil
 	case !a.Sent:
 		return courier.Answer{SendCode: true}, nil
 	}
@@ -84,7 +86,7 @@ func (p typist) Answer(ctx context.Context, a courier.Ask, problem *certhall.Err
 func newStack(t *testing.T, kind string) *stack {
 	t.Helper()
 	ctx := t.Context()
-	s := &stack{t: t, clock: new(demo.Clock)}
+	s := &stack{t: t, clock: new(demo.Clock), key: stackKey, pin: stackPIN, phone: stackPhone}
 	s.authorityDB = s.database(kind)
 	if err := sqldb.Migrate(ctx, s.authorityDB, authoritystore.Migrations()); err != nil {
 		t.Fatal(err)
@@ -126,7 +128,12 @@ var applicant1 = demo.Applicant{
 
 func (s *stack) database(kind string) *sqldb.DB {
 	s.t.Helper()
-	db, err := sqldb.Open(s.t.Context(), storetest.Address(s.t, kind))
+	return s.open(storetest.Address(s.t, kind))
+}
+
+func (s *stack) open(address string) *sqldb.DB {
+	s.t.Helper()
+	db, err := sqldb.Open(s.t.Context(), address)
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -134,11 +141,16 @@ func (s *stack) database(kind string) *sqldb.DB {
 	return db
 }
 
-// openHall opens the hall over a queue.
+// openHall opens a new hall over a queue.
 func (s *stack) openHall(kind string, queue func(*sqldb.DB) hallstore.Enqueuer) {
 	s.t.Helper()
-	ctx := s.t.Context()
 	s.hallDB = s.database(kind)
+	s.openHallOver(queue)
+}
+
+func (s *stack) openHallOver(queue func(*sqldb.DB) hallstore.Enqueuer) {
+	s.t.Helper()
+	ctx := s.t.Context()
 	if err := hallstore.Migrate(ctx, s.hallDB); err != nil {
 		s.t.Fatal(err)
 	}
@@ -150,7 +162,7 @@ func (s *stack) openHall(kind string, queue func(*sqldb.DB) hallstore.Enqueuer) 
 	}
 	s.origin = "http://" + l.Addr().String()
 	s.counter = services.New(services.Options{
-		Store: s.hall, Authority: s.authority.CA, AuthorityID: s.authority.ID,
+		Store: s.hall, Authority: s.authority.CA, AuthorityID: s.authority.Founded.ID,
 		Accounts: accounts.New(accounts.Options{
 			Store: s.hall.Accounts(), SMS: s.outbox, Clock: s.clock, Random: rand.Reader, Secret: []byte("secret"),
 		}),
@@ -179,8 +191,40 @@ func (s *stack) run() courier.Run {
 	}
 	return courier.Run{
 		Server: &courier.HTTP{Base: s.origin, Lang: "en"}, Agent: s.agent, Person: typist{s},
-		KeySerial: stackKey, Service: certhall.Renew, Serial: certhall.SerialOf(old.SerialNumber),
+		KeySerial: s.key, Service: certhall.Renew, Serial: certhall.SerialOf(old.SerialNumber),
 	}
+}
+
+// carry runs a service with everything that runs in production beside it: the
+// queue works and the records are numbered.
+func (s *stack) carry(run courier.Run, queue *jobs.Queue) (last courier.Next, leftover error, err error) {
+	s.t.Helper()
+	if err := queue.Start(s.t.Context(), s.counter); err != nil {
+		s.t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(s.t.Context())
+	numbered := make(chan struct{})
+	go func() {
+		defer close(numbered)
+		tick := time.NewTicker(20 * time.Millisecond)
+		defer tick.Stop()
+		for ctx.Err() == nil {
+			if _, err := (audit.Sequencer{Store: s.authorityStore}).Run(ctx); err != nil && ctx.Err() == nil {
+				s.t.Error(err)
+			}
+			<-tick.C
+		}
+	}()
+	last, leftover, err = run.Do(s.t.Context())
+	stop()
+	<-numbered
+	if stopped := queue.Stop(context.WithoutCancel(ctx)); stopped != nil {
+		s.t.Error(stopped)
+	}
+	if numbering := s.sequence(s.t.Context()); numbering != nil {
+		s.t.Error(numbering)
+	}
+	return last, leftover, err
 }
 
 func (s *stack) sound() {
@@ -205,36 +249,12 @@ func TestRenewOnBothDatabases(t *testing.T) {
 				}
 				return queue
 			})
-			if err := queue.Start(t.Context(), s.counter); err != nil {
-				t.Fatal(err)
-			}
-			ctx, stop := context.WithCancel(t.Context())
-			numbered := make(chan struct{})
-			go func() {
-				defer close(numbered)
-				tick := time.NewTicker(20 * time.Millisecond)
-				defer tick.Stop()
-				for ctx.Err() == nil {
-					if _, err := (audit.Sequencer{Store: s.authorityStore}).Run(ctx); err != nil && ctx.Err() == nil {
-						t.Error(err)
-					}
-					<-tick.C
-				}
-			}()
-			last, leftover, err := s.run().Do(t.Context())
-			stop()
-			<-numbered
-			if stopped := queue.Stop(context.WithoutCancel(ctx)); stopped != nil {
-				t.Error(stopped)
-			}
+			last, leftover, err := s.carry(s.run(), queue)
 			if err != nil || leftover != nil || last.State != courier.StateDone || last.Result == nil {
 				t.Fatalf("%+v, %v, %s", last, leftover, certhall.CauseText(err))
 			}
 			if want := certhall.AddYears(last.Result.Old.NotAfter, 1); !last.Result.New.NotAfter.Equal(want) {
 				t.Errorf("the new pair ends %s, want %s", last.Result.New.NotAfter, want)
-			}
-			if err := s.sequence(t.Context()); err != nil {
-				t.Fatal(err)
 			}
 			s.sound()
 		})

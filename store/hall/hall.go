@@ -42,14 +42,17 @@ import (
 //go:embed migrations/*.sql
 var files embed.FS
 
-// Migrate brings the hall's schema up to date.
-func Migrate(ctx context.Context, db *sqldb.DB) error {
-	migrations, err := fs.Sub(files, "migrations")
+// Migrations are the hall's schema, for sqldb.Migrate.
+func Migrations() fs.FS {
+	sub, err := fs.Sub(files, "migrations")
 	if err != nil {
-		return err
+		panic(err) // the folder is embedded above
 	}
-	return sqldb.Migrate(ctx, db, migrations)
+	return sub
 }
+
+// Migrate brings the hall's schema up to date.
+func Migrate(ctx context.Context, db *sqldb.DB) error { return sqldb.Migrate(ctx, db, Migrations()) }
 
 // Enqueuer gives an effect to a queue within the transaction that made it.
 type Enqueuer interface {
