@@ -131,6 +131,7 @@ var walls = []wall{
 	{in("proof"), outside("", "proof", "gm"), nil, "proof leans on the root and gm only"},
 	{in("gm"), outside("", "gm"), nil, "gm leans on no room"},
 	{in("locale"), outside("", "locale"), nil, "locale knows no room"},
+	{in("durable"), outside("durable"), nil, "durable knows no room"},
 	{in("authority"), in("hall", "desk"), nil, "the authority knows nothing of the hall or the desk"},
 	{in("desk"), in("hall", "authority"), nil, "the desk knows nothing of hall and authority"},
 	{in("hall"), in("desk"), nil, "the hall reaches the desk by messages only"},

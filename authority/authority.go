@@ -75,10 +75,6 @@ type PairQuery struct {
 	Serial  certhall.Serial
 }
 
-// MainIssuer is the name of the issuing CA that every authority has. It signs
-// with SM2; authority/ceremony says which others may stand beside it.
-const MainIssuer = "issuing"
-
 // State of a pair. An expired pair stays in its state; only its end has passed.
 type State string
 

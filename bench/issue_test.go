@@ -13,6 +13,8 @@ import (
 	_ "github.com/jackc/pgx/v5/stdlib" // the driver "pgx"
 	_ "modernc.org/sqlite"
 
+	"github.com/emmansun/gmsm/sm2"
+
 	"github.com/certhall/certhall"
 	"github.com/certhall/certhall/authority"
 	"github.com/certhall/certhall/authority/ca"
@@ -136,7 +138,7 @@ func newCeiling(ctx context.Context, o *office, db *sql.DB) (*ceiling, error) {
 		return nil, err
 	}
 	c := &ceiling{conn: conn, bytes: "BLOB", statements: map[string]*sql.Stmt{}, model: model{
-		issuer: o.Founded.Issuing.Key, escrow: o.Founded.EscrowKey(), signTBS: o.model.SignTBS, encTBS: o.model.EncTBS,
+		issuer: o.Founded.Main().Key.(*sm2.PrivateKey), escrow: o.Founded.EscrowKey(), signTBS: o.model.SignTBS, encTBS: o.model.EncTBS,
 		subject: o.model.SubjectDER, identity: o.model.IdentityDER, data: data, subjectText: o.model.Subject,
 		organisation: o.model.Organisation, project: o.model.Project, profile: o.model.Profile, keyNumber: o.model.KeyNumber,
 	}}

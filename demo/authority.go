@@ -44,7 +44,7 @@ func NewAuthority(ctx context.Context, o Options) (*Authority, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &Authority{Options: o, Founded: founded, CA: o.ca(founded.ID, founded.Chain(), kmc.New(founded.EscrowKey(), o.Random)),
+	a := &Authority{Options: o, Founded: founded, CA: o.ca(founded.ID, founded.Chains(), kmc.New(founded.EscrowKey(), o.Random)),
 		Officers: [2]Signer{NewSigner(o.Random), NewSigner(o.Random)}, Reviewer: NewSigner(o.Random)}
 	return a, a.staff(ctx)
 }
@@ -53,9 +53,9 @@ func (o Options) plan() ceremony.Plan {
 	return ceremony.Plan{ID: o.ID, Name: o.Name, Address: o.Base, Clock: o.Clock, Random: o.Random}
 }
 
-func (o Options) ca(id string, chain [][]byte, k *kmc.KMC) *ca.CA {
+func (o Options) ca(id string, chains map[string][][]byte, k *kmc.KMC) *ca.CA {
 	return ca.New(ca.Options{
-		ID: id, Store: o.Store, KMC: k, Policy: o.Policy, Chain: chain, Profiles: ca.Profiles(),
+		ID: id, Store: o.Store, KMC: k, Policy: o.Policy, Chains: chains, Profiles: ca.Profiles(),
 		Addresses: ca.AddressesAt(o.Base), Portals: []proof.Portal{{Origin: o.Base, Name: o.Name}}, Clock: o.Clock, Random: o.Random,
 	})
 }

@@ -229,7 +229,7 @@ func (m maker) found(ctx context.Context, store ca.Store) (*Authority, error) {
 	if err := ceremony.Write(filepath.Join(m.dir, "authority"), founded, o.plan(), true, pass); err != nil {
 		return nil, err
 	}
-	a := &Authority{Options: o, Founded: founded, CA: o.ca(founded.ID, founded.Chain(), kmc.New(founded.EscrowKey(), m.random))}
+	a := &Authority{Options: o, Founded: founded, CA: o.ca(founded.ID, founded.Chains(), kmc.New(founded.EscrowKey(), m.random))}
 	for i, who := range []member{officers[0], officers[1], reviewer} {
 		desk, err := who.agent(m.dir, founded.Root.Certificate, m.clock, m.random)
 		if err != nil {

@@ -140,7 +140,7 @@ func TestForgedHall(t *testing.T) {
 		"his key, the holder's signature moved":         {Request: request, Evidence: proof.Encode(moved)},
 		"his own signature under the old certificate":   {Request: request, Evidence: proof.Encode(byIntruder(about, s.pair.Sign))},
 		"a decision under the old certificate":          {Request: request, Evidence: proof.Encode(byIntruder(decision, s.pair.Sign))},
-		"a decision under the issuing certificate":      {Request: request, Evidence: proof.Encode(byIntruder(decision, s.authority.Founded.Issuing.Certificate.Raw))},
+		"a decision under the issuing certificate":      {Request: request, Evidence: proof.Encode(byIntruder(decision, s.authority.Founded.Main().Certificate.Raw))},
 		"a ticket in place of evidence":                 {Request: request, Evidence: proof.Encode(byIntruder(proof.Ticket{Authority: said.Authority, Case: said.Case, Attempt: 1, Expiry: said.Expiry}, s.authority.Founded.Notary.Certificate.Raw))},
 		"no evidence":                                   {Request: request, Evidence: proof.Encode(proof.Signed{})},
 		"the holder's request, evidence of another one": {Request: honest.Request, Evidence: proof.Encode(byIntruder(said, s.pair.Sign))},

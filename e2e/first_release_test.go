@@ -149,7 +149,7 @@ func revive(t *testing.T, dir, authorityAddress, hallAddress string, now time.Ti
 	}
 	s.authority = &demo.Authority{Founded: opened, CA: ca.New(ca.Options{
 		ID: public.ID, Store: s.authorityStore, KMC: kmc.New(public.Escrow, rand.Reader), Policy: ca.DefaultPolicy(),
-		Chain: [][]byte{public.Issuing.Raw}, Profiles: ca.Profiles(), Addresses: ca.AddressesAt(public.Address),
+		Chains: public.Chains(), Profiles: ca.Profiles(), Addresses: ca.AddressesAt(public.Address),
 		Clock: s.clock, Random: rand.Reader,
 	})}
 	if err := s.authority.CA.Unseal(ctx, opened.Keys(rand.Reader)); err != nil {

@@ -90,9 +90,9 @@ func (i issued) write(t *testing.T) {
 	}
 	founded := i.authority.Founded
 	for name, der := range map[string][]byte{
-		"root.cer": founded.Root.Certificate.Raw, "ca.cer": founded.Issuing.Certificate.Raw,
+		"root.cer": founded.Root.Certificate.Raw, "ca.cer": founded.Main().Certificate.Raw,
 		"notary.cer": founded.Notary.Certificate.Raw, "origins.cer": founded.Origins.Certificate.Raw,
-		"ocsp.cer": founded.OCSP.Certificate.Raw,
+		"ocsp.cer": founded.Main().OCSP.Certificate.Raw,
 		"sign.cer": i.bundle.Sign, "enc.cer": i.bundle.Enc,
 		"request.p10": i.request, "envelope.der": i.bundle.Envelope,
 		"ticket.msg": i.ticket.Message, "ticket.sig": i.ticket.Signatures[0].Value,

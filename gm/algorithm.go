@@ -26,6 +26,49 @@ const (
 	ECDSA                      // ECDSA on P-256 with SHA-256 (RFC 5758)
 )
 
+// names are the algorithms' names in files and on the command line.
+var names = map[Algorithm]string{SM2: "sm2", RSA: "rsa", ECDSA: "p256"}
+
+// String is the algorithm's name: sm2, rsa, p256.
+func (a Algorithm) String() string { return names[a] }
+
+// MarshalText writes the algorithm's name.
+func (a Algorithm) MarshalText() ([]byte, error) {
+	if names[a] == "" {
+		return nil, ErrAlgorithm
+	}
+	return []byte(names[a]), nil
+}
+
+// UnmarshalText reads an algorithm's name.
+func (a *Algorithm) UnmarshalText(text []byte) error {
+	for known, name := range names {
+		if name == string(text) {
+			*a = known
+			return nil
+		}
+	}
+	return fmt.Errorf("%w: %.20q is none of sm2, rsa, p256", ErrAlgorithm, text)
+}
+
+// GenerateKey makes a key; bits counts for RSA alone.
+func (a Algorithm) GenerateKey(random io.Reader, bits int) (crypto.Signer, error) {
+	switch a {
+	case SM2:
+		return sm2.GenerateKey(random)
+	case ECDSA:
+		return ecdsa.GenerateKey(elliptic.P256(), random)
+	case RSA:
+		return rsa.GenerateKey(random, bits)
+	}
+	return nil, ErrAlgorithm
+}
+
+// KeyID is a key identifier for certificates: the leftmost 160 bits of the
+// algorithm's digest over the SubjectPublicKeyInfo (RFC 7093, method 4, with
+// SM3 for SM2).
+func (a Algorithm) KeyID(spki []byte) []byte { return a.Digest(spki)[:20] }
+
 // ErrAlgorithm says that a key is of no kind that is used here.
 var ErrAlgorithm = errors.New("gm: a key of no kind that is used here")
 
@@ -37,6 +80,9 @@ const minRSABits, maxRSABits = 2048, 4096
 func AlgorithmOf(pub crypto.PublicKey) (Algorithm, error) {
 	switch k := pub.(type) {
 	case *ecdsa.PublicKey:
+		if k == nil || k.X == nil {
+			break
+		}
 		if sm2.IsSM2PublicKey(k) {
 			return SM2, nil
 		}
@@ -44,6 +90,9 @@ func AlgorithmOf(pub crypto.PublicKey) (Algorithm, error) {
 			return ECDSA, nil
 		}
 	case *rsa.PublicKey:
+		if k == nil || k.N == nil {
+			break
+		}
 		if bits := k.N.BitLen(); bits >= minRSABits && bits <= maxRSABits && k.E > 2 {
 			return RSA, nil
 		}

@@ -110,7 +110,7 @@ func ParseRequest(der []byte) (pub *ecdsa.PublicKey, digest []byte, err error) {
 }
 
 // MarshalPublicKey writes the SubjectPublicKeyInfo (RFC 5280, 4.1.2.7).
-func MarshalPublicKey(pub *ecdsa.PublicKey) ([]byte, error) {
+func MarshalPublicKey(pub crypto.PublicKey) ([]byte, error) {
 	return smx509.MarshalPKIXPublicKey(pub)
 }
 
@@ -207,10 +207,13 @@ func EnvelopedPublicKey(der []byte) (pub *ecdsa.PublicKey, err error) {
 	return sm2.NewPublicKey(e.PublicKey.Bytes)
 }
 
-// SameKey tells whether two public keys are the same point.
-func SameKey(a, b *ecdsa.PublicKey) bool {
-	if a == nil || b == nil {
-		return false
+// SameKey tells whether two public keys, of whatever algorithm that is used
+// here, are the same.
+func SameKey(a, b crypto.PublicKey) bool {
+	for _, k := range []crypto.PublicKey{a, b} {
+		if _, err := AlgorithmOf(k); err != nil {
+			return false
+		}
 	}
 	x, errX := MarshalPublicKey(a)
 	y, errY := MarshalPublicKey(b)

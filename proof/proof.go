@@ -9,7 +9,7 @@ package proof
 
 import (
 	"bytes"
-	"crypto/ecdsa"
+	"crypto"
 	"encoding/asn1"
 	"fmt"
 	"io"
@@ -108,7 +108,7 @@ func encodeSafely(m Message) (der []byte, err error) {
 // Signature is one signature over a message's bytes.
 type Signature struct {
 	Certificate []byte // DER of the signer's certificate: a claim, until checked
-	Value       []byte // SM2 with SM3 over the message, DER
+	Value       []byte // over the message, by the algorithm of the key (package gm)
 }
 
 // Signed is a message with the signatures over its bytes.
@@ -133,8 +133,8 @@ func Sign(m Message, certificate []byte, sign func(message []byte) ([]byte, erro
 }
 
 // VerifyKey decodes a signed message of kind M that must carry exactly one
-// signature, by the given key.
-func VerifyKey[M Message](s Signed, pub *ecdsa.PublicKey) (M, error) {
+// signature, by the given key of whatever algorithm is used here.
+func VerifyKey[M Message](s Signed, pub crypto.PublicKey) (M, error) {
 	m, err := Decode[M](s.Message)
 	if err != nil {
 		return m, err
@@ -142,7 +142,7 @@ func VerifyKey[M Message](s Signed, pub *ecdsa.PublicKey) (M, error) {
 	if len(s.Signatures) != 1 || len(s.Signatures[0].Certificate) > gm.MaxCertificate {
 		return m, ErrSignature.Becausef("%d signatures, or a certificate beyond measure", len(s.Signatures))
 	}
-	if err := gm.Verify(pub, s.Message, s.Signatures[0].Value); err != nil {
+	if err := gm.VerifyAny(pub, s.Message, s.Signatures[0].Value); err != nil {
 		return m, ErrSignature.Because(err)
 	}
 	return m, nil

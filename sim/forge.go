@@ -16,7 +16,7 @@ func (w *World) forgeries(m proof.Message) []proof.Signed {
 	alien := byParty(w.random, w.t.falseAuthority.Notary, m)
 	broken := proof.Signed{Message: alien.Message, Signatures: []proof.Signature{{
 		Certificate: w.t.founded.Notary.Certificate.Raw, Value: alien.Signatures[0].Value}}}
-	forged := []proof.Signed{broken, alien, w.t.byReviewer(m), byParty(w.random, w.t.founded.OCSP, m),
+	forged := []proof.Signed{broken, alien, w.t.byReviewer(m), byParty(w.random, w.t.founded.Main().OCSP, m),
 		byParty(w.random, w.t.founded.Origins, m), {Message: alien.Message}}
 	if own, err := w.signWith(w.t.oldContainer, m); err == nil {
 		forged = append(forged, own)

@@ -53,7 +53,9 @@ var forgeries = map[string]struct {
 	"evidence by a false authority": {"prepare", func(f *forger) {
 		f.put(f.request, byParty(f.random, f.t.falseAuthority.Notary, f.evidence(f.opened.Case)))
 	}},
-	"evidence by the authority's own":           {"prepare", func(f *forger) { f.put(f.request, byParty(f.random, f.t.founded.OCSP, f.evidence(f.opened.Case))) }},
+	"evidence by the authority's own": {"prepare", func(f *forger) {
+		f.put(f.request, byParty(f.random, f.t.founded.Main().OCSP, f.evidence(f.opened.Case)))
+	}},
 	"a decision by himself":                     {"prepare", func(f *forger) { f.put(f.request, f.byOther(f.decision())) }},
 	"a case that nobody opened":                 {"prepare", (*forger).invent},
 	"the key's evidence in a case he made":      {"prepare", func(f *forger) { f.add(f.sent()) }},

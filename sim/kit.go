@@ -94,7 +94,7 @@ func (k *kit) byReviewer(m proof.Message) proof.Signed {
 
 // byParty signs a message with one of an authority's keys.
 func byParty(random io.Reader, p ceremony.Party, m proof.Message) proof.Signed {
-	s, err := proof.Sign(m, p.Certificate.Raw, func(der []byte) ([]byte, error) { return gm.Sign(random, p.Key, der) })
+	s, err := proof.Sign(m, p.Certificate.Raw, func(der []byte) ([]byte, error) { return gm.SignAny(random, p.Key, der) })
 	if err != nil {
 		panic("sim: " + err.Error())
 	}
@@ -108,7 +108,7 @@ func (k *kit) falseCopy(random io.Reader, der []byte) []byte {
 	if err != nil {
 		return der
 	}
-	issuer := k.falseAuthority.Issuing
+	issuer := k.falseAuthority.Main()
 	fake, err := smx509.CreateCertificate(random, c, issuer.Certificate, c.PublicKey, issuer.Key)
 	if err != nil {
 		return der

@@ -26,7 +26,7 @@ type node struct {
 func (w *World) newCA(store ca.Store) *ca.CA {
 	return ca.New(ca.Options{
 		ID: authorityID, Store: store, KMC: kmc.New(w.t.founded.EscrowKey(), w.random),
-		Policy: ca.DefaultPolicy(), Chain: w.t.founded.Chain(), Profiles: ca.Profiles(),
+		Policy: ca.DefaultPolicy(), Chains: w.t.founded.Chains(), Profiles: ca.Profiles(),
 		Addresses: ca.AddressesAt(origin), Clock: w.clock, Random: w.random,
 	})
 }

@@ -28,7 +28,7 @@ type Options struct {
 	Store     Store
 	KMC       *kmc.KMC
 	Policy    Policy
-	Chain     [][]byte // DER of the issuing CA and what lies between it and the root
+	Chains    map[string][][]byte // by issuing CA's name: its DER, and what lies between it and the root that desks trust
 	Profiles  map[string]Profile
 	Addresses Addresses
 	Gates     []Gate         // each can refuse to issue
@@ -37,13 +37,21 @@ type Options struct {
 	Random    io.Reader // crypto/rand.Reader, but in simulations
 }
 
-// Addresses are what certificates carry (fixed: /ocsp, /crl/NAME.crl, /ca/NAME.cer).
-type Addresses struct{ OCSP, CRL, Issuer string }
+// Addresses are what certificates carry: fixed ones under a public base such as
+// https://hall.example.
+type Addresses struct{ base string }
 
-// AddressesAt are the fixed addresses under a public base such as https://hall.example.
-func AddressesAt(base string) Addresses {
-	return Addresses{OCSP: base + "/ocsp", CRL: base + "/crl/issuing.crl", Issuer: base + "/ca/issuing.cer"}
-}
+// AddressesAt are the addresses under a base.
+func AddressesAt(base string) Addresses { return Addresses{base} }
+
+// OCSP is the one address for all issuers.
+func (a Addresses) OCSP() string { return a.base + "/ocsp" }
+
+// CRL is where an issuing CA's revocations are told, by its name.
+func (a Addresses) CRL(issuer string) string { return a.base + "/crl/" + issuer + ".crl" }
+
+// Issuer is where an issuing CA's certificate lies, by its name.
+func (a Addresses) Issuer(issuer string) string { return a.base + "/ca/" + issuer + ".cer" }
 
 // Policy holds the windows and limits. The hall can only narrow them.
 type Policy struct {
@@ -68,7 +76,7 @@ func DefaultPolicy() Policy {
 // Signer is one of the authority's own keys with its certificate.
 type Signer struct {
 	Certificate *smx509.Certificate
-	Sign        func(message []byte) ([]byte, error) // SM2 with SM3 over the whole message
+	Sign        func(message []byte) ([]byte, error) // by the key's algorithm over the whole message
 	// SignDigest signs what gm.NewHash over the certificate's key has summed: for
 	// messages too long to be held at once (CRLs).
 	SignDigest func(digest []byte) ([]byte, error)
@@ -76,9 +84,24 @@ type Signer struct {
 
 // Keys are what unsealing brings.
 type Keys struct {
-	Issuer  Signer // signs certificates
-	Notary  Signer // signs tickets, receipts, void notices, closings
-	Origins Signer // signs origin lists
+	Issuers map[string]Signer // sign certificates, by name; authority.MainIssuer is always there
+	Notary  Signer            // signs tickets, receipts, void notices, closings
+	Origins Signer            // signs origin lists
+}
+
+// issuer is the issuing CA of a name.
+func (k *Keys) issuer(name string) (issuer, error) {
+	s, ok := k.Issuers[name]
+	if !ok {
+		return issuer{}, authority.ErrProfile.Becausef("there is no issuing CA %s", name)
+	}
+	return issuer{s, name}, nil
+}
+
+// issuer is an issuing CA with its name.
+type issuer struct {
+	Signer
+	name string
 }
 
 // CA answers the calls of authority.Authority.
@@ -97,10 +120,11 @@ func New(o Options) *CA { return &CA{opt: o} }
 // Unseal hands over the keys and records it. Issuing works from here on.
 func (ca *CA) Unseal(ctx context.Context, k Keys) error {
 	err := ca.opt.Store.Write(ctx, func(w Writer) error {
-		return w.AddRecord(ca.record(authority.Unsealed, Record{}, map[string]string{
-			"issuer": string(certhall.SerialOf(k.Issuer.Certificate.SerialNumber)),
-			"notary": string(certhall.SerialOf(k.Notary.Certificate.SerialNumber)),
-		}))
+		serials := map[string]certhall.Serial{"notary": certhall.SerialOf(k.Notary.Certificate.SerialNumber)}
+		for name, s := range k.Issuers {
+			serials[name] = certhall.SerialOf(s.Certificate.SerialNumber)
+		}
+		return w.AddRecord(ca.record(authority.Unsealed, Record{}, serials))
 	})
 	if err == nil {
 		ca.keys.Store(&k)

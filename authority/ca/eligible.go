@@ -97,9 +97,17 @@ func (ca *CA) end(service certhall.Service, old *Pair, years int, now time.Time)
 // longestTerm is the longest whole term that fits the profile and the
 // issuer's end; while sealed the issuer's end is judged at issuing.
 func (ca *CA) longestTerm(service certhall.Service, old *Pair, now time.Time) int {
-	years := ca.opt.Profiles[old.Profile].MaxYears
+	profile := ca.opt.Profiles[old.Profile]
+	years := profile.MaxYears
 	k := ca.keys.Load()
-	for k != nil && years > 0 && ca.end(service, old, years, now).After(k.Issuer.Certificate.NotAfter) {
+	if k == nil {
+		return years
+	}
+	issuer, err := k.issuer(authority.IssuerFor(profile.Algorithm))
+	if err != nil {
+		return 0
+	}
+	for years > 0 && ca.end(service, old, years, now).After(issuer.Certificate.NotAfter) {
 		years--
 	}
 	return years

@@ -38,7 +38,7 @@ func TestClaim(t *testing.T) {
 	for range 2 { // the second time answers the same
 		signed, err := o.Claim(t.Context(), o.claim("c", 1, digest, h))
 		must(t, err)
-		notice, err := proof.VerifyKey[proof.VoidNotice](signed, &o.founded.Notary.Key.PublicKey)
+		notice, err := proof.VerifyKey[proof.VoidNotice](signed, o.founded.Notary.Key.Public())
 		must(t, err)
 		if notice.Container() != "ch-test-c-1" {
 			t.Errorf("notice for %s", notice.Container())
@@ -85,7 +85,7 @@ func TestClose(t *testing.T) {
 	outcome := func(o *office, c certhall.CaseID) string {
 		signed, err := o.Close(t.Context(), c)
 		must(t, err)
-		closing, err := proof.VerifyKey[proof.Closing](signed, &o.founded.Notary.Key.PublicKey)
+		closing, err := proof.VerifyKey[proof.Closing](signed, o.founded.Notary.Key.Public())
 		must(t, err)
 		return closing.Outcome
 	}
@@ -249,8 +249,7 @@ func TestRestartCompletesIntents(t *testing.T) {
 	o.clock.advance(300 * day)
 	r := o.prepare(certhall.Renew, "c", h)
 	keys := o.founded.Keys(rand.Reader)
-	broken := keys
-	broken.Issuer.Sign = func([]byte) ([]byte, error) { return nil, errors.New("the HSM is away") }
+	broken := o.brokenKeys()
 	must(t, o.Unseal(t.Context(), broken))
 	if _, err := o.Issue(t.Context(), r.call(t, h.person)); err == nil {
 		t.Fatal("signed without a key")
@@ -272,13 +271,22 @@ func TestRestartCompletesIntents(t *testing.T) {
 	}
 }
 
+// brokenKeys are the authority's, but for those that sign certificates.
+func (o *office) brokenKeys() ca.Keys {
+	k := o.founded.Keys(rand.Reader)
+	for name, s := range k.Issuers {
+		s.Sign = func([]byte) ([]byte, error) { return nil, errors.New("the HSM is away") }
+		k.Issuers[name] = s
+	}
+	return k
+}
+
 func TestIntentOfAnotherIssuerIsGivenUp(t *testing.T) {
 	o := newOffice(t)
 	h := o.apply("lineage", 1)
 	o.clock.advance(300 * day)
 	r := o.prepare(certhall.Renew, "c", h)
-	broken := o.founded.Keys(rand.Reader)
-	broken.Issuer.Sign = func([]byte) ([]byte, error) { return nil, errors.New("the HSM is away") }
+	broken := o.brokenKeys()
 	must(t, o.Unseal(t.Context(), broken))
 	if _, err := o.Issue(t.Context(), r.call(t, h.person)); err == nil {
 		t.Fatal("signed without a key")
@@ -289,7 +297,7 @@ func TestIntentOfAnotherIssuerIsGivenUp(t *testing.T) {
 	other, err := ceremony.Found(ceremony.Plan{ID: "test", Name: "新签发", Address: "https://hall.example", Clock: o.clock, Random: rand.Reader})
 	must(t, err)
 	keys := o.founded.Keys(rand.Reader)
-	keys.Issuer = other.Keys(rand.Reader).Issuer
+	keys.Issuers = other.Keys(rand.Reader).Issuers
 	must(t, o.Unseal(t.Context(), keys))
 	if _, err := o.CompleteIntents(t.Context()); err != nil {
 		t.Fatal(err)

@@ -106,6 +106,10 @@ func (ca *CA) enrol(ctx context.Context, role, name string, key *ecdsa.PublicKey
 	if err != nil {
 		return nil, err
 	}
+	issuer, err := k.issuer(authority.MainIssuer)
+	if err != nil {
+		return nil, err
+	}
 	now := ca.now()
 	m := Staff{Role: role, Name: name, Evidence: evidence, State: StaffIntended, At: now}
 	if m.Serial, err = certhall.NewSerial(ca.opt.Random); err != nil {
@@ -116,14 +120,14 @@ func (ca *CA) enrol(ctx context.Context, role, name string, key *ecdsa.PublicKey
 	}
 	profile := ca.opt.Profiles[StaffProfile]
 	end := whole(certhall.AddYears(now, profile.MaxYears))
-	if end.After(k.Issuer.Certificate.NotAfter) {
-		end = k.Issuer.Certificate.NotAfter
+	if end.After(issuer.Certificate.NotAfter) {
+		end = issuer.Certificate.NotAfter
 	}
 	subject, err := staffName(role, name)
 	if err != nil {
 		return nil, err
 	}
-	m.TBS, err = ca.draft(k, content{m.Serial, subject, nil, key, whole(now.Add(-ca.opt.Policy.Backdate)), end, profile, profile.Sign})
+	m.TBS, err = ca.draft(issuer, content{m.Serial, subject, nil, key, whole(now.Add(-ca.opt.Policy.Backdate)), end, profile, profile.Sign})
 	if err != nil {
 		return nil, err
 	}
@@ -142,7 +146,7 @@ func (ca *CA) enrol(ctx context.Context, role, name string, key *ecdsa.PublicKey
 	if err != nil {
 		return nil, err
 	}
-	certificate, err := sealTBS(k.Issuer, m.TBS)
+	certificate, err := sealTBS(issuer, m.TBS)
 	if err != nil {
 		return nil, err
 	}

@@ -26,17 +26,17 @@ func FuzzLintName(f *testing.F) {
 // Identity extensions come from outside, within a decision: whatever they
 // hold, nothing but the profile's own may come through.
 func FuzzIdentity(f *testing.F) {
-	ca, k, c := drafted(f)
+	ca, by, c := drafted(f)
 	f.Add(c.Identity)
 	f.Add([]byte{0x30, 0})
 	f.Fuzz(func(t *testing.T, identity []byte) {
 		c := c
 		c.Identity = identity
-		tbs, err := ca.draft(k, c)
+		tbs, err := ca.draft(by, c)
 		if err != nil {
 			return
 		}
-		der, err := sealTBS(k.Issuer, tbs)
+		der, err := sealTBS(by, tbs)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -122,7 +122,6 @@ func (ca *CA) intend(ctx context.Context, r authority.IssueRequest, req request,
 	p := &g.pair
 	p.ID = certhall.PairID(ca.newID())
 	p.Case, p.Attempt, p.State = r.Case, r.Attempt, authority.Intended
-	p.Issuer = authority.MainIssuer
 	p.Entitlement, p.Subject = g.entitlement, commonName(p.SubjectDER)
 	p.Request, p.RequestDigest, p.KeyDigest = r.Request, req.digest, req.keyDigest
 	p.Evidence, p.IntendedAt = encodeSigned(r.Evidence), now
@@ -172,11 +171,16 @@ func (ca *CA) make(k *Keys, p *Pair, g grounds, req request, now time.Time) (esc
 	if !ok || len(profile.Enc.KeyUsage) == 0 {
 		return nil, authority.ErrProfile
 	}
+	p.Issuer = authority.IssuerFor(profile.Algorithm)
+	issuer, err := k.issuer(p.Issuer)
+	if err != nil {
+		return nil, err
+	}
 	if p.TermYears < 1 || p.TermYears > profile.MaxYears {
 		return nil, authority.ErrTerm
 	}
 	p.NotBefore, p.NotAfter = whole(now.Add(-ca.opt.Policy.Backdate)), ca.end(g.service, g.old, p.TermYears, now)
-	if p.NotAfter.After(k.Issuer.Certificate.NotAfter) {
+	if p.NotAfter.After(issuer.Certificate.NotAfter) {
 		return nil, authority.ErrTerm
 	}
 	if p.SignSerial, err = certhall.NewSerial(ca.opt.Random); err != nil {
@@ -193,10 +197,10 @@ func (ca *CA) make(k *Keys, p *Pair, g grounds, req request, now time.Time) (esc
 	p.Envelope = d.Envelope
 	sign := content{p.SignSerial, p.SubjectDER, p.IdentityDER, req.key, p.NotBefore, p.NotAfter, profile, profile.Sign}
 	enc := content{p.EncSerial, p.SubjectDER, p.IdentityDER, d.PublicKey, p.NotBefore, p.NotAfter, profile, profile.Enc}
-	if p.SignTBS, err = ca.draft(k, sign); err != nil {
+	if p.SignTBS, err = ca.draft(issuer, sign); err != nil {
 		return nil, err
 	}
-	if p.EncTBS, err = ca.draft(k, enc); err != nil {
+	if p.EncTBS, err = ca.draft(issuer, enc); err != nil {
 		return nil, err
 	}
 	if p.Nonce, err = proof.NewNonce(ca.opt.Random); err != nil {
@@ -207,12 +211,12 @@ func (ca *CA) make(k *Keys, p *Pair, g grounds, req request, now time.Time) (esc
 }
 
 // draft builds to-be-signed bytes and lints them.
-func (ca *CA) draft(k *Keys, c content) ([]byte, error) {
-	tbs, err := ca.buildTBS(k.Issuer.Certificate, c)
+func (ca *CA) draft(by issuer, c content) ([]byte, error) {
+	tbs, err := ca.buildTBS(by, c)
 	if err != nil {
 		return nil, authority.ErrRequest.Because(err)
 	}
-	if err := ca.lint(tbs, k.Issuer.Certificate, c); err != nil {
+	if err := ca.lint(tbs, by, c); err != nil {
 		return nil, authority.ErrRequest.Because(err)
 	}
 	return tbs, nil
@@ -225,17 +229,21 @@ func (ca *CA) complete(ctx context.Context, p *Pair) (*Pair, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := ca.fitsIssuer(k, p); err != nil {
+	issuer, err := k.issuer(p.Issuer)
+	if err != nil {
+		return nil, err
+	}
+	if !fitsIssuer(issuer, p) {
 		return nil, ca.giveUp(ctx, p)
 	}
 	if p.Suspended {
 		return nil, authority.ErrSuspended
 	}
 	s := Signatures{ID: p.ID, At: ca.now(), Record: ca.pairRecord(authority.PairIssued, p, authority.Issued, why{})}
-	if s.SignCert, err = sealTBS(k.Issuer, p.SignTBS); err != nil {
+	if s.SignCert, err = sealTBS(issuer, p.SignTBS); err != nil {
 		return nil, err
 	}
-	if s.EncCert, err = sealTBS(k.Issuer, p.EncTBS); err != nil {
+	if s.EncCert, err = sealTBS(issuer, p.EncTBS); err != nil {
 		return nil, err
 	}
 	won, err := ca.opt.Store.SaveIssued(ctx, s)
@@ -264,8 +272,8 @@ func (ca *CA) complete(ctx context.Context, p *Pair) (*Pair, error) {
 	return stored, err
 }
 
-func sealTBS(issuer Signer, tbs []byte) ([]byte, error) {
-	signature, err := issuer.Sign(tbs)
+func sealTBS(by issuer, tbs []byte) ([]byte, error) {
+	signature, err := by.Sign(tbs)
 	if err != nil {
 		return nil, err
 	}
@@ -273,17 +281,15 @@ func sealTBS(issuer Signer, tbs []byte) ([]byte, error) {
 }
 
 // fitsIssuer tells whether an intent's bytes name the issuer that would sign
-// them now: after a change of the issuing key they would not verify.
-func (ca *CA) fitsIssuer(k *Keys, p *Pair) error {
+// them now: after a change of the issuing key they would not verify. Nor may it
+// outlive the issuer.
+func fitsIssuer(by issuer, p *Pair) bool {
 	for _, tbs := range [][]byte{p.SignTBS, p.EncTBS} {
-		if !bytes.Contains(tbs, k.Issuer.Certificate.RawSubject) || !bytes.Contains(tbs, k.Issuer.Certificate.SubjectKeyId) {
-			return errors.New("ca: the intent names another issuer")
+		if !bytes.Contains(tbs, by.Certificate.RawSubject) || !bytes.Contains(tbs, by.Certificate.SubjectKeyId) {
+			return false
 		}
 	}
-	if p.NotAfter.After(k.Issuer.Certificate.NotAfter) {
-		return errors.New("ca: the intent outlives the issuer")
-	}
-	return nil
+	return !p.NotAfter.After(by.Certificate.NotAfter)
 }
 
 // giveUp ends an intent that cannot be completed: its serials are revoked, the
@@ -333,7 +339,7 @@ func (ca *CA) bundle(p *Pair) (proof.Bundle, error) {
 	}
 	return proof.Bundle{
 		Authority: ca.opt.ID, Case: string(p.Case), Attempt: p.Attempt, OldSerial: string(p.OldSerial),
-		Subject: p.SubjectDER, Sign: p.SignCert, Enc: p.EncCert, Chain: ca.opt.Chain,
+		Subject: p.SubjectDER, Sign: p.SignCert, Enc: p.EncCert, Chain: ca.opt.Chains[p.Issuer],
 		Envelope: p.Envelope, SealedNonce: p.SealedNonce,
 	}, nil
 }

@@ -11,13 +11,13 @@ import (
 	"unicode/utf8"
 
 	"github.com/certhall/certhall/gm"
-	"github.com/emmansun/gmsm/smx509"
 )
 
 // lint reads to-be-signed bytes as a stranger would and compares them with
 // what was meant. It shares no code with buildTBS beyond the profile, so that
 // a mistake there does not pass here. It runs before the real key signs.
-func (ca *CA) lint(tbs []byte, issuer *smx509.Certificate, want content) error {
+func (ca *CA) lint(tbs []byte, by issuer, want content) error {
+	issuer := by.Certificate
 	t, err := readTBS(tbs)
 	if err != nil {
 		return err
@@ -46,12 +46,12 @@ func (ca *CA) lint(tbs []byte, issuer *smx509.Certificate, want content) error {
 			return errors.New("lint: " + c.what)
 		}
 	}
-	return ca.lintExtensions(t, issuer, want)
+	return ca.lintExtensions(t, by, want)
 }
 
 // lintExtensions holds the extensions against a list of what must be there,
 // and nothing else.
-func (ca *CA) lintExtensions(t tbsCertificate, issuer *smx509.Certificate, want content) error {
+func (ca *CA) lintExtensions(t tbsCertificate, by issuer, want content) error {
 	seen := map[string]extension{}
 	for _, e := range t.Extensions {
 		id := e.ID.String()
@@ -72,7 +72,7 @@ func (ca *CA) lintExtensions(t tbsCertificate, issuer *smx509.Certificate, want 
 	if err != nil {
 		return err
 	}
-	if want := append([]byte{0x30, byte(len(issuer.SubjectKeyId) + 2), 0x80, byte(len(issuer.SubjectKeyId))}, issuer.SubjectKeyId...); !bytes.Equal(aki, want) {
+	if want := append([]byte{0x30, byte(len(by.Certificate.SubjectKeyId) + 2), 0x80, byte(len(by.Certificate.SubjectKeyId))}, by.Certificate.SubjectKeyId...); !bytes.Equal(aki, want) {
 		return errors.New("lint: authority key identifier is not the issuer's")
 	}
 	ski, err := take(oidSKI, false)
@@ -98,12 +98,12 @@ func (ca *CA) lintExtensions(t tbsCertificate, issuer *smx509.Certificate, want 
 	}
 	if value, err := take(oidCRLDP, false); err != nil {
 		return err
-	} else if err := lintAddresses(value, ca.opt.Addresses.CRL); err != nil {
+	} else if err := lintAddresses(value, ca.opt.Addresses.CRL(by.name)); err != nil {
 		return err
 	}
 	if value, err := take(oidAIA, false); err != nil {
 		return err
-	} else if err := lintAddresses(value, ca.opt.Addresses.OCSP, ca.opt.Addresses.Issuer); err != nil {
+	} else if err := lintAddresses(value, ca.opt.Addresses.OCSP(), ca.opt.Addresses.Issuer(by.name)); err != nil {
 		return err
 	}
 	if len(want.Half.ExtKeyUsage) > 0 {

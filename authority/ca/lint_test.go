@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/certhall/certhall"
+	"github.com/certhall/certhall/authority"
 	"github.com/certhall/certhall/gm"
 	"github.com/emmansun/gmsm/sm2"
 	"github.com/emmansun/gmsm/smx509"
@@ -22,12 +23,10 @@ var (
 )
 
 // drafted is a CA with an issuer and the content of one certificate.
-func drafted(t testing.TB) (*CA, *Keys, content) {
+func drafted(t testing.TB) (*CA, issuer, content) {
 	t.Helper()
 	now := time.Date(2026, 3, 1, 8, 0, 0, 0, time.UTC)
-	issuer := selfSigned(t, now)
 	ca := New(Options{ID: "test", Policy: DefaultPolicy(), Profiles: Profiles(), Addresses: AddressesAt("https://hall.example"), Random: rand.Reader})
-	keys := &Keys{Issuer: issuer, Notary: issuer}
 	key, err := sm2.GenerateKey(rand.Reader)
 	if err != nil {
 		t.Fatal(err)
@@ -45,7 +44,7 @@ func drafted(t testing.TB) (*CA, *Keys, content) {
 		t.Fatal(err)
 	}
 	profile := ca.opt.Profiles["organisation"]
-	return ca, keys, content{serial, subject, identity, &key.PublicKey, now, now.AddDate(1, 0, 0), profile, profile.Sign}
+	return ca, issuer{selfSigned(t, now), authority.MainIssuer}, content{serial, subject, identity, &key.PublicKey, now, now.AddDate(1, 0, 0), profile, profile.Sign}
 }
 
 // selfSigned is an issuer for tests of what is drafted (package ceremony
@@ -74,12 +73,12 @@ func selfSigned(t testing.TB, now time.Time) Signer {
 }
 
 func TestDraftedCertificateReadsBack(t *testing.T) {
-	ca, k, c := drafted(t)
-	tbs, err := ca.draft(k, c)
+	ca, by, c := drafted(t)
+	tbs, err := ca.draft(by, c)
 	if err != nil {
 		t.Fatal(err)
 	}
-	der, err := sealTBS(k.Issuer, tbs)
+	der, err := sealTBS(by, tbs)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -87,7 +86,7 @@ func TestDraftedCertificateReadsBack(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := cert.CheckSignatureFrom(k.Issuer.Certificate); err != nil {
+	if err := cert.CheckSignatureFrom(by.Certificate); err != nil {
 		t.Error(err)
 	}
 	if cert.OCSPServer[0] != "https://hall.example/ocsp" || cert.CRLDistributionPoints[0] != "https://hall.example/crl/issuing.crl" || cert.IssuingCertificateURL[0] != "https://hall.example/ca/issuing.cer" {
@@ -100,8 +99,8 @@ func TestDraftedCertificateReadsBack(t *testing.T) {
 
 // Every departure from what was meant is refused, whoever made it.
 func TestLintRefuses(t *testing.T) {
-	ca, k, c := drafted(t)
-	good, err := ca.buildTBS(k.Issuer.Certificate, c)
+	ca, by, c := drafted(t)
+	good, err := ca.buildTBS(by, c)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -161,20 +160,20 @@ func TestLintRefuses(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if err := ca.lint(bad, k.Issuer.Certificate, c); err == nil {
+			if err := ca.lint(bad, by, c); err == nil {
 				t.Error("passed")
 			}
 		})
 	}
-	if err := ca.lint(append(good, 0), k.Issuer.Certificate, c); err == nil {
+	if err := ca.lint(append(good, 0), by, c); err == nil {
 		t.Error("bytes behind the structure passed")
 	}
 }
 
 func TestLintTerm(t *testing.T) {
-	ca, k, c := drafted(t)
-	c.NotAfter = k.Issuer.Certificate.NotAfter.Add(time.Second)
-	if _, err := ca.draft(k, c); err == nil {
+	ca, by, c := drafted(t)
+	c.NotAfter = by.Certificate.NotAfter.Add(time.Second)
+	if _, err := ca.draft(by, c); err == nil {
 		t.Error("a certificate that outlives its issuer passed")
 	}
 }
@@ -218,12 +217,12 @@ func TestLintName(t *testing.T) {
 }
 
 func TestLintIdentity(t *testing.T) {
-	ca, k, c := drafted(t)
+	ca, by, c := drafted(t)
 	for what, value := range map[string][]byte{
 		"empty": {}, "not DER": {1}, "two values": []byte("\x13\x01a\x13\x01b"), "huge": append([]byte{0x13, 0x82, 1, 0}, make([]byte, 256)...),
 	} {
 		c.Identity, _ = asn1.Marshal([]extension{{ID: asn1.ObjectIdentifier{1, 2, 156, 10260, 4, 1, 4}, Value: value}})
-		if _, err := ca.draft(k, c); err == nil {
+		if _, err := ca.draft(by, c); err == nil {
 			t.Errorf("%s passed", what)
 		}
 	}

@@ -104,7 +104,7 @@ func (o *office) node(store ca.Store) *ca.CA {
 	policy.SuspendPerDay = cmp.Or(o.limit, policy.SuspendPerDay)
 	n := ca.New(ca.Options{
 		ID: "test", Store: store, KMC: kmc.New(o.founded.EscrowKey(), rand.Reader), Policy: policy,
-		Profiles: ca.Profiles(), Chain: o.founded.Chain(), Addresses: ca.AddressesAt("https://hall.example"), Portals: portals, Clock: o.clock, Random: rand.Reader,
+		Profiles: ca.Profiles(), Chains: o.founded.Chains(), Addresses: ca.AddressesAt("https://hall.example"), Portals: portals, Clock: o.clock, Random: rand.Reader,
 	})
 	must(o.t, n.Unseal(o.t.Context(), o.founded.Keys(rand.Reader)))
 	return n
@@ -211,7 +211,7 @@ func (o *office) ticket(s certhall.Service, c certhall.CaseID, old certhall.Seri
 	o.t.Helper()
 	signed, err := o.Ticket(o.t.Context(), authority.TicketRequest{Service: s, Case: c, OldSerial: old})
 	must(o.t, err)
-	ticket, err := proof.VerifyKey[proof.Ticket](signed, &o.founded.Notary.Key.PublicKey)
+	ticket, err := proof.VerifyKey[proof.Ticket](signed, o.founded.Notary.Key.Public())
 	must(o.t, err)
 	return ticket
 }
@@ -259,7 +259,7 @@ func (o *office) renew(s certhall.Service, h holder) (holder, proof.Receipt) {
 	must(o.t, err)
 	signed, err := o.Acknowledge(o.t.Context(), o.acknowledgement(b, r.key))
 	must(o.t, err)
-	receipt, err := proof.VerifyKey[proof.Receipt](signed, &o.founded.Notary.Key.PublicKey)
+	receipt, err := proof.VerifyKey[proof.Receipt](signed, o.founded.Notary.Key.Public())
 	must(o.t, err)
 	return o.holder(c, r.key, b), receipt
 }

@@ -8,13 +8,15 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/certhall/certhall/gm"
 	"github.com/emmansun/gmsm/smx509"
 )
 
 // Profile says what the certificates of a pair carry (GB/T 20518, GM/T 0015).
 // Profiles are data: profiles.json.
 type Profile struct {
-	Name string `json:"name"`
+	Name      string       `json:"name"`
+	Algorithm gm.Algorithm `json:"algorithm"` // of the keys, and of the issuing CA
 	// Sign and Enc are the halves of a pair; a profile of staff has Sign only.
 	Sign Half `json:"sign"`
 	Enc  Half `json:"enc"`

@@ -29,9 +29,7 @@ func (o *office) pairOf(s certhall.Serial) *ca.Pair {
 // intended leaves the case's pair intended: the issuer's key does not answer.
 func (o *office) intended(call authority.IssueRequest) *ca.Pair {
 	o.t.Helper()
-	broken := o.founded.Keys(rand.Reader)
-	broken.Issuer.Sign = func([]byte) ([]byte, error) { return nil, errors.New("the HSM is away") }
-	must(o.t, o.Unseal(o.t.Context(), broken))
+	must(o.t, o.Unseal(o.t.Context(), o.brokenKeys()))
 	if _, err := o.Issue(o.t.Context(), call); err == nil {
 		o.t.Fatal("signed without a key")
 	}

@@ -79,7 +79,7 @@ type content struct {
 
 // buildTBS makes the to-be-signed bytes of a certificate. They are linted as
 // they are and stored before the real key signs them.
-func (ca *CA) buildTBS(issuer *smx509.Certificate, c content) ([]byte, error) {
+func (ca *CA) buildTBS(by issuer, c content) ([]byte, error) {
 	spki, err := gm.MarshalPublicKey(c.Key)
 	if err != nil {
 		return nil, err
@@ -88,7 +88,7 @@ func (ca *CA) buildTBS(issuer *smx509.Certificate, c content) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	exts, err := ca.extensions(issuer, spki, c)
+	exts, err := ca.extensions(by, spki, c)
 	if err != nil {
 		return nil, err
 	}
@@ -96,7 +96,7 @@ func (ca *CA) buildTBS(issuer *smx509.Certificate, c content) ([]byte, error) {
 		Version:    2, // v3
 		Serial:     asn1.RawValue{FullBytes: serial},
 		Algorithm:  sm2WithSM3,
-		Issuer:     asn1.RawValue{FullBytes: issuer.RawSubject},
+		Issuer:     asn1.RawValue{FullBytes: by.Certificate.RawSubject},
 		Validity:   validity{c.NotBefore.UTC(), c.NotAfter.UTC()},
 		Subject:    asn1.RawValue{FullBytes: c.Subject},
 		PublicKey:  asn1.RawValue{FullBytes: spki},
@@ -108,14 +108,14 @@ func (ca *CA) buildTBS(issuer *smx509.Certificate, c content) ([]byte, error) {
 // (RFC 7093, method 4, with SM3 in place of SHA-256).
 func subjectKeyID(spki []byte) []byte { return gm.SM3(spki)[:20] }
 
-func (ca *CA) extensions(issuer *smx509.Certificate, spki []byte, c content) ([]extension, error) {
-	fixed, err := ca.fixedExtensions(c.Profile, c.Half)
+func (ca *CA) extensions(by issuer, spki []byte, c content) ([]extension, error) {
+	fixed, err := ca.fixedExtensions(by.name, c.Profile, c.Half)
 	if err != nil {
 		return nil, err
 	}
 	aki, err := asn1.Marshal(struct {
 		ID []byte `asn1:"tag:0"`
-	}{issuer.SubjectKeyId})
+	}{by.Certificate.SubjectKeyId})
 	if err != nil {
 		return nil, fmt.Errorf("ca: authority key identifier: %w", err)
 	}
@@ -135,9 +135,9 @@ func (ca *CA) extensions(issuer *smx509.Certificate, spki []byte, c content) ([]
 }
 
 // fixedExtensions are those that every certificate of a profile's half has
-// alike. They are encoded once: encoding is dear beside signing.
-func (ca *CA) fixedExtensions(p Profile, h Half) ([]extension, error) {
-	key := p.Name + "/" + strings.Join(h.KeyUsage, ",") + "/" + strings.Join(h.ExtKeyUsage, ",")
+// alike under an issuing CA. They are encoded once: encoding is dear beside signing.
+func (ca *CA) fixedExtensions(issuer string, p Profile, h Half) ([]extension, error) {
+	key := issuer + "/" + p.Name + "/" + strings.Join(h.KeyUsage, ",") + "/" + strings.Join(h.ExtKeyUsage, ",")
 	if known, ok := ca.fixed.Load(key); ok {
 		return known.([]extension), nil
 	}
@@ -174,10 +174,10 @@ func (ca *CA) fixedExtensions(p Profile, h Half) ([]extension, error) {
 		}
 		add(oidPolicies, false, policies)
 	}
-	add(oidCRLDP, false, distributionPoints(ca.opt.Addresses.CRL))
+	add(oidCRLDP, false, distributionPoints(ca.opt.Addresses.CRL(issuer)))
 	add(oidAIA, false, []accessDescription{
-		{oidOCSP, uri(ca.opt.Addresses.OCSP)},
-		{oidCAIssuers, uri(ca.opt.Addresses.Issuer)},
+		{oidOCSP, uri(ca.opt.Addresses.OCSP())},
+		{oidCAIssuers, uri(ca.opt.Addresses.Issuer(issuer))},
 	})
 	if failed != nil {
 		return nil, failed

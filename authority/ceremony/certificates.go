@@ -1,18 +1,20 @@
 package ceremony
 
 import (
+	"crypto"
 	"crypto/x509/pkix"
 	"encoding/asn1"
 	"time"
 
 	"github.com/certhall/certhall"
+	"github.com/certhall/certhall/authority"
+	"github.com/certhall/certhall/authority/ca"
 	"github.com/certhall/certhall/gm"
-	"github.com/emmansun/gmsm/sm2"
 	"github.com/emmansun/gmsm/smx509"
 )
 
-// ocspNoCheck marks the delegated OCSP certificate (RFC 6960, 4.2.2.2.1).
-var ocspNoCheck = pkix.Extension{Id: asn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 48, 1, 5}, Value: []byte{5, 0}}
+// RSA keys: a CA's must last for its whole term.
+const caBits, serviceBits = 3072, 2048
 
 // founder makes one certificate after the other and remembers the first failure.
 type founder struct {
@@ -27,78 +29,103 @@ func asCA(t *smx509.Certificate, pathLength int) {
 	t.KeyUsage = smx509.KeyUsageCertSign | smx509.KeyUsageCRLSign
 }
 
-// make issues a certificate under issuer, or under itself if issuer is nil.
-func (f *founder) make(issuer *Party, role string, years int, fill func(*smx509.Certificate)) Party {
-	if f.err != nil {
-		return Party{}
-	}
-	party, err := f.tryMake(issuer, role, years, fill)
-	f.err = err
-	return party
+// asResponder makes a delegated OCSP certificate, which itself is not asked
+// about (RFC 6960, 4.2.2.2).
+func asResponder(t *smx509.Certificate) {
+	t.KeyUsage = smx509.KeyUsageDigitalSignature
+	t.ExtKeyUsage = []smx509.ExtKeyUsage{smx509.ExtKeyUsageOCSPSigning}
+	noCheck := pkix.Extension{Id: asn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 48, 1, 5}, Value: []byte{5, 0}}
+	t.ExtraExtensions = append(t.ExtraExtensions, noCheck)
 }
 
-func (f *founder) tryMake(issuer *Party, role string, years int, fill func(*smx509.Certificate)) (Party, error) {
-	key, err := sm2.GenerateKey(f.Random)
+// root makes the root of an algorithm's tree.
+func (f *founder) root(a gm.Algorithm) Party {
+	return f.make(nil, authority.FileName("root", a), a, "根证书", rootYears, func(t *smx509.Certificate) { asCA(t, 1) })
+}
+
+// make makes a key and its certificate under issuer, or under itself if issuer
+// is nil.
+func (f *founder) make(issuer *Party, name string, a gm.Algorithm, role string, years int, fill func(*smx509.Certificate)) Party {
+	p := Party{Name: name}
+	if f.err != nil {
+		return p
+	}
+	bits := serviceBits
+	if issuer == nil || issuer.Name == authority.FileName("root", a) {
+		bits = caBits
+	}
+	if p.Key, f.err = a.GenerateKey(f.Random, bits); f.err == nil {
+		p.Certificate = f.certify(issuer, p.Key.Public(), p.Key, role, years, fill)
+	}
+	return p
+}
+
+// certify makes a certificate for a key under issuer; if issuer is nil, under
+// itself, which takes the private half, own.
+func (f *founder) certify(issuer *Party, pub crypto.PublicKey, own crypto.Signer, role string, years int, fill func(*smx509.Certificate)) *smx509.Certificate {
+	if f.err != nil {
+		return nil
+	}
+	c, err := f.tryCertify(issuer, pub, own, role, years, fill)
+	f.err = err
+	return c
+}
+
+func (f *founder) tryCertify(issuer *Party, pub crypto.PublicKey, own crypto.Signer, role string, years int, fill func(*smx509.Certificate)) (*smx509.Certificate, error) {
+	a, err := gm.AlgorithmOf(pub)
 	if err != nil {
-		return Party{}, err
+		return nil, err
 	}
-	serial, err := certhall.NewSerial(f.Random)
+	spki, err := gm.MarshalPublicKey(pub)
 	if err != nil {
-		return Party{}, err
+		return nil, err
 	}
-	spki, err := gm.MarshalPublicKey(&key.PublicKey)
+	subject, err := subjectOf(f.Name, role, a)
 	if err != nil {
-		return Party{}, err
-	}
-	name := []pkix.AttributeTypeAndValue{
-		{Type: asn1.ObjectIdentifier{2, 5, 4, 6}, Value: asn1.RawValue{Tag: asn1.TagPrintableString, Bytes: []byte("CN")}},
-		{Type: asn1.ObjectIdentifier{2, 5, 4, 10}, Value: utf8(f.Name)},
-		{Type: asn1.ObjectIdentifier{2, 5, 4, 3}, Value: utf8(f.Name + " " + role)},
-	}
-	rdns := make(pkix.RDNSequence, len(name))
-	for i, a := range name {
-		rdns[i] = pkix.RelativeDistinguishedNameSET{a}
-	}
-	subject, err := asn1.Marshal(rdns)
-	if err != nil {
-		return Party{}, err
+		return nil, err
 	}
 	t := &smx509.Certificate{
-		SerialNumber: serial.Big(), RawSubject: subject, SignatureAlgorithm: smx509.SM2WithSM3,
-		SubjectKeyId: gm.SM3(spki)[:20], NotBefore: f.now.Add(-5 * time.Minute),
+		RawSubject: subject, SubjectKeyId: a.KeyID(spki), NotBefore: f.now.Add(-5 * time.Minute),
 		NotAfter: certhall.AddYears(f.now, years), BasicConstraintsValid: true,
 	}
 	fill(t)
-	parent, signing := t, key
-	if issuer != nil {
-		parent, signing = issuer.Certificate, issuer.Key
-		if t.NotAfter.After(parent.NotAfter) {
-			t.NotAfter = parent.NotAfter
-		}
-		if t.NotBefore.Before(parent.NotBefore) {
-			t.NotBefore = parent.NotBefore
-		}
-		f.addresses(t, parent)
-	} else {
+	if issuer == nil {
 		t.AuthorityKeyId = t.SubjectKeyId
+		return f.sign(t, t, pub, own)
 	}
-	der, err := smx509.CreateCertificate(f.Random, t, parent, &key.PublicKey, signing)
+	t.CRLDistributionPoints = []string{f.Address + "/crl/" + issuer.Name + ".crl"}
+	t.IssuingCertificateURL = []string{f.Address + "/ca/" + issuer.Name + ".cer"}
+	return f.sign(t, issuer.Certificate, pub, issuer.Key)
+}
+
+// sign gives the template a serial, keeps it within its issuer's time and
+// signs it.
+func (f *founder) sign(t, issuer *smx509.Certificate, pub crypto.PublicKey, key crypto.Signer) (*smx509.Certificate, error) {
+	serial, err := certhall.NewSerial(f.Random)
 	if err != nil {
-		return Party{}, err
+		return nil, err
 	}
-	c, err := gm.ParseCertificate(der)
-	return Party{c, key}, err
+	t.SerialNumber = serial.Big()
+	if t.NotAfter.After(issuer.NotAfter) {
+		t.NotAfter = issuer.NotAfter
+	}
+	if t.NotBefore.Before(issuer.NotBefore) {
+		t.NotBefore = issuer.NotBefore
+	}
+	der, err := smx509.CreateCertificate(f.Random, t, issuer, pub, key)
+	if err != nil {
+		return nil, err
+	}
+	return gm.ParseCertificate(der)
 }
 
-// addresses tells where the issuer's CRL and certificate are: a folder of the
-// public address each, by the issuer's name.
-func (f *founder) addresses(t, issuer *smx509.Certificate) {
-	name := "issuing"
-	if issuer.MaxPathLen > 0 {
-		name = "root"
-	}
-	t.CRLDistributionPoints = []string{f.Address + "/crl/" + name + ".crl"}
-	t.IssuingCertificateURL = []string{f.Address + "/ca/" + name + ".cer"}
+// subjectOf is the Name of one of the authority's own certificates; each
+// algorithm's has its own.
+func subjectOf(name, role string, a gm.Algorithm) ([]byte, error) {
+	label := map[gm.Algorithm]string{gm.RSA: " RSA", gm.ECDSA: " P-256"}[a]
+	return ca.MarshalName(
+		ca.Attribute{ID: asn1.ObjectIdentifier{2, 5, 4, 6}, Value: "CN"},
+		ca.Attribute{ID: asn1.ObjectIdentifier{2, 5, 4, 10}, Value: name},
+		ca.Attribute{ID: asn1.ObjectIdentifier{2, 5, 4, 3}, Value: name + " " + role + label},
+	)
 }
-
-func utf8(s string) asn1.RawValue { return asn1.RawValue{Tag: asn1.TagUTF8String, Bytes: []byte(s)} }

@@ -1,18 +1,16 @@
 package ceremony
 
 import (
+	"crypto"
 	"crypto/ecdsa"
 	"encoding/json"
 	"encoding/pem"
-	"errors"
-	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime"
 
 	"github.com/certhall/certhall"
+	"github.com/certhall/certhall/authority"
 	"github.com/certhall/certhall/gm"
-	"github.com/emmansun/gmsm/pkcs"
 	"github.com/emmansun/gmsm/pkcs8"
 	"github.com/emmansun/gmsm/sm2"
 	"github.com/emmansun/gmsm/smx509"
@@ -25,127 +23,44 @@ var (
 	ErrFounded    = certhall.NewError("authority-exists", certhall.Conflict)
 )
 
-// kdfCost is how many iterations of PBKDF2-SM3 protect a key by default.
-const kdfCost = 200_000
-
-// Passphrases open the folder's keys. They come by prompt or file descriptor,
-// never by argument, environment or configuration.
-type Passphrases struct {
-	Root  []byte // of the root and of the escrow's private half: away from day-to-day work
-	Daily []byte // of issuing CA, notary, origin list and OCSP
-}
+// Files of the folder: certificates are NAME.cer (PEM), an issuing CA's second
+// certificate is NAME.cross.cer, keys are NAME.key (PKCS#8 encrypted with
+// SM4-CBC under PBKDF2-SM3).
+const (
+	aboutFile  = "authority.json"
+	escrowFile = "escrow.pub"
+	certSuffix = ".cer"
+	keySuffix  = ".key"
+	crossPart  = ".cross"
+)
 
 // about is authority.json: what is public.
 type about struct {
-	ID      string `json:"id"`
-	Name    string `json:"name"`
-	Address string `json:"address"`
-	Demo    bool   `json:"demo,omitempty"`
+	ID         string         `json:"id"`
+	Name       string         `json:"name"`
+	Address    string         `json:"address"`
+	Algorithms []gm.Algorithm `json:"algorithms,omitempty"` // beside SM2
+	Demo       bool           `json:"demo,omitempty"`
 }
 
 // Public is what can be read without a passphrase: enough to serve while sealed.
 type Public struct {
-	ID, Name, Address                    string
-	Demo                                 bool
-	Root, Issuing, Notary, Origins, OCSP *smx509.Certificate
-	Escrow                               *ecdsa.PublicKey
+	ID, Name, Address              string
+	Demo                           bool
+	Root, Issuing, Notary, Origins *smx509.Certificate // of the SM2 tree, which desks trust
+	Roots                          []Party             // of every tree, Root first; without keys
+	Issuers                        []Issuer            // the main one first; without keys
+	Escrow                         *ecdsa.PublicKey
 }
 
-// Write stores a founded authority in a folder that holds none yet (what an
-// interrupted Write left there is overwritten): certificates as NAME.cer (PEM), keys as NAME.key (PKCS#8 encrypted with SM4-CBC under
-// PBKDF2-SM3). The root's and the escrow's private keys go to the subfolder
-// offline, which is meant to leave the machine.
-func Write(dir string, a *Authority, p Plan, demo bool, pass Passphrases) error {
-	if _, err := os.Stat(filepath.Join(dir, "authority.json")); err == nil {
-		return ErrFounded
-	}
-	if err := os.MkdirAll(filepath.Join(dir, "offline"), 0o700); err != nil {
-		return err
-	}
-	cost := p.KDFCost
-	if cost == 0 {
-		cost = kdfCost
-	}
-	w := folderWriter{dir: dir, cost: cost}
-	w.key("offline/root", a.Root.Key, pass.Root)
-	w.key("offline/escrow", a.Escrow, pass.Root)
-	w.key("issuing", a.Issuing.Key, pass.Daily)
-	w.key("notary", a.Notary.Key, pass.Daily)
-	w.key("origins", a.Origins.Key, pass.Daily)
-	w.key("ocsp", a.OCSP.Key, pass.Daily)
-	for name, c := range map[string]*smx509.Certificate{"root": a.Root.Certificate, "issuing": a.Issuing.Certificate,
-		"notary": a.Notary.Certificate, "origins": a.Origins.Certificate, "ocsp": a.OCSP.Certificate} {
-		w.file(name+".cer", pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: c.Raw}), 0o644)
-	}
-	spki, err := gm.MarshalPublicKey(a.EscrowKey())
-	if err != nil {
-		return err
-	}
-	w.file("escrow.pub", pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: spki}), 0o644)
-	text, err := json.MarshalIndent(about{a.ID, p.Name, p.Address, demo}, "", "  ")
-	if err != nil {
-		return err
-	}
-	w.entries("offline", ".")
-	w.file("authority.json", append(text, '\n'), 0o644) // last: with it the folder counts as founded
-	w.entries(".")
-	return w.err
-}
-
-// folderWriter writes files durably and remembers the first failure.
-type folderWriter struct {
-	dir  string
-	cost int
-	err  error
-}
-
-func (w *folderWriter) key(name string, key *sm2.PrivateKey, pass []byte) {
-	if w.err != nil {
-		return
-	}
-	if len(pass) < 8 {
-		w.err = ErrPassphrase.Becausef("shorter than 8 bytes")
-		return
-	}
-	der, err := pkcs8.MarshalPrivateKey(key, pass,
-		pkcs.NewPBESEncrypter(pkcs.SM4CBC, pkcs.NewPBKDF2Opts(pkcs.SM3, 16, w.cost)))
-	if err != nil {
-		w.err = err
-		return
-	}
-	w.file(name+".key", pem.EncodeToMemory(&pem.Block{Type: "ENCRYPTED PRIVATE KEY", Bytes: der}), 0o600)
-}
-
-func (w *folderWriter) file(name string, data []byte, mode fs.FileMode) {
-	if w.err != nil {
-		return
-	}
-	f, err := os.OpenFile(filepath.Join(w.dir, name), os.O_WRONLY|os.O_CREATE|os.O_TRUNC, mode)
-	if err == nil {
-		_, err = f.Write(data)
-		err = errors.Join(err, f.Sync(), f.Close())
-	}
-	w.err = err
-}
-
-// entries makes the names of the files in folders durable.
-func (w *folderWriter) entries(folders ...string) {
-	for _, name := range folders {
-		if w.err != nil || runtime.GOOS == "windows" { // which does that by itself
-			return
-		}
-		d, err := os.Open(filepath.Join(w.dir, name))
-		if err == nil {
-			err = errors.Join(d.Sync(), d.Close())
-		}
-		w.err = err
-	}
-}
+// Chains are what lies between users' certificates and Root, by the issuing
+// CA's name.
+func (p Public) Chains() map[string][][]byte { return chains(p.Issuers) }
 
 // ReadPublic reads what needs no passphrase.
 func ReadPublic(dir string) (Public, error) {
 	var p Public
-	text, err := os.ReadFile(filepath.Join(dir, "authority.json"))
+	text, err := os.ReadFile(filepath.Join(dir, aboutFile))
 	if err != nil {
 		return p, ErrFolder.Because(err)
 	}
@@ -154,49 +69,78 @@ func ReadPublic(dir string) (Public, error) {
 		return p, ErrFolder.Because(err)
 	}
 	p.ID, p.Name, p.Address, p.Demo = a.ID, a.Name, a.Address, a.Demo
-	for name, c := range map[string]**smx509.Certificate{"root": &p.Root, "issuing": &p.Issuing,
-		"notary": &p.Notary, "origins": &p.Origins, "ocsp": &p.OCSP} {
-		der, err := readPEM(filepath.Join(dir, name+".cer"), "CERTIFICATE")
-		if err != nil {
-			return p, err
-		}
-		if *c, err = gm.ParseCertificate(der); err != nil {
-			return p, ErrFolder.Becausef("%s.cer: %w", name, err)
-		}
+	r := reader{dir: dir}
+	for _, algorithm := range (Plan{Algorithms: a.Algorithms}).algorithms() {
+		i := r.issuer(algorithm)
+		p.Issuers, p.Roots = append(p.Issuers, i), append(p.Roots, i.Root)
 	}
-	der, err := readPEM(filepath.Join(dir, "escrow.pub"), "PUBLIC KEY")
+	p.Notary, p.Origins = r.certificate("notary"), r.certificate("origins")
+	if r.err != nil {
+		return p, r.err
+	}
+	p.Root, p.Issuing = p.Roots[0].Certificate, p.Issuers[0].Certificate
+	der, err := readPEM(filepath.Join(dir, escrowFile), "PUBLIC KEY")
 	if err != nil {
 		return p, err
 	}
 	if p.Escrow, err = gm.ParsePublicKey(der); err != nil {
-		return p, ErrFolder.Becausef("escrow.pub: %w", err)
+		return p, ErrFolder.Becausef("%s: %w", escrowFile, err)
 	}
 	return p, nil
 }
 
-// Open reads the day-to-day keys: issuing CA, notary, origin list and OCSP.
-// Root and escrow keep their certificate or public half only.
+// Open reads the day-to-day keys: of issuing CAs, notary and origin list. Roots,
+// escrow and OCSP keep their certificates or public half only.
 func Open(dir string, pass []byte) (*Authority, error) {
 	p, err := ReadPublic(dir)
 	if err != nil {
 		return nil, err
 	}
-	a := &Authority{ID: p.ID, Root: Party{Certificate: p.Root}, Escrow: &sm2.PrivateKey{PrivateKey: ecdsa.PrivateKey{PublicKey: *p.Escrow}}}
-	for name, party := range map[string]struct {
-		to   *Party
-		cert *smx509.Certificate
-	}{"issuing": {&a.Issuing, p.Issuing}, "notary": {&a.Notary, p.Notary}, "origins": {&a.Origins, p.Origins}, "ocsp": {&a.OCSP, p.OCSP}} {
-		key, err := readKey(filepath.Join(dir, name+".key"), pass)
-		if err != nil {
+	a := &Authority{
+		ID: p.ID, Root: p.Roots[0], Notary: Party{Name: "notary", Certificate: p.Notary}, Origins: Party{Name: "origins", Certificate: p.Origins},
+		Issuers: p.Issuers, Escrow: &sm2.PrivateKey{PrivateKey: ecdsa.PrivateKey{PublicKey: *p.Escrow}},
+	}
+	parties := []*Party{&a.Notary, &a.Origins}
+	for i := range a.Issuers {
+		parties = append(parties, &a.Issuers[i].Party)
+	}
+	for _, party := range parties {
+		if party.Key, err = readKey(dir, *party, pass); err != nil {
 			return nil, err
 		}
-		pub, err := gm.CertificateKey(party.cert)
-		if err != nil || !gm.SameKey(pub, &key.PublicKey) {
-			return nil, ErrFolder.Becausef("%s.key does not belong to %s.cer", name, name)
-		}
-		*party.to = Party{party.cert, key}
 	}
 	return a, nil
+}
+
+// reader reads certificates and remembers the first failure.
+type reader struct {
+	dir string
+	err error
+}
+
+func (r *reader) issuer(a gm.Algorithm) Issuer {
+	i := Issuer{Algorithm: a, Root: r.party(authority.FileName("root", a)), Party: r.party(authority.IssuerFor(a)), OCSP: r.party(authority.FileName("ocsp", a))}
+	if a != gm.SM2 {
+		i.Cross = r.certificate(i.Name + crossPart)
+	}
+	return i
+}
+
+func (r *reader) party(name string) Party { return Party{Name: name, Certificate: r.certificate(name)} }
+
+func (r *reader) certificate(name string) *smx509.Certificate {
+	if r.err != nil {
+		return nil
+	}
+	var der []byte
+	if der, r.err = readPEM(filepath.Join(r.dir, name+certSuffix), "CERTIFICATE"); r.err != nil {
+		return nil
+	}
+	c, err := gm.ParseCertificate(der)
+	if err != nil {
+		r.err = ErrFolder.Becausef("%s.cer: %w", name, err)
+	}
+	return c
 }
 
 func readPEM(path, kind string) ([]byte, error) {
@@ -211,14 +155,19 @@ func readPEM(path, kind string) ([]byte, error) {
 	return block.Bytes, nil
 }
 
-func readKey(path string, pass []byte) (*sm2.PrivateKey, error) {
-	der, err := readPEM(path, "ENCRYPTED PRIVATE KEY")
+// readKey opens a party's key, which must be its certificate's.
+func readKey(dir string, p Party, pass []byte) (crypto.Signer, error) {
+	der, err := readPEM(filepath.Join(dir, p.Name+keySuffix), "ENCRYPTED PRIVATE KEY")
 	if err != nil {
 		return nil, err
 	}
-	key, err := pkcs8.ParsePKCS8PrivateKeySM2(der, pass)
+	parsed, err := pkcs8.ParsePKCS8PrivateKey(der, pass)
 	if err != nil {
-		return nil, ErrPassphrase.Becausef("%s: %w", filepath.Base(path), err)
+		return nil, ErrPassphrase.Becausef("%s.key: %w", p.Name, err)
+	}
+	key, ok := parsed.(crypto.Signer)
+	if !ok || !gm.SameKey(key.Public(), p.Certificate.PublicKey) {
+		return nil, ErrFolder.Becausef("%s.key does not belong to %s.cer", p.Name, p.Name)
 	}
 	return key, nil
 }

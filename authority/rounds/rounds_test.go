@@ -52,7 +52,7 @@ func TestRounds(t *testing.T) {
 		t.Fatal(err)
 	}
 	a := ca.New(ca.Options{ID: "test", Store: store, KMC: kmc.New(founded.EscrowKey(), rand.Reader), Policy: ca.DefaultPolicy(),
-		Profiles: ca.Profiles(), Chain: founded.Chain(), Addresses: ca.AddressesAt("https://hall.example"), Clock: now, Random: rand.Reader})
+		Profiles: ca.Profiles(), Chains: founded.Chains(), Addresses: ca.AddressesAt("https://hall.example"), Clock: now, Random: rand.Reader})
 	r := rounds.Rounds{CA: a, Sequencer: audit.Sequencer{Store: store}, Log: slog.New(slog.NewTextHandler(io.Discard, nil))}
 	if n, err := r.Tidy(t.Context()); n != 0 || err != nil {
 		t.Errorf("nothing to do while sealed: %d %v", n, err)

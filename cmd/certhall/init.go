@@ -12,6 +12,7 @@ import (
 	"github.com/certhall/certhall/authority/ceremony"
 	"github.com/certhall/certhall/authority/kmc"
 	"github.com/certhall/certhall/demo"
+	"github.com/certhall/certhall/gm"
 	authoritystore "github.com/certhall/certhall/store/authority"
 	"github.com/certhall/certhall/store/sqldb"
 )
@@ -19,12 +20,13 @@ import (
 // initCmd founds an authority. Everything is made in a folder beside and moved
 // into place at the end: a ceremony that breaks off leaves nothing behind.
 type initCmd struct {
-	Dir         string   `default:"." help:"State folder; must not hold an authority yet."`
-	ID          string   `required:"" help:"Short name of the authority, lower-case letters and digits; part of every container name."`
-	Name        string   `required:"" help:"Name of the authority, as people know it."`
-	Public      string   `required:"" help:"Public address, such as https://hall.example; certificates carry it."`
-	Officer     []string `required:"" help:"P10 of an officer (certhall-agent enrol); given twice."`
-	AuthorityDB string   `name:"authority-db" help:"Database of the authority; default sqlite in the state folder."`
+	Dir         string         `default:"." help:"State folder; must not hold an authority yet."`
+	ID          string         `required:"" help:"Short name of the authority, lower-case letters and digits; part of every container name."`
+	Name        string         `required:"" help:"Name of the authority, as people know it."`
+	Public      string         `required:"" help:"Public address, such as https://hall.example; certificates carry it."`
+	Officer     []string       `required:"" help:"P10 of an officer (certhall-agent enrol); given twice."`
+	Algorithm   []gm.Algorithm `help:"Algorithm that gets an issuing CA and a root of its own beside SM2: rsa or p256; may be repeated."`
+	AuthorityDB string         `name:"authority-db" help:"Database of the authority; default sqlite in the state folder."`
 
 	passphraseFlags
 	RootPassphraseFD int `name:"root-passphrase-fd" default:"-1" help:"Read the passphrase of root and escrow from this file descriptor."`
@@ -89,7 +91,7 @@ type founder struct {
 
 // found makes the authority in dir and enrols its first officers.
 func (c *initCmd) found(env *environment, dir string, pass ceremony.Passphrases, founders []founder) error {
-	plan := ceremony.Plan{ID: c.ID, Name: c.Name, Address: c.Public, Clock: env.clock, Random: env.random}
+	plan := ceremony.Plan{ID: c.ID, Name: c.Name, Address: c.Public, Algorithms: c.Algorithm, Clock: env.clock, Random: env.random}
 	founded, err := ceremony.Found(plan)
 	if err != nil {
 		return err
@@ -118,7 +120,7 @@ func (c *initCmd) enrolFounders(env *environment, dir string, db *sqldb.DB, foun
 	store := authoritystore.New(db)
 	issuer := ca.New(ca.Options{
 		ID: c.ID, Store: store, KMC: kmc.New(founded.EscrowKey(), env.random), Policy: ca.DefaultPolicy(),
-		Chain: founded.Chain(), Profiles: ca.Profiles(), Addresses: ca.AddressesAt(c.Public),
+		Chains: founded.Chains(), Profiles: ca.Profiles(), Addresses: ca.AddressesAt(c.Public),
 		Clock: env.clock, Random: env.random,
 	})
 	if err := issuer.Unseal(env.ctx, founded.Keys(env.random)); err != nil {

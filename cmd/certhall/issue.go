@@ -6,6 +6,7 @@ import (
 	"errors"
 	"path/filepath"
 
+	"github.com/certhall/certhall"
 	"github.com/certhall/certhall/authority"
 	"github.com/certhall/certhall/authority/audit"
 	"github.com/certhall/certhall/authority/ca"
@@ -55,7 +56,7 @@ func (f stateFlags) openAuthority(env *environment, origin string, demo bool) (*
 		sequencer: audit.Sequencer{Store: store},
 		ca: ca.New(ca.Options{
 			ID: published.ID, Store: store, KMC: kmc.New(published.Escrow, env.random), Policy: ca.DefaultPolicy(),
-			Chain: [][]byte{published.Issuing.Raw}, Profiles: ca.Profiles(),
+			Chains: published.Chains(), Profiles: ca.Profiles(),
 			Addresses: ca.AddressesAt(published.Address), Portals: []proof.Portal{portal}, Clock: env.clock, Random: env.random,
 		}),
 	}, nil
@@ -68,10 +69,13 @@ func portalOf(p ceremony.Public, origin string) proof.Portal {
 
 // unseal reads the day-to-day keys and hands them to the CA.
 func (w *authorityWing) unseal(ctx context.Context, pass []byte) error {
+	defer clear(pass)
 	opened, err := ceremony.Open(w.folder, pass)
-	clear(pass)
 	if err != nil {
 		return err
+	}
+	if err := ceremony.Tend(w.folder, opened, pass, w.env.clock, w.env.random); err != nil {
+		w.env.log.Error("OCSP certificates", "cause", certhall.CauseText(err))
 	}
 	return w.ca.Unseal(ctx, opened.Keys(w.env.random))
 }

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 
 	"github.com/certhall/certhall/authority/ceremony"
+	"github.com/certhall/certhall/durable"
 )
 
 // stateFlags name the state folder and the authority's database.
@@ -57,14 +58,5 @@ func makeSecret(path string, random io.Reader) error {
 	if _, err := io.ReadFull(random, secret); err != nil {
 		return err
 	}
-	file, err := os.CreateTemp(filepath.Dir(path), "."+hallSecret+"-") // for the owner's eyes alone
-	if err != nil {
-		return err
-	}
-	defer os.Remove(file.Name())
-	_, err = file.Write(secret)
-	if err := errors.Join(err, file.Sync(), file.Close()); err != nil {
-		return err
-	}
-	return os.Link(file.Name(), path)
+	return durable.Create(path, secret, durable.Secret)
 }

@@ -11,8 +11,8 @@ import (
 
 	"github.com/emmansun/gmsm/smx509"
 
-	"github.com/certhall/certhall/desk/durable"
 	"github.com/certhall/certhall/desk/token"
+	"github.com/certhall/certhall/durable"
 )
 
 // Adopt trusts one authority more: its root is among the certificates, its
@@ -46,7 +46,7 @@ func (f *Folder) Adopt(certificates []*smx509.Certificate, list []byte) (List, e
 	if err := os.MkdirAll(f.dir, 0o700); err != nil {
 		return List{}, ErrFolder.Because(err)
 	}
-	if err := durable.Replace(path, kept.Bytes()); err != nil {
+	if err := durable.Replace(path, kept.Bytes(), durable.Secret); err != nil {
 		return List{}, ErrFolder.Because(err)
 	}
 	return List{Authority: adopted.Authority, Number: adopted.Number, Until: adopted.Expiry}, f.Take(list)

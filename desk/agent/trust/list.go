@@ -16,8 +16,8 @@ import (
 	"github.com/gofrs/flock"
 
 	"github.com/certhall/certhall"
-	"github.com/certhall/certhall/desk/durable"
 	"github.com/certhall/certhall/desk/token"
+	"github.com/certhall/certhall/durable"
 	"github.com/certhall/certhall/proof"
 )
 
@@ -71,7 +71,7 @@ func (f *Folder) Take(der []byte) error {
 			return ErrOlder.Becausef("number %d, have %d", list.Number, old.Number)
 		}
 	}
-	if err := durable.Replace(filepath.Join(f.dir, list.Authority+listFile), der); err != nil {
+	if err := durable.Replace(filepath.Join(f.dir, list.Authority+listFile), der, durable.Secret); err != nil {
 		return ErrFolder.Because(err)
 	}
 	return f.reload()

@@ -13,8 +13,8 @@ import (
 
 	"github.com/gofrs/flock"
 
-	"github.com/certhall/certhall/desk/durable"
 	"github.com/certhall/certhall/desk/token"
+	"github.com/certhall/certhall/durable"
 )
 
 // Medium is what a key is stored on.
@@ -48,7 +48,7 @@ func (f file) Load() ([]byte, error) {
 	return data, nil
 }
 
-func (f file) Save(data []byte) error { return durable.Replace(string(f), data) }
+func (f file) Save(data []byte) error { return durable.Replace(string(f), data, durable.Secret) }
 
 // lockWait is how long another process is waited for, many times what a write
 // takes; lockAgain how often it is tried.

@@ -1,0 +1,82 @@
+// Package durable writes files so that no power cut leaves half of one: soft
+// keys, the lists of the portals, the authority's keys and certificates.
+package durable
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+)
+
+// Secret is the mode of a file for its owner's eyes alone, Public of one for
+// everybody's.
+const (
+	Secret fs.FileMode = 0o600
+	Public fs.FileMode = 0o644
+)
+
+// Replace puts data in place of a file's content and gives it a mode: when it
+// returns nil the data is durable, after any error or power cut the old or the
+// new content is whole.
+func Replace(path string, data []byte, mode fs.FileMode) error {
+	return place(path, data, mode, os.Rename)
+}
+
+// Create is Replace for a file that must not exist yet: of several that create
+// it at once one does, the others are answered fs.ErrExist.
+func Create(path string, data []byte, mode fs.FileMode) error {
+	return place(path, data, mode, func(from, to string) error {
+		if err := os.Link(from, to); err != nil {
+			return err
+		}
+		return os.Remove(from)
+	})
+}
+
+// place writes data beside path and lets put bring it there.
+func place(path string, data []byte, mode fs.FileMode, put func(from, to string) error) (err error) {
+	dir, name := filepath.Split(path)
+	if dir == "" {
+		dir = "."
+	}
+	temp, err := os.CreateTemp(dir, "."+name+".*")
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, temp.Close(), os.Remove(temp.Name()))
+		}
+	}()
+	if _, err := temp.Write(data); err != nil {
+		return err
+	}
+	if err := temp.Chmod(mode); err != nil && runtime.GOOS != "windows" {
+		return err
+	}
+	if err := temp.Sync(); err != nil {
+		return err
+	}
+	if err := temp.Close(); err != nil {
+		return err
+	}
+	if err := put(temp.Name(), path); err != nil {
+		return err
+	}
+	return syncDir(dir)
+}
+
+// syncDir makes a rename durable. Windows does that by itself and knows no
+// such call.
+func syncDir(dir string) error {
+	if runtime.GOOS == "windows" {
+		return nil
+	}
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
