@@ -10,6 +10,7 @@ import (
 	"github.com/emmansun/gmsm/smx509"
 
 	"github.com/certhall/certhall"
+	"github.com/certhall/certhall/authority"
 	"github.com/certhall/certhall/authority/ca"
 )
 
@@ -17,6 +18,7 @@ import (
 // gives.
 const (
 	ReasonUnspecified     = 0
+	ReasonCessation       = 5
 	ReasonCertificateHold = 6
 )
 
@@ -35,4 +37,20 @@ type Standing struct {
 	RevokedAt time.Time
 	Reason    int // CRLReason
 	NotAfter  time.Time
+	Pair      certhall.PairID // whose standing it is; "" of staff and of lost serials
+}
+
+// StandingOf says of s, which tells of a pair in a state (on hold since, if
+// suspended), what the world may know.
+func StandingOf(s Standing, state authority.State, suspended bool, since time.Time) Standing {
+	switch {
+	case state == authority.Intended:
+	case state == authority.Void, state == authority.Revoked:
+		s.Known, s.Revoked = true, true
+	case suspended:
+		s.Known, s.Revoked, s.RevokedAt, s.Reason = true, true, since, ReasonCertificateHold
+	default:
+		s.Known = true
+	}
+	return s
 }

@@ -1,5 +1,6 @@
 // Package authority keeps the authority's rows: it answers ca.Store, which the
-// certificate authority declares, and audit.Store, which the sequencer does.
+// certificate authority declares, audit.Store, which the sequencer does, and
+// what status asks.
 // The ◆ rules of the protocol are unique indexes (migrations/) and
 // compare-and-swaps here.
 package authority
@@ -28,9 +29,10 @@ func Migrations() fs.FS {
 
 // Store is the authority's store.
 type Store struct {
-	db      *sqldb.DB
-	looks   sqldb.Batcher[*look]
-	savings sqldb.Batcher[*saving]
+	db        *sqldb.DB
+	looks     sqldb.Batcher[*look]
+	savings   sqldb.Batcher[*saving]
+	inquiries sqldb.Batcher[*inquiry]
 }
 
 var (
@@ -47,6 +49,7 @@ func New(db *sqldb.DB) *Store {
 	s := &Store{db: db}
 	s.looks = sqldb.Batcher[*look]{Serve: s.answerLooks, Limit: batchLimit}
 	s.savings = sqldb.Batcher[*saving]{Serve: s.save, Limit: batchLimit}
+	s.inquiries = sqldb.Batcher[*inquiry]{Serve: s.answerInquiries, Limit: batchLimit, Leaders: 2}
 	if db.Dialect() == sqldb.Postgres {
 		s.savings.Leaders = 2 // one batch is made ready while the server flushes the other
 	}
