@@ -53,16 +53,16 @@ func (s *speaker) sign(q request, standings []Standing, produced, this, next tim
 	}
 	var extensions []byte
 	if q.nonce != nil {
-		extensions = element(0xa1, element(0x30, element(0x30, element(0x06, oidNonce), element(0x04, q.nonce))))
+		extensions = element(0xa1, element(sequenceTag, element(sequenceTag, element(0x06, oidNonce), element(0x04, q.nonce))))
 	}
-	tbs := element(0x30, s.id, appendTime(nil, produced), element(0x30, singles), extensions)
+	tbs := element(sequenceTag, s.id, appendInstant(nil, produced), element(sequenceTag, singles), extensions)
 	signature, err := s.Responder.Sign(tbs)
 	if err != nil {
 		return nil, err
 	}
-	basic := element(0x30, tbs, s.algorithm, element(0x03, []byte{0}, signature), s.certificates)
+	basic := element(sequenceTag, tbs, s.algorithm, element(bitStringTag, []byte{0}, signature), s.certificates)
 	a := &OCSPAnswer{
-		DER:        element(0x30, []byte{0x0a, 1, byte(OCSPSuccessful)}, element(0xa0, element(0x30, oidBasic, element(0x04, basic)))),
+		DER:        element(sequenceTag, []byte{0x0a, 1, byte(OCSPSuccessful)}, element(0xa0, element(sequenceTag, oidBasic, element(0x04, basic)))),
 		ThisUpdate: this, NextUpdate: next,
 	}
 	if q.plain() && standings[0].Known && !standings[0].Revoked {
@@ -85,20 +85,21 @@ func appendSingle(to, id []byte, s Standing, this, next time.Time) []byte {
 		if s.Reason != ReasonUnspecified { // which is better left out (RFC 5280, 5.3.1)
 			reason = []byte{0xa0, 3, 0x0a, 1, byte(s.Reason)}
 		}
-		standing = element(0xa1, appendTime(nil, s.RevokedAt), reason)
+		standing = element(0xa1, appendInstant(nil, s.RevokedAt), reason)
 	}
 	var times [2 * timeLength]byte
-	whole := appendTime(times[:0], this)
+	whole := appendInstant(times[:0], this)
 	whole = append(whole, 0xa0, timeLength)
-	whole = appendTime(whole, next)
-	return appendElement(to, 0x30, id, standing, whole)
+	whole = appendInstant(whole, next)
+	return appendElement(to, sequenceTag, id, standing, whole)
 }
 
 // timeLength is how long a GeneralizedTime is as an element.
 const timeLength = 17
 
-func appendTime(to []byte, t time.Time) []byte {
-	return t.UTC().AppendFormat(append(to, 0x18, timeLength-2), "20060102150405Z")
+// appendInstant writes a GeneralizedTime, as everything in OCSP is.
+func appendInstant(to []byte, t time.Time) []byte {
+	return t.UTC().AppendFormat(append(to, generalizedTimeTag, timeLength-2), "20060102150405Z")
 }
 
 // element is a DER element whose content is the parts, one after the other.
@@ -112,17 +113,7 @@ func appendElement(to []byte, tag byte, parts ...[]byte) []byte {
 	if to == nil {
 		to = make([]byte, 0, n+6)
 	}
-	to = append(to, tag)
-	switch {
-	case n < 1<<7:
-		to = append(to, byte(n))
-	case n < 1<<8:
-		to = append(to, 0x81, byte(n))
-	case n < 1<<16:
-		to = append(to, 0x82, byte(n>>8), byte(n))
-	default:
-		to = append(to, 0x83, byte(n>>16), byte(n>>8), byte(n))
-	}
+	to = appendHeader(to, tag, int64(n))
 	for _, p := range parts {
 		to = append(to, p...)
 	}

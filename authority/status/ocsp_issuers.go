@@ -94,7 +94,7 @@ func newSpeaker(issuer Issuer) (*speaker, error) {
 	hash := sha1.Sum(key)
 	s.id = element(0xa2, element(0x04, hash[:]))
 	s.algorithm = a.Identifier()
-	s.certificates = element(0xa0, element(0x30, c.Raw))
+	s.certificates = element(0xa0, element(sequenceTag, c.Raw))
 	s.own = certhall.SerialOf(c.SerialNumber)
 	return s, nil
 }

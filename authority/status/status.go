@@ -18,7 +18,6 @@ import (
 // gives.
 const (
 	ReasonUnspecified     = 0
-	ReasonCessation       = 5
 	ReasonCertificateHold = 6
 )
 

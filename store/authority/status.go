@@ -14,6 +14,10 @@ import (
 
 var _ status.OCSPStore = (*Store)(nil)
 
+// standingsTime bounds the wait for a database that does not answer: who asks
+// for a status asks again.
+const standingsTime = 5 * time.Second
+
 // inquiry is one caller's question for standings.
 type inquiry struct {
 	questions []status.Question
@@ -39,7 +43,9 @@ func (s *Store) answerInquiries(batch []*inquiry) {
 		}
 	}
 	found := map[status.Question]status.Standing{}
-	err := s.db.Read(context.Background(), func(tx *sqldb.Tx) error {
+	ctx, end := context.WithTimeout(context.Background(), standingsTime)
+	defer end()
+	err := s.db.Read(ctx, func(tx *sqldb.Tx) error {
 		clear(found) // a run before may have failed half-way
 		return standingsOf(tx, unique(serials), found)
 	})
@@ -98,16 +104,12 @@ func latest(a, b time.Time) time.Time {
 }
 
 func othersOf(tx *sqldb.Tx, serials []certhall.Serial, into map[status.Question]status.Standing) error {
-	rows, err := tx.Query("SELECT serial, state, at FROM staff WHERE serial IN "+list(len(serials)), anys(serials)...)
+	rows, err := tx.Query("SELECT serial, state, retired_at, reason FROM staff WHERE serial IN "+list(len(serials)), anys(serials)...)
 	err = all(rows, err, func(row *sql.Rows) error {
 		var s status.Standing
 		var state string
-		var at time.Time
-		err := row.Scan(&s.Serial, &state, instant{&at})
-		s.Known = state != ca.StaffIntended
-		if state == ca.StaffRetired {
-			s.Revoked, s.RevokedAt, s.Reason = true, at, status.ReasonCessation
-		}
+		err := row.Scan(&s.Serial, &state, instant{&s.RevokedAt}, &s.Reason)
+		s.Known, s.Revoked = state != ca.StaffIntended, state == ca.StaffRetired
 		into[status.Question{Issuer: authority.MainIssuer, Serial: s.Serial}] = s
 		return err
 	})
@@ -124,9 +126,9 @@ func othersOf(tx *sqldb.Tx, serials []certhall.Serial, into map[status.Question]
 	})
 }
 
-// statusKinds are the records that change what the world may know, as the index
+// StatusKinds are the kinds of records that change status, as the index
 // records_of_status has them.
-const statusKinds = "('revoked', 'retired', 'voided', 'suspended', 'resumed', 'staff-retired', 'serials-lost')"
+const StatusKinds = "kind IN ('revoked', 'retired', 'voided', 'suspended', 'resumed', 'staff-retired', 'serials-lost')"
 
 // Changes implements status.OCSPStore.
 func (s *Store) Changes(ctx context.Context, after int64, limit int) (pairs []certhall.PairID, last int64, err error) {
@@ -142,12 +144,12 @@ func (s *Store) Changes(ctx context.Context, after int64, limit int) (pairs []ce
 			return err
 		}
 		if last > after {
-			rows, err := tx.Query("SELECT pair FROM records WHERE seq > $1 AND kind IN "+statusKinds+" ORDER BY seq LIMIT $2", after, limit)
+			rows, err := tx.Query("SELECT pair FROM records WHERE seq > $1 AND "+StatusKinds+" ORDER BY seq LIMIT $2", after, limit)
 			if err := all(rows, err, add); err != nil {
 				return err
 			}
 		}
-		rows, err := tx.Query("SELECT pair FROM records WHERE seq IS NULL AND kind IN "+statusKinds+" ORDER BY n LIMIT $1", limit)
+		rows, err := tx.Query("SELECT pair FROM records WHERE seq IS NULL AND "+StatusKinds+" ORDER BY n LIMIT $1", limit)
 		return all(rows, err, add)
 	})
 	return pairs, last, err
