@@ -39,7 +39,9 @@ func readyz(checks []Check, log *slog.Logger) http.Handler {
 				e := certhall.AsError(err)
 				one.Ready, one.Code = false, e.Code
 				one.Message, one.Hint = locale.Error(lang, e)
-				answer.Ready, status = false, http.StatusServiceUnavailable
+				if !c.Warns {
+					answer.Ready, status = false, http.StatusServiceUnavailable
+				}
 				log.WarnContext(r.Context(), "not ready", "check", c.Name, "code", e.Code, "cause", certhall.CauseText(e.Unwrap()))
 			}
 			answer.Checks = append(answer.Checks, one)

@@ -47,6 +47,9 @@ type Check struct {
 	// Ready answers nil, or why not: the code of a certhall.Error is shown,
 	// never a cause.
 	Ready func(ctx context.Context) error
+	// Warns: while it does not hold the node is ready all the same, but
+	// somebody should look.
+	Warns bool
 }
 
 // Options of the edge.

@@ -12,8 +12,9 @@ import (
 
 // adminCmd is what officers decide: who else is an officer or reviewer.
 type adminCmd struct {
-	DraftEnrolment draftEnrolmentCmd `cmd:"" help:"Write an enrolment for two officers to sign (certhall-agent sign-decision)."`
-	Enrol          enrolCmd          `cmd:"" help:"Carry out an enrolment that two officers signed."`
+	DraftEnrolment  draftEnrolmentCmd  `cmd:"" help:"Write an enrolment for two officers to sign (certhall-agent sign-decision)."`
+	Enrol           enrolCmd           `cmd:"" help:"Carry out an enrolment that two officers signed."`
+	NodeCertificate nodeCertificateCmd `cmd:"" help:"Make the folder of another machine: a hall, a publisher, one more node that issues; or renew its certificate."`
 }
 
 // draftEnrolmentCmd writes what the officers sign.

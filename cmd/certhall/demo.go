@@ -45,12 +45,12 @@ func (c *demoCmd) Run(env *environment) error {
 	}
 	env.log = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	listen := listenFlags{Listen: c.Listen, TLSCert: c.TLSCert, TLSKey: c.TLSKey}
-	l, err := listen.listen()
+	at, err := listen.open(env)
 	if err != nil {
 		return err
 	}
-	defer l.Close()
-	base := cmp.Or(c.Public, listen.address(l))
+	defer at.Close()
+	base := cmp.Or(c.Public, listen.address(at))
 	if !demo.IsComplete(c.Dir) {
 		env.say("cli.demo-making", "dir", c.Dir)
 	}
@@ -64,7 +64,7 @@ func (c *demoCmd) Run(env *environment) error {
 	defer lock.Close()
 	h, err := openHouse(env, houseFlags{
 		roleFlags{[]string{roleHall, roleIssue, rolePublish}}, stateFlags{Dir: c.Dir},
-		hallFlags{SMS: "outbox", AgentPort: c.AgentPort, Project: demoProjects, Contact: env.text("cli.demo-contact"), origin: base},
+		hallFlags{SMS: "outbox", AgentPort: c.AgentPort, Project: demoProjects, Contact: env.text("cli.demo-contact"), origin: base}, nodeFlags{},
 	}, true)
 	if err != nil {
 		return err
@@ -87,7 +87,7 @@ func (c *demoCmd) Run(env *environment) error {
 	if c.Agent {
 		beside.Go(func() { c.runAgent(ctx, env) })
 	}
-	return h.run(ctx, listen, l)
+	return h.run(ctx, at, nil)
 }
 
 // unseal hands the passphrase on as production does: by descriptor.

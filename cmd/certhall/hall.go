@@ -41,6 +41,7 @@ type hallWing struct {
 	env       *environment
 	published ceremony.Public
 	authority authority.Authority
+	far       *far // the authority on other machines; nil if it is in this process
 	db        *sqldb.DB
 	outbox    *notify.Outbox
 	queue     *jobs.Queue
@@ -51,16 +52,20 @@ type hallWing struct {
 }
 
 // openHall opens the hall over its own database; issue is the authority in the
-// same process.
+// same process, nil if it is on another machine.
 func (f houseFlags) openHall(env *environment, issue *authorityWing) (*hallWing, error) {
-	if issue == nil {
-		return nil, errNoNodes
-	}
 	published, err := f.public()
 	if err != nil {
 		return nil, err
 	}
-	h := &hallWing{env: env, published: published, authority: issue.ca, facts: f.facts(published)}
+	h := &hallWing{env: env, published: published, facts: f.facts(published)}
+	if issue != nil {
+		h.authority = issue.ca
+	} else if h.far, err = f.openFar(env); err != nil {
+		return nil, err
+	} else {
+		h.authority = h.far
+	}
 	if err := h.open(f); err != nil {
 		return nil, errors.Join(err, h.close())
 	}
@@ -80,7 +85,7 @@ func (h *hallWing) open(f houseFlags) error {
 	if h.queue, err = jobs.New(ctx, h.db, jobs.Options{Log: env.log}); err != nil {
 		return err
 	}
-	secret, err := secretOf(f.Dir, env)
+	secret, err := h.secret(f.Dir)
 	if err != nil {
 		return err
 	}
@@ -109,6 +114,15 @@ func (h *hallWing) open(f houseFlags) error {
 	return nil
 }
 
+// secret keys the digests of codes. Beside the authority it is made where it
+// is missing; on a machine of its own it was brought there.
+func (h *hallWing) secret(dir string) ([]byte, error) {
+	if h.far != nil {
+		return readSecret(dir)
+	}
+	return secretOf(dir, h.env)
+}
+
 // serve adds the hall to what the process answers.
 func (h *hallWing) serve(o *web.Options) {
 	o.Counter, o.People, o.Once = h.counter, h.people, h.once
@@ -116,7 +130,11 @@ func (h *hallWing) serve(o *web.Options) {
 }
 
 func (h *hallWing) checks() []web.Check {
-	return []web.Check{{Name: "hall-database", Ready: func(ctx context.Context) error { return answers(ctx, h.db) }}}
+	checks := []web.Check{{Name: "hall-database", Ready: func(ctx context.Context) error { return answers(ctx, h.db) }}}
+	if h.far != nil {
+		checks = append(checks, h.far.checks()...)
+	}
+	return checks
 }
 
 // run works the hall's queue.
@@ -133,6 +151,9 @@ func (h *hallWing) run(ctx context.Context) error {
 func (h *hallWing) close() error {
 	if h.people != nil {
 		h.people.Wait()
+	}
+	if h.far != nil {
+		h.far.HangUp()
 	}
 	if h.db != nil {
 		return h.db.Close()

@@ -4,8 +4,8 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"net"
 	"net/http"
+	"net/netip"
 	"runtime/debug"
 	"time"
 
@@ -35,6 +35,7 @@ type house struct {
 	authority *authorityWing // role issue; nil without
 	publish   *publishWing   // role publish; nil without
 	hall      *hallWing      // role hall; nil without
+	door      *door          // where halls on other machines call; nil where none do
 }
 
 // wing is one role's part of a process.
@@ -58,6 +59,9 @@ func (h *house) wings() []wing {
 	if h.hall != nil {
 		open = append(open, h.hall)
 	}
+	if h.door != nil {
+		open = append(open, h.door)
+	}
 	return open
 }
 
@@ -79,6 +83,11 @@ func (h *house) open(f houseFlags, isDemo bool) (err error) {
 		if h.authority, err = f.openAuthority(h.env, f.origin, isDemo); err != nil {
 			return err
 		}
+		if f.InternalListen != "" {
+			if h.door, err = f.openDoor(h.env, h.authority); err != nil {
+				return err
+			}
+		}
 	}
 	if f.has(rolePublish) {
 		if h.publish, err = f.openPublish(h.env, h.authority); err != nil {
@@ -92,18 +101,21 @@ func (h *house) open(f houseFlags, isDemo bool) (err error) {
 }
 
 // run serves until ctx ends, then lets what runs come to its end.
-func (h *house) run(ctx context.Context, listen listenFlags, l net.Listener) error {
+func (h *house) run(ctx context.Context, at *entrance, proxies []netip.Prefix) error {
 	group, ctx := errgroup.WithContext(ctx)
 	for _, w := range h.wings() {
 		group.Go(func() error { return w.run(ctx) })
 	}
-	group.Go(func() error { return listen.serveHTTP(ctx, l, h.handler(listen)) })
+	group.Go(func() error { return at.serve(ctx, h.handler(at, proxies), h.env.log) })
 	return group.Wait()
 }
 
 // handler is everything that the process answers by HTTP.
-func (h *house) handler(listen listenFlags) http.Handler {
-	o := web.Options{Log: h.env.log, Random: h.env.random, Proxies: listen.Proxy, Version: version()}
+func (h *house) handler(at *entrance, proxies []netip.Prefix) http.Handler {
+	o := web.Options{Log: h.env.log, Random: h.env.random, Proxies: proxies, Version: version()}
+	if at.files != nil {
+		o.Checks = append(o.Checks, web.Check{Name: "tls-certificate", Warns: true, Ready: func(context.Context) error { return at.files.ready() }})
+	}
 	for _, w := range h.wings() {
 		o.Checks = append(o.Checks, w.checks()...)
 	}

@@ -102,6 +102,9 @@ func (c *initCmd) found(env *environment, dir string, pass ceremony.Passphrases,
 	if _, err := secretOf(dir, env); err != nil {
 		return err
 	}
+	if err := foundInternal(env, filepath.Join(dir, internalFolder), c.ID, pass.Daily); err != nil {
+		return err
+	}
 	address := c.AuthorityDB
 	if address == "" {
 		address = "sqlite:" + filepath.Join(dir, authorityDB)

@@ -83,13 +83,16 @@ func (w *authorityWing) unseal(ctx context.Context, pass []byte) error {
 func (w *authorityWing) checks() []web.Check {
 	return []web.Check{
 		{Name: "authority-database", Ready: func(ctx context.Context) error { return answers(ctx, w.db) }},
-		{Name: "issuing", Ready: func(context.Context) error {
-			if w.ca.Sealed() {
-				return authority.ErrSealed
-			}
-			return nil
-		}},
+		{Name: "issuing", Ready: w.canIssue},
 	}
+}
+
+// canIssue says why certificates cannot be issued.
+func (w *authorityWing) canIssue(context.Context) error {
+	if w.ca.Sealed() {
+		return authority.ErrSealed
+	}
+	return nil
 }
 
 // run makes the authority's rounds.

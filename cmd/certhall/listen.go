@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/netip"
@@ -19,8 +21,8 @@ var (
 // listenFlags say where the server listens.
 type listenFlags struct {
 	Listen  string `default:"127.0.0.1:8083" help:"Address to listen on; plain HTTP on loopback only."`
-	TLSCert string `name:"tls-cert" help:"Certificate chain, PEM."`
-	TLSKey  string `name:"tls-key" help:"Key, PEM."`
+	TLSCert string `name:"tls-cert" help:"Certificate chain, PEM; read again when it changes."`
+	TLSKey  string `name:"tls-key" help:"Key, PEM; read again when it changes."`
 	// Without it everybody behind a proxy would count as one sender of codes.
 	Proxy []netip.Prefix `help:"Network of a reverse proxy, such as 127.0.0.1/32, whose X-Forwarded-For is believed."`
 }
@@ -35,8 +37,14 @@ func (f listenFlags) address(l net.Listener) string {
 	return "http://" + l.Addr().String()
 }
 
-// listen listens; it refuses plain HTTP where others could read along.
-func (f listenFlags) listen() (net.Listener, error) {
+// entrance is where the process listens to the world.
+type entrance struct {
+	net.Listener
+	files *tlsFiles // nil: plain HTTP on loopback
+}
+
+// open listens; it refuses plain HTTP where others could read along.
+func (f listenFlags) open(env *environment) (*entrance, error) {
 	host, _, err := net.SplitHostPort(f.Listen)
 	if err != nil {
 		return nil, errListen.With("address", f.Listen).Because(err)
@@ -44,9 +52,20 @@ func (f listenFlags) listen() (net.Listener, error) {
 	if !f.tls() && !loopback(host) {
 		return nil, errPlainHTTP.With("address", f.Listen)
 	}
-	l, err := net.Listen("tcp", f.Listen)
+	e := new(entrance)
+	if f.tls() {
+		if e.files, err = openTLSFiles(f.TLSCert, f.TLSKey, env.clock, env.log); err != nil {
+			return nil, err
+		}
+	}
+	e.Listener, err = listenAt(f.Listen)
+	return e, err
+}
+
+func listenAt(address string) (net.Listener, error) {
+	l, err := net.Listen("tcp", address)
 	if err != nil {
-		return nil, errListen.With("address", f.Listen).Because(err)
+		return nil, errListen.With("address", address).Because(err)
 	}
 	return l, nil
 }
@@ -59,16 +78,27 @@ func loopback(host string) bool {
 	return ip != nil && ip.IsLoopback()
 }
 
-// serveHTTP serves until ctx ends, then lets running requests finish.
-func (f listenFlags) serveHTTP(ctx context.Context, l net.Listener, h http.Handler) error {
-	server := &http.Server{
-		Handler: h, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second,
-		WriteTimeout: time.Minute, IdleTimeout: 2 * time.Minute, // who does not read holds nothing for ever
+// serve answers the world until ctx ends.
+func (e *entrance) serve(ctx context.Context, h http.Handler, log *slog.Logger) error {
+	server := &http.Server{Handler: h}
+	if e.files != nil {
+		server.TLSConfig = &tls.Config{
+			MinVersion:     tls.VersionTLS12,
+			GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return e.files.get() },
+		}
 	}
+	return serveUntil(ctx, server, e.Listener, log)
+}
+
+// serveUntil serves until ctx ends, then lets running requests finish.
+func serveUntil(ctx context.Context, server *http.Server, l net.Listener, log *slog.Logger) error {
+	server.ReadHeaderTimeout, server.ReadTimeout = 10*time.Second, 30*time.Second
+	server.WriteTimeout, server.IdleTimeout = time.Minute, 2*time.Minute // who does not read holds nothing for ever
+	server.ErrorLog = slog.NewLogLogger(log.Handler(), slog.LevelDebug)  // what strangers' handshakes fail of
 	failed := make(chan error, 1)
 	go func() {
-		if f.tls() {
-			failed <- server.ServeTLS(l, f.TLSCert, f.TLSKey)
+		if server.TLSConfig != nil {
+			failed <- server.ServeTLS(l, "", "")
 		} else {
 			failed <- server.Serve(l)
 		}
@@ -78,9 +108,12 @@ func (f listenFlags) serveHTTP(ctx context.Context, l net.Listener, h http.Handl
 		return err
 	case <-ctx.Done():
 	}
-	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTime)
 	defer cancel()
 	err := server.Shutdown(end)
+	if errors.Is(err, context.DeadlineExceeded) { // who is still there after that is cut off
+		err = server.Close()
+	}
 	if served := <-failed; !errors.Is(served, http.ErrServerClosed) {
 		err = errors.Join(err, served)
 	}

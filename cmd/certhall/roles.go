@@ -24,4 +24,5 @@ type houseFlags struct {
 	roleFlags
 	stateFlags
 	hallFlags
+	nodeFlags
 }

@@ -8,11 +8,11 @@ type serveCmd struct {
 }
 
 func (c *serveCmd) Run(env *environment) error {
-	l, err := c.listen()
+	at, err := c.listenFlags.open(env)
 	if err != nil {
 		return err
 	}
-	defer l.Close()
+	defer at.Close()
 	h, err := openHouse(env, c.houseFlags, false)
 	if err != nil {
 		return err
@@ -21,8 +21,8 @@ func (c *serveCmd) Run(env *environment) error {
 	if err := c.unseal(env, h); err != nil {
 		return err
 	}
-	env.say("cli.serve-ready", "address", l.Addr().String())
-	return h.run(env.ctx, c.listenFlags, l)
+	env.say("cli.serve-ready", "address", at.Addr().String())
+	return h.run(env.ctx, at, c.Proxy)
 }
 
 // unseal opens the authority's keys, where this process has any and a

@@ -39,17 +39,27 @@ const secretLength = 32
 // secretOf reads the hall's secret; init makes it, the demo's first start too.
 // All nodes of a hall share it.
 func secretOf(dir string, env *environment) ([]byte, error) {
-	path := filepath.Join(dir, hallSecret)
-	secret, err := os.ReadFile(path)
+	secret, err := readSecret(dir)
 	if errors.Is(err, fs.ErrNotExist) {
-		if err = makeSecret(path, env.random); err == nil || errors.Is(err, fs.ErrExist) { // another start was first
-			secret, err = os.ReadFile(path)
+		if err = makeSecret(filepath.Join(dir, hallSecret), env.random); err == nil || errors.Is(err, fs.ErrExist) { // another start was first
+			secret, err = readSecret(dir)
 		}
 	}
-	if err == nil && len(secret) != secretLength {
-		err = errFile.With("file", path).Becausef("%d bytes instead of %d", len(secret), secretLength)
-	}
 	return secret, err
+}
+
+// readSecret reads the hall's secret where it must stand already: on a machine
+// of its own, a hall that made another would not know the codes it sent before.
+func readSecret(dir string) ([]byte, error) {
+	path := filepath.Join(dir, hallSecret)
+	secret, err := os.ReadFile(path)
+	if err != nil {
+		return nil, errFile.With("file", path).Because(err)
+	}
+	if len(secret) != secretLength {
+		return nil, errFile.With("file", path).Becausef("%d bytes instead of %d", len(secret), secretLength)
+	}
+	return secret, nil
 }
 
 // makeSecret puts a whole secret in place, or none.
