@@ -17,6 +17,9 @@ import (
 // enrolmentLife is how long the officers' signed enrolment may take to arrive.
 const enrolmentLife = time.Hour
 
+// kdfCost is small: the passphrases are drawn, there is nothing to stretch.
+const kdfCost = 1000
+
 // Options say what authority to make.
 type Options struct {
 	ID     string // default "demo"
@@ -24,8 +27,10 @@ type Options struct {
 	Store  ca.Store
 	Policy ca.Policy
 	Base   string // public address that the certificates carry
-	Clock  certhall.Clock
-	Random io.Reader
+	// Algorithms have an issuing CA each, beside SM2.
+	Algorithms []gm.Algorithm
+	Clock      certhall.Clock
+	Random     io.Reader
 }
 
 // Authority is a founded, unsealed authority with a reviewer who decides.
@@ -50,7 +55,7 @@ func NewAuthority(ctx context.Context, o Options) (*Authority, error) {
 }
 
 func (o Options) plan() ceremony.Plan {
-	return ceremony.Plan{ID: o.ID, Name: o.Name, Address: o.Base, Clock: o.Clock, Random: o.Random}
+	return ceremony.Plan{ID: o.ID, Name: o.Name, Address: o.Base, Algorithms: o.Algorithms, Clock: o.Clock, Random: o.Random, KDFCost: kdfCost}
 }
 
 func (o Options) ca(id string, chains map[string][][]byte, k *kmc.KMC) *ca.CA {

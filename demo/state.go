@@ -213,7 +213,7 @@ func (m maker) found(ctx context.Context, store ca.Store) (*Authority, error) {
 	}
 	o := Options{
 		ID: "demo", Name: "演示证书认证机构", Store: store, Policy: ca.DefaultPolicy(),
-		Base: m.base, Clock: m.clock, Random: m.random,
+		Base: m.base, Algorithms: []gm.Algorithm{gm.RSA, gm.ECDSA}, Clock: m.clock, Random: m.random,
 	}
 	founded, err := ceremony.Found(o.plan())
 	if err != nil {

@@ -48,7 +48,7 @@ func (a *Algorithm) UnmarshalText(text []byte) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("%w: %.20q is none of sm2, rsa, p256", ErrAlgorithm, text)
+	return fmt.Errorf("%.20q is none of sm2, rsa, p256", text)
 }
 
 // GenerateKey makes a key; bits counts for RSA alone.

@@ -57,6 +57,15 @@ type Public struct {
 // CA's name.
 func (p Public) Chains() map[string][][]byte { return chains(p.Issuers) }
 
+// Intermediates are the certificates of all Chains.
+func (p Public) Intermediates() [][]byte {
+	var all [][]byte
+	for _, i := range p.Issuers {
+		all = append(all, i.Desk().Raw)
+	}
+	return all
+}
+
 // ReadPublic reads what needs no passphrase.
 func ReadPublic(dir string) (Public, error) {
 	var p Public

@@ -15,6 +15,7 @@ type adminCmd struct {
 	DraftEnrolment  draftEnrolmentCmd  `cmd:"" help:"Write an enrolment for two officers to sign (certhall-agent sign-decision)."`
 	Enrol           enrolCmd           `cmd:"" help:"Carry out an enrolment that two officers signed."`
 	NodeCertificate nodeCertificateCmd `cmd:"" help:"Make the folder of another machine: a hall, a publisher, one more node that issues; or renew its certificate."`
+	OCSPCertificate ocspCertificateCmd `cmd:"" name:"ocsp-certificate" help:"Renew the certificates that OCSP answers are signed under, for two years."`
 }
 
 // draftEnrolmentCmd writes what the officers sign.

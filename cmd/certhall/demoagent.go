@@ -46,7 +46,11 @@ func (c *demoCmd) trust(env *environment, w *authorityWing) error {
 	if err != nil {
 		return err
 	}
-	_, err = folder.Adopt([]*smx509.Certificate{w.published.Root, w.published.Issuing}, proof.Encode(list))
+	certificates := []*smx509.Certificate{w.published.Root}
+	for _, i := range w.published.Issuers {
+		certificates = append(certificates, i.Desk())
+	}
+	_, err = folder.Adopt(certificates, proof.Encode(list))
 	return err
 }
 

@@ -109,7 +109,7 @@ func (h *hallWing) open(f houseFlags) error {
 	h.counter = services.New(services.Options{
 		Store: store, Authority: h.authority, AuthorityID: h.published.ID, Accounts: h.people,
 		Roots: []*smx509.Certificate{h.published.Root}, Clock: env.clock, Random: env.random,
-		Origin: h.facts.Origin, Issuers: [][]byte{h.published.Issuing.Raw}, Log: env.log,
+		Origin: h.facts.Origin, Issuers: h.published.Intermediates(), Log: env.log,
 	})
 	return nil
 }
