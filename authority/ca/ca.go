@@ -138,6 +138,19 @@ func (ca *CA) Seal() { ca.keys.Store(nil) }
 // Sealed tells whether the keys are away.
 func (ca *CA) Sealed() bool { return ca.keys.Load() == nil }
 
+// Issuer gives an issuing CA's certificate and key, by its name, to whoever
+// signs what it says of its certificates; authority.ErrSealed while it is away.
+func (ca *CA) Issuer(name string) (Signer, error) {
+	k, err := ca.unsealed()
+	if err != nil {
+		return Signer{}, err
+	}
+	if name != authority.MainIssuer {
+		return Signer{}, authority.ErrProfile.Becausef("there is no issuing CA %s", name)
+	}
+	return k.Issuer, nil
+}
+
 func (ca *CA) unsealed() (*Keys, error) {
 	k := ca.keys.Load()
 	if k == nil {

@@ -1,6 +1,6 @@
 // Package rounds is the authority's clockwork: what happens without anybody
 // asking. It numbers records, completes intents that a crash left open, closes
-// cases that lapsed and revokes pairs whose grace ended. Every round is safe
+// cases that lapsed, revokes pairs whose grace ended and publishes CRLs. Every round is safe
 // to run on several nodes at once: each step is a compare-and-swap.
 package rounds
 
@@ -15,12 +15,14 @@ import (
 	"github.com/certhall/certhall/authority"
 	"github.com/certhall/certhall/authority/audit"
 	"github.com/certhall/certhall/authority/ca"
+	"github.com/certhall/certhall/authority/status"
 )
 
 // Rounds are the authority's loops.
 type Rounds struct {
 	CA        *ca.CA
 	Sequencer audit.Sequencer
+	CRLs      *status.Publisher // nil: this node makes none
 	Log       *slog.Logger
 }
 
@@ -29,6 +31,7 @@ type Rounds struct {
 const (
 	numberEvery = 50 * time.Millisecond
 	tidyEvery   = 30 * time.Second
+	crlEvery    = time.Second // to look whether one is due
 )
 
 // Run makes rounds until ctx ends.
@@ -36,6 +39,9 @@ func (r Rounds) Run(ctx context.Context) {
 	var wait sync.WaitGroup
 	wait.Go(func() { r.every(ctx, numberEvery, "number records", r.Sequencer.Run) })
 	wait.Go(func() { r.every(ctx, tidyEvery, "tidy", r.Tidy) })
+	if r.CRLs != nil {
+		wait.Go(func() { r.every(ctx, crlEvery, "CRLs", r.CRLs.Run) })
+	}
 	wait.Wait()
 }
 

@@ -17,9 +17,8 @@ import (
 // Reasons of revocation (CRLReason, RFC 5280, 5.3.1) that this package itself
 // gives.
 const (
-	ReasonUnspecified        = 0
-	ReasonCertificateHold    = 6
-	ReasonPrivilegeWithdrawn = 9 // of staff who lost their role
+	ReasonUnspecified     = 0
+	ReasonCertificateHold = 6
 )
 
 // Issuer is an issuing CA as its status is told.

@@ -13,6 +13,7 @@ import (
 	"github.com/certhall/certhall/authority/ceremony"
 	"github.com/certhall/certhall/authority/kmc"
 	"github.com/certhall/certhall/authority/rounds"
+	"github.com/certhall/certhall/authority/status"
 	"github.com/certhall/certhall/proof"
 	authoritystore "github.com/certhall/certhall/store/authority"
 	"github.com/certhall/certhall/store/sqldb"
@@ -97,8 +98,16 @@ func (w *authorityWing) canIssue(context.Context) error {
 
 // run makes the authority's rounds.
 func (w *authorityWing) run(ctx context.Context) error {
-	rounds.Rounds{CA: w.ca, Sequencer: w.sequencer, Log: w.env.log}.Run(ctx)
+	rounds.Rounds{CA: w.ca, Sequencer: w.sequencer, CRLs: w.crls(), Log: w.env.log}.Run(ctx)
 	return nil
+}
+
+// crls makes the issuing CAs' CRLs.
+func (w *authorityWing) crls() *status.Publisher {
+	return &status.Publisher{
+		Store: w.store, Issuers: w.published.IssuingNames(), Signer: w.ca.Issuer, Policy: status.DefaultCRLPolicy(),
+		Node: certhall.NewID(w.env.clock.Now(), w.env.random), Clock: w.env.clock, Log: w.env.log,
+	}
 }
 
 func (w *authorityWing) close() error { return w.db.Close() }

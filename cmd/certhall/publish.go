@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/certhall/certhall/authority/ceremony"
+	"github.com/certhall/certhall/authority/status"
 	authoritystore "github.com/certhall/certhall/store/authority"
 	"github.com/certhall/certhall/store/sqldb"
 	"github.com/certhall/certhall/web"
@@ -39,14 +40,27 @@ func (f stateFlags) openPublish(env *environment, issue *authorityWing) (*publis
 
 // public is what the world may ask.
 func (w *publishWing) public() web.Public {
-	return web.Public{}
+	return web.Public{
+		CRLs:         web.CRLs(w.crls(), w.env.log),
+		Certificates: web.Certificates(status.Certificates(w.published.CACertificates()), w.env.log),
+	}
+}
+
+// crls has the issuing CAs' CRLs, from the database.
+func (w *publishWing) crls() *status.Shelf {
+	return &status.Shelf{Store: w.store, Issuers: w.published.IssuingNames(), Clock: w.env.clock}
 }
 
 func (w *publishWing) checks() []web.Check {
-	if w.shared {
-		return nil
+	var checks []web.Check
+	if !w.shared {
+		checks = append(checks, web.Check{Name: "authority-database", Ready: func(ctx context.Context) error { return answers(ctx, w.db) }})
 	}
-	return []web.Check{{Name: "authority-database", Ready: func(ctx context.Context) error { return answers(ctx, w.db) }}}
+	shelf := w.crls()
+	for _, name := range shelf.Issuers {
+		checks = append(checks, web.Check{Name: "crl-" + name, Ready: func(ctx context.Context) error { return shelf.Ready(ctx, name) }})
+	}
+	return checks
 }
 
 // run does what publishing needs unasked.

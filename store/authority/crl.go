@@ -176,10 +176,10 @@ func retiredStaff(tx *sqldb.Tx, ended time.Time, f func(status.Entry) error) err
 	}
 	for _, m := range staff {
 		c, err := gm.ParseCertificate(m.Certificate)
-		if err == nil && c.NotAfter.Before(ended) && m.At.Before(ended) {
+		if err == nil && c.NotAfter.Before(ended) && m.RetiredAt.Before(ended) {
 			continue
 		}
-		if err := f(status.Entry{Serial: m.Serial, At: m.At, Reason: status.ReasonPrivilegeWithdrawn}); err != nil {
+		if err := f(status.Entry{Serial: m.Serial, At: m.RetiredAt, Reason: m.Reason}); err != nil {
 			return err
 		}
 	}
