@@ -145,10 +145,8 @@ func (ca *CA) Issuer(name string) (Signer, error) {
 	if err != nil {
 		return Signer{}, err
 	}
-	if name != authority.MainIssuer {
-		return Signer{}, authority.ErrProfile.Becausef("there is no issuing CA %s", name)
-	}
-	return k.Issuer, nil
+	i, err := k.issuer(name)
+	return i.Signer, err
 }
 
 func (ca *CA) unsealed() (*Keys, error) {

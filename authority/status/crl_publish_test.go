@@ -61,7 +61,7 @@ func newPublication(t *testing.T) *publication {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.issuer = founded.Keys(rand.Reader).Issuer
+	p.issuer = founded.Keys(rand.Reader).Issuers[authority.MainIssuer]
 	return p
 }
 
