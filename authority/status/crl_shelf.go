@@ -35,10 +35,10 @@ type Shelf struct {
 	Clock   certhall.Clock
 
 	mu    sync.Mutex
-	short map[string]*kept // by issuer: CRLs of at most shelfMemory
+	short map[string]*shortList // by issuer: CRLs of at most shelfMemory
 }
 
-type kept struct {
+type shortList struct {
 	number int64
 	parts  [][]byte
 }
@@ -77,7 +77,7 @@ func (s *Shelf) open(ctx context.Context, p *Published) (*parted, error) {
 	if p.Size > shelfMemory {
 		return c, c.load(0)
 	}
-	k = &kept{number: p.Number}
+	k = &shortList{number: p.Number}
 	for part := 0; int64(part)*PartSize < p.Size; part++ {
 		if err := c.load(part); err != nil {
 			return nil, err
@@ -88,7 +88,7 @@ func (s *Shelf) open(ctx context.Context, p *Published) (*parted, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.short == nil {
-		s.short = map[string]*kept{}
+		s.short = map[string]*shortList{}
 	}
 	s.short[p.Issuer] = k
 	return c, nil
