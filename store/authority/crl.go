@@ -49,10 +49,6 @@ func (s *Store) CRLPart(ctx context.Context, issuer string, number int64, part i
 	return bytes, err
 }
 
-// StatusKinds are the kinds of records that change status, as the index
-// records_of_status has them.
-const StatusKinds = "kind IN ('revoked', 'retired', 'voided', 'suspended', 'resumed', 'staff-retired', 'serials-lost')"
-
 // StatusChanged implements status.CRLStore. A record without a pair concerns
 // some issuer, unless it is of an attempt that never had one.
 func (s *Store) StatusChanged(ctx context.Context, issuer string, seen int64) (changed bool, err error) {
@@ -113,40 +109,30 @@ func (s *Store) Revoked(ctx context.Context, issuer string, ended time.Time, f f
 	return seen, err
 }
 
-// revokedPairs reads one page of pairs. A pair on hold that was never signed is
-// none that the world could know.
+// revokedPairs reads one page of pairs: those of the index pairs_not_good that
+// StandingOf says are revoked.
 func revokedPairs(tx *sqldb.Tx, issuer string, ended, after int64, f func(status.Entry) error) (last int64, more bool, err error) {
-	found, err := tx.Query(`SELECT n, sign_serial, enc_serial, state, reason, revoked_at, suspended_at, issued_at FROM pairs
+	found, err := tx.Query(`SELECT n, sign_serial, enc_serial, state, suspended, suspended_at, issued_at, revoked_at, reason FROM pairs
 		WHERE issuer = $1 AND (state IN ('revoked', 'void') OR suspended) AND n > $2
 			AND (not_after >= $3 OR revoked_at >= $3 OR suspended_at >= $3)
 		ORDER BY n LIMIT $4`, issuer, after, ended, revokedPage)
 	count := 0
 	var sign, enc, state string
+	var suspended bool
+	var since, issued, revoked time.Time
 	var reason int
-	var revoked, suspended, issued int64
-	into := []any{&last, &sign, &enc, &state, &reason, &revoked, &suspended, &issued}
+	into := []any{&last, &sign, &enc, &state, &suspended, instant{&since}, instant{&issued}, instant{&revoked}, &reason}
 	err = all(found, err, func(row *sql.Rows) error {
 		if err := row.Scan(into...); err != nil {
 			return err
 		}
 		count++
-		e := status.Entry{At: time.UnixMilli(revoked), Reason: reason}
-		switch authority.State(state) {
-		case authority.Revoked, authority.Void:
-		case authority.Intended:
-			return nil
-		default:
-			if suspended == 0 { // from before that was kept
-				suspended = issued
-			}
-			e = status.Entry{At: time.UnixMilli(suspended), Reason: status.ReasonCertificateHold}
-		}
+		s := status.StandingOf(status.Standing{RevokedAt: revoked, Reason: reason}, authority.State(state), suspended, latest(since, issued))
 		for _, serial := range [...]string{sign, enc} {
-			if serial == "" { // a single certificate
+			if !s.Revoked || serial == "" { // never signed; a single certificate
 				continue
 			}
-			e.Serial = certhall.Serial(serial)
-			if err := f(e); err != nil {
+			if err := f(status.Entry{Serial: certhall.Serial(serial), At: s.RevokedAt, Reason: s.Reason}); err != nil {
 				return err
 			}
 		}
