@@ -63,8 +63,8 @@ func (c *demoCmd) Run(env *environment) error {
 	}
 	defer lock.Close()
 	h, err := openHouse(env, houseFlags{
-		roleFlags{[]string{roleHall, roleIssue, rolePublish}}, stateFlags{Dir: c.Dir},
-		hallFlags{SMS: "outbox", AgentPort: c.AgentPort, Project: demoProjects, Contact: env.text("cli.demo-contact"), origin: base}, nodeFlags{},
+		roleFlags: roleFlags{[]string{roleHall, roleIssue, rolePublish}}, stateFlags: stateFlags{Dir: c.Dir},
+		hallFlags: hallFlags{SMS: "outbox", AgentPort: c.AgentPort, Project: demoProjects, Contact: env.text("cli.demo-contact"), origin: base},
 	}, true)
 	if err != nil {
 		return err

@@ -17,13 +17,22 @@ type publishWing struct {
 	db        *sqldb.DB
 	store     *authoritystore.Store
 	env       *environment
+	ocsp      *ocspDesk
 	shared    bool // the database is the issue role's, in the same process
 }
 
 // openPublish opens the authority's database to read, or takes the one of the
 // issue role in the same process. Its user may lack the right to change the
 // schema, so it is never brought up to date from here.
-func (f stateFlags) openPublish(env *environment, issue *authorityWing) (*publishWing, error) {
+func (f houseFlags) openPublish(env *environment, issue *authorityWing) (*publishWing, error) {
+	w, err := f.openRecords(env, issue)
+	if err == nil {
+		w.ocsp = newOCSPDesk(env, f.Dir, f.ocspFlags, w.store)
+	}
+	return w, err
+}
+
+func (f stateFlags) openRecords(env *environment, issue *authorityWing) (*publishWing, error) {
 	if issue != nil {
 		return &publishWing{published: issue.published, db: issue.db, store: issue.store, env: env, shared: true}, nil
 	}
@@ -41,6 +50,7 @@ func (f stateFlags) openPublish(env *environment, issue *authorityWing) (*publis
 // public is what the world may ask.
 func (w *publishWing) public() web.Public {
 	return web.Public{
+		OCSP:         w.ocsp.handler(),
 		CRLs:         web.CRLs(w.crls(), w.env.log),
 		Certificates: web.Certificates(status.Certificates(w.published.CACertificates()), w.env.log),
 	}
@@ -52,7 +62,7 @@ func (w *publishWing) crls() *status.Shelf {
 }
 
 func (w *publishWing) checks() []web.Check {
-	var checks []web.Check
+	checks := []web.Check{{Name: "ocsp", Ready: w.ocsp.Ready}}
 	if !w.shared {
 		checks = append(checks, web.Check{Name: "authority-database", Ready: func(ctx context.Context) error { return answers(ctx, w.db) }})
 	}
@@ -65,7 +75,7 @@ func (w *publishWing) checks() []web.Check {
 
 // run does what publishing needs unasked.
 func (w *publishWing) run(ctx context.Context) error {
-	<-ctx.Done()
+	w.ocsp.run(ctx)
 	return nil
 }
 

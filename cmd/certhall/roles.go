@@ -23,6 +23,7 @@ func (f roleFlags) has(role string) bool { return slices.Contains(f.Roles, role)
 type houseFlags struct {
 	roleFlags
 	stateFlags
+	ocspFlags
 	hallFlags
 	nodeFlags
 }
