@@ -168,6 +168,7 @@ const (
 	SerialsLost      EventKind = "serials-lost" // audit only: serials of a lost database are revoked (table lost_serials)
 	AuthorityMade    EventKind = "authority-made"
 	Unsealed         EventKind = "unsealed"
+	Restored         EventKind = "restored" // from a backup: what was recorded after it is lost
 )
 
 // Event is one entry of the authority's record as the hall sees it.
@@ -179,6 +180,7 @@ type Event struct {
 	Attempt int
 	Lineage certhall.LineageID
 	Pair    *PairInfo // as it was after the event; nil where no pair is concerned
+	Kept    int64     // restored: number of the last record that was not lost
 }
 
 // What the authority answers beside success. Any agent or hall may act on
@@ -210,5 +212,6 @@ var (
 	ErrRequest         = certhall.NewError("request-wrong", certhall.Invalid)
 	ErrProfile         = certhall.NewError("profile-unknown", certhall.Invalid)
 	ErrService         = certhall.NewError("service-unknown", certhall.Invalid)
+	ErrRestored        = certhall.NewError("restored-unreconciled", certhall.Unavailable) // taken_at
 	ErrLimited         = certhall.NewError("suspend-limited", certhall.Limited)
 )

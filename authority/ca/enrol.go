@@ -102,7 +102,7 @@ func (ca *CA) EnrolFounder(ctx context.Context, name string, p10 []byte) ([]byte
 
 // enrol stores the intent, signs outside the transaction, and activates.
 func (ca *CA) enrol(ctx context.Context, role, name string, key *ecdsa.PublicKey, nonce, evidence []byte) ([]byte, error) {
-	k, err := ca.unsealed()
+	k, err := ca.mayIssue(ctx)
 	if err != nil {
 		return nil, err
 	}

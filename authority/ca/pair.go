@@ -123,7 +123,7 @@ func (ca *CA) viewPair(rd Reader, p *Pair, v *authority.PairView) error {
 // internal kinds of records are no business of the hall's.
 var internal = map[authority.EventKind]bool{
 	authority.PairIntended: true, authority.StaffEnrolled: true, authority.StaffRetired: true,
-	authority.AuthorityMade: true, authority.Unsealed: true,
+	authority.AuthorityMade: true, authority.Unsealed: true, authority.SerialsLost: true,
 }
 
 // Events pages through the sequenced record. Numbers have gaps where an entry
@@ -148,6 +148,12 @@ func (ca *CA) Events(ctx context.Context, after int64, limit int) ([]authority.E
 				return nil, certhall.ErrInternal.Becausef("record %d: %w", r.Seq, err)
 			}
 			e.Pair = info
+		} else if r.Kind == authority.Restored {
+			var restored RestoredFrom
+			if err := json.Unmarshal(r.Data, &restored); err != nil {
+				return nil, certhall.ErrInternal.Becausef("record %d: %w", r.Seq, err)
+			}
+			e.Kept = restored.Last
 		}
 		events = append(events, e)
 	}

@@ -68,6 +68,8 @@ type Reader interface {
 	SuspensionsSince(t time.Time) (int, error)
 	// Events are sequenced records behind a number, in order.
 	Events(after int64, limit int) ([]Record, error)
+	// Restoration is the last one from a backup; nil if there was none.
+	Restoration() (*Restoration, error)
 }
 
 // Writer writes within one transaction. Every writing transaction first locks
@@ -107,6 +109,11 @@ type Writer interface {
 	// UseNonce spends a nonce; false if it was spent before.
 	UseNonce(nonce []byte, at time.Time) (bool, error)
 	AddRecord(Record) error
+	// AddLostSerial stores a serial whose pair is lost, as revoked, and keeps it
+	// from being given away again; false if it is known already.
+	AddLostSerial(LostSerial) (bool, error)
+	// EndRestoration marks the open restorations reconciled; false if none is open.
+	EndRestoration(at time.Time) (bool, error)
 }
 
 // States of a case.

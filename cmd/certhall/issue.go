@@ -22,14 +22,15 @@ import (
 
 // authorityWing is the authority with its store (role issue): sealed until unseal.
 type authorityWing struct {
-	folder    string
-	published ceremony.Public
-	portal    proof.Portal
-	db        *sqldb.DB
-	store     *authoritystore.Store
-	ca        *ca.CA
-	sequencer audit.Sequencer
-	env       *environment
+	folder     string
+	published  ceremony.Public
+	portal     proof.Portal
+	db         *sqldb.DB
+	store      *authoritystore.Store
+	ca         *ca.CA
+	sequencer  audit.Sequencer
+	reconciled ca.Gate // after a restoration from a backup
+	env        *environment
 }
 
 // openAuthority opens store and CA of a founded authority, whose portal is at
@@ -51,14 +52,15 @@ func (f stateFlags) openAuthority(env *environment, origin string, demo bool) (*
 		return nil, errors.Join(err, db.Close())
 	}
 	store := authoritystore.New(db)
+	reconciled := ca.Reconciled(store)
 	portal := portalOf(published, origin)
 	return &authorityWing{
-		folder: filepath.Join(f.Dir, authorityFolder), published: published, portal: portal, db: db, store: store, env: env,
+		folder: filepath.Join(f.Dir, authorityFolder), published: published, portal: portal, db: db, store: store, env: env, reconciled: reconciled,
 		sequencer: audit.Sequencer{Store: store},
 		ca: ca.New(ca.Options{
 			ID: published.ID, Store: store, KMC: kmc.New(published.Escrow, env.random), Policy: ca.DefaultPolicy(),
 			Chains: published.Chains(), Profiles: ca.Profiles(),
-			Addresses: ca.AddressesAt(published.Address), Portals: []proof.Portal{portal}, Clock: env.clock, Random: env.random,
+			Addresses: ca.AddressesAt(published.Address), Portals: []proof.Portal{portal}, Gates: []ca.Gate{reconciled}, Clock: env.clock, Random: env.random,
 		}),
 	}, nil
 }
@@ -84,6 +86,7 @@ func (w *authorityWing) unseal(ctx context.Context, pass []byte) error {
 func (w *authorityWing) checks() []web.Check {
 	return []web.Check{
 		{Name: "authority-database", Ready: func(ctx context.Context) error { return answers(ctx, w.db) }},
+		{Name: "restored", Ready: w.reconciled},
 		{Name: "issuing", Ready: w.canIssue},
 	}
 }

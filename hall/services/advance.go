@@ -160,6 +160,13 @@ func (c *Case) take(e Event, now time.Time) (changed, repeat bool, err error) {
 		}
 		c.Suspended, c.HeldSeq = e.Kind == EvSuspended, e.Seq
 		repeat = !c.Suspended
+	case EvForgotten:
+		if c.Acknowledged || len(c.Closing) > 0 {
+			return false, false, nil
+		}
+		c.Attempt, c.Rank, c.Suspended, c.HeldSeq, c.Errands = 0, RankNone, false, 0, nil
+		c.newAttempt()
+		repeat = true
 	default:
 		return false, false, certhall.ErrInternal.Becausef("services: no event is called %q", e.Kind)
 	}

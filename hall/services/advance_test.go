@@ -78,12 +78,12 @@ var events = []Event{
 	{Kind: EvIssued, Attempt: 1}, {Kind: EvIssued, Attempt: 2}, {Kind: EvVoided, Attempt: 1}, {Kind: EvVoided, Attempt: 2},
 	{Kind: EvAcknowledged, Attempt: 1, Serial: "0b"}, {Kind: EvAcknowledged, Attempt: 2, Serial: "0b"}, {Kind: EvClosed},
 	{Kind: EvRetired, Serial: "0a"}, {Kind: EvRevoked, Serial: "0a"}, {Kind: EvRevoked, Serial: "ff"},
-	{Kind: EvSuspended, Serial: "0a", Seq: 9}, {Kind: EvSuspended, Serial: "0a", Seq: 3}, {Kind: EvResumed, Serial: "0a", Seq: 9}, {Kind: EvResumed, Serial: "0a", Seq: 3},
+	{Kind: EvSuspended, Serial: "0a", Seq: 9}, {Kind: EvSuspended, Serial: "0a", Seq: 3}, {Kind: EvResumed, Serial: "0a", Seq: 9}, {Kind: EvResumed, Serial: "0a", Seq: 3}, {Kind: EvForgotten},
 }
 
 var theirs = map[EventKind]bool{
 	EvAttemptOpened: true, EvIssued: true, EvVoided: true, EvAcknowledged: true, EvClosed: true,
-	EvRetired: true, EvRevoked: true, EvSuspended: true, EvResumed: true,
+	EvRetired: true, EvRevoked: true, EvSuspended: true, EvResumed: true, EvForgotten: true,
 }
 
 // TestNothingBeforeOpened: a case that was not opened takes no other event.

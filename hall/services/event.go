@@ -50,6 +50,10 @@ const (
 	EvResumed       EventKind = "resumed"
 )
 
+// EvForgotten: the authority was restored from a backup and does not remember
+// all that it has said.
+const EvForgotten EventKind = "forgotten"
+
 // Event is one thing that happened. Fields that a kind does not use are zero;
 // those without a JSON name are not repeated in the journal.
 type Event struct {

@@ -27,6 +27,9 @@ func (c *Counter) Follow(ctx context.Context) (int, error) {
 	if err != nil || len(events) == 0 {
 		return 0, err
 	}
+	if forgotten(from, events) {
+		return len(events), c.forget(ctx, from)
+	}
 	err = c.Store.Write(ctx, func(w Writer) error {
 		moved, err := w.MoveCursor(from, events[len(events)-1].Seq)
 		if err != nil {
@@ -46,6 +49,88 @@ func (c *Counter) Follow(ctx context.Context) (int, error) {
 		return 0, nil // another node was first
 	}
 	return len(events), err
+}
+
+// forgotten tells whether the authority was restored from a backup and has
+// lost events that were followed here.
+func forgotten(heard int64, events []authority.Event) bool {
+	for _, e := range events {
+		if e.Kind == authority.Restored && heard > e.Kept {
+			return true
+		}
+		heard = max(heard, e.Seq)
+	}
+	return false
+}
+
+// forget goes back to where nothing was heard: what follows is what the
+// authority remembers. Cases under way forget their attempts with it and ask
+// anew; what is spent or closed stays so.
+func (c *Counter) forget(ctx context.Context, from int64) error {
+	c.Log.WarnContext(ctx, "the authority was restored from a backup: all of its events are followed anew", "from", from)
+	err := c.Store.Write(ctx, func(w Writer) error {
+		moved, err := w.MoveCursor(from, 0)
+		if err != nil {
+			return err
+		}
+		if !moved {
+			return errMoved
+		}
+		if err := w.ForgetCertificates(); err != nil {
+			return err
+		}
+		return c.startOver(w)
+	})
+	if errors.Is(err, errMoved) {
+		return nil // another node was first
+	}
+	return err
+}
+
+// startOver lets every case under way forget what it heard of the authority.
+func (c *Counter) startOver(w Writer) error {
+	cases, err := w.CasesUnderWay()
+	if err != nil {
+		return err
+	}
+	for _, id := range cases {
+		k, err := w.LockCase(id)
+		if err != nil {
+			return err
+		}
+		if _, err := c.step(w, *k, Event{Kind: EvForgotten}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Resume takes up what a hall restored from a backup had under way: its queue
+// is empty, but what a case owes follows from the case. The projection is made
+// anew.
+func (c *Counter) Resume(ctx context.Context) error {
+	err := c.Store.Write(ctx, func(w Writer) error {
+		cases, err := w.CasesUnderWay()
+		if err != nil {
+			return err
+		}
+		for _, id := range cases {
+			k, err := w.LockCase(id)
+			if err != nil {
+				return err
+			}
+			for _, e := range k.owed() {
+				if err := w.Enqueue(e); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return c.Rebuild(ctx)
 }
 
 // Rebuild makes the projection anew from the authority's events. Cases stay:

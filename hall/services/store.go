@@ -60,6 +60,8 @@ type Reader interface {
 	ListedCases(person string, limit int) ([]ListedCase, error)
 	// BusyCasesOf are the cases that occupy a lineage that a person handles.
 	BusyCasesOf(person string) ([]*Case, error)
+	// CasesUnderWay are those that may owe the authority something.
+	CasesUnderWay() ([]certhall.CaseID, error)
 	// CertificatesOf gives for each lineage that a person handles its current
 	// pair, or the last one that was, the soonest end first; at most limit.
 	CertificatesOf(person string, limit int) ([]Certificate, error)

@@ -125,6 +125,17 @@ func (r *rows) CasesFrom(serial certhall.Serial) ([]*services.Case, error) {
 	return r.cases(`WHERE serial = $1 ORDER BY opened_at DESC, id DESC`, string(serial))
 }
 
+func (r *rows) CasesUnderWay() ([]certhall.CaseID, error) {
+	var ids []certhall.CaseID
+	err := r.each(func(scan func(...any) error) error {
+		var id certhall.CaseID
+		err := scan(&id)
+		ids = append(ids, id)
+		return err
+	}, `SELECT id FROM cases WHERE state IN ('open', 'closing') OR state IN ('refused', 'closed') AND closing IS NULL ORDER BY id`)
+	return ids, err
+}
+
 func (r *rows) AddCase(c services.Case) (bool, error) {
 	values, err := caseValues(c)
 	if err != nil {
