@@ -32,6 +32,7 @@ const (
 	pollEvery   = 50 * time.Millisecond
 	followEvery = 200 * time.Millisecond
 	soonest     = 200 * time.Millisecond
+	startEvery  = time.Second // while the database is away
 	latest      = 15 * time.Second
 	attempts    = 32000 // River's column holds no more; only a panic or a timeout counts
 )
@@ -126,14 +127,26 @@ func (q *Queue) Enqueue(ctx context.Context, tx *sql.Tx, e services.Effect) erro
 	return err
 }
 
-// Start begins to work effects and to follow events, until Stop.
+// Start begins to work effects and to follow events, until Stop. A database
+// that is away is waited for until ctx ends.
 func (q *Queue) Start(ctx context.Context, c Counter) error {
 	q.worker.counter = c
-	ctx, q.end = context.WithCancel(context.WithoutCancel(ctx))
-	if err := q.client.Start(ctx); err != nil {
-		q.end()
-		return err
+	run, end := context.WithCancel(context.WithoutCancel(ctx))
+	q.end = end
+	for {
+		err := q.client.Start(run)
+		if err == nil {
+			break
+		}
+		q.opt.Log.WarnContext(ctx, "the queue cannot start yet", "error", certhall.CauseText(err))
+		select {
+		case <-ctx.Done():
+			end()
+			return err
+		case <-time.After(startEvery):
+		}
 	}
+	ctx = run
 	q.loops.Go(func() { q.follow(ctx, c) })
 	return nil
 }

@@ -36,7 +36,7 @@ func exitCode(e *certhall.Error) int {
 		return exitKey
 	case "cli-file", "authorities-folder", "softkey-options", "pin-differs", "cli-no-phone", "server-address":
 		return exitUsage
-	case "code-resend", "code-tries", "sms-failed", "sms-limited":
+	case "code-resend", "code-tries", "sms-failed", "sms-limited", "database-away", "database-full":
 		return exitLater // as a problem they come from the hall without their kind
 	}
 	switch e.Kind {

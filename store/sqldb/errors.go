@@ -1,7 +1,10 @@
 package sqldb
 
 import (
+	"database/sql/driver"
 	"errors"
+	"io"
+	"net"
 	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -15,14 +18,47 @@ import (
 // nor what is not UTF-8; where SQLite finds nothing, it ends the transaction.
 var ErrText = certhall.NewError("text-malformed", certhall.Invalid)
 
-// named is err, or ErrText if that is what it says: whoever sent such a text
-// is at fault, and not the database.
+// What a database cannot do now; the same call may succeed later.
+var (
+	// ErrAway: there is no connection, or it broke off. Whether a commit that
+	// was under way is durable is unknown.
+	ErrAway = certhall.NewError("database-away", certhall.Unavailable)
+	// ErrFull: there is no room on its disk. Nothing of the transaction is stored.
+	ErrFull = certhall.NewError("database-full", certhall.Unavailable)
+)
+
+// named is err, or what it says to whoever called: a text that can stand in no
+// row, a database that is away or full.
 func named(err error) error {
+	var known *certhall.Error
+	if err == nil || errors.As(err, &known) {
+		return err
+	}
 	var pg *pgconn.PgError
-	if errors.As(err, &pg) && pg.Code == "22021" {
+	var lite *sqlite.Error
+	var noConnection *pgconn.ConnectError
+	switch {
+	case errors.As(err, &pg) && pg.Code == "22021":
 		return ErrText.Because(err)
+	case errors.As(err, &pg) && pg.Code == "53100", errors.As(err, &lite) && lite.Code()&0xff == lib.SQLITE_FULL:
+		return ErrFull.Because(err)
+	case errors.As(err, &pg) && away(pg.Code), errors.As(err, &noConnection), errors.Is(err, driver.ErrBadConn), brokenOff(err):
+		return ErrAway.Because(err)
 	}
 	return err
+}
+
+// away tells the PostgreSQL errors of a server that goes down, comes up or
+// takes no more connections (appendix A: class 08, 57P01–57P03, 53300).
+func away(code string) bool {
+	return strings.HasPrefix(code, "08") || strings.HasPrefix(code, "57P0") || code == "53300"
+}
+
+// brokenOff tells a connection that the other side closed.
+func brokenOff(err error) bool {
+	var network *net.OpError
+	return errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed) ||
+		errors.As(err, &network) || strings.Contains(err.Error(), "conn closed")
 }
 
 // IsUnique tells whether err says that a unique index stands against a row,

@@ -85,7 +85,7 @@ func (db *DB) Close() error {
 func (db *DB) Read(ctx context.Context, f func(*Tx) error) error {
 	conn, err := db.readers.Conn(ctx)
 	if err != nil {
-		return err
+		return named(err)
 	}
 	defer conn.Close()
 	options := sql.TxOptions{ReadOnly: true}
@@ -96,7 +96,7 @@ func (db *DB) Read(ctx context.Context, f func(*Tx) error) error {
 	}
 	tx, err := conn.BeginTx(ctx, &options)
 	if err != nil {
-		return err
+		return named(err)
 	}
 	defer tx.Rollback() // also when f panics
 	return named(f(&Tx{ctx: ctx, tx: tx, dialect: db.dialect}))
@@ -114,5 +114,5 @@ func (db *DB) Write(ctx context.Context, f func(*Tx) error) error {
 	if db.dialect == Postgres {
 		return db.writePostgres(ctx, f)
 	}
-	return db.writeSQLite(ctx, f)
+	return named(db.writeSQLite(ctx, f))
 }
