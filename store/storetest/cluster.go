@@ -23,17 +23,21 @@ import (
 type Cluster struct {
 	folder string
 	alive  io.WriteCloser // the watchdog stops the server once this is closed
+	says   *bufio.Reader
 	done   chan error
 	log    *bytes.Buffer
 }
 
-// The watchdog runs beside the server, as its user: it says "ready" and then
-// waits for the end of its input, which comes with the end of our process.
+// The watchdog runs beside the server, as its user: it says "ready", restarts
+// the server for every line it reads, and stops it at the end of its input,
+// which comes with the end of our process.
 const watchdog = `
 "$1/initdb" -D "$2/data" -U postgres -A trust -E UTF8 --locale=C --no-sync >&2 &&
 "$1/pg_ctl" -D "$2/data" -l "$2/log" -w -t 60 -o "$3" start >&2 || { cat "$2/log" >&2; rm -rf "$2"; exit 1; }
 echo ready
-cat >/dev/null
+while read -r how; do
+	"$1/pg_ctl" -D "$2/data" -l "$2/log" -w -t 60 -m "$how" -o "$3" restart >&2 && echo ready || echo failed
+done
 "$1/pg_ctl" -D "$2/data" -m immediate stop >&2
 rm -rf "$2"
 `
@@ -73,13 +77,31 @@ func StartCluster(durable bool) (*Cluster, error) {
 	if err := command.Start(); err != nil {
 		return nil, err
 	}
-	line, err := bufio.NewReader(output).ReadString('\n')
-	go func() { c.done <- command.Wait() }()
-	if err != nil || line != "ready\n" {
+	c.says = bufio.NewReader(output)
+	if err := c.ready(); err != nil {
+		_ = c.alive.Close()
+		go func() { c.done <- command.Wait() }()
 		<-c.done
-		return nil, fmt.Errorf("storetest: PostgreSQL did not start:\n%s", c.log)
+		return nil, err
 	}
+	go func() { c.done <- command.Wait() }()
 	return c, nil
+}
+
+func (c *Cluster) ready() error {
+	if line, err := c.says.ReadString('\n'); err != nil || line != "ready\n" {
+		return fmt.Errorf("storetest: PostgreSQL did not start: %v\n%s", err, c.log)
+	}
+	return nil
+}
+
+// Restart stops the server the hard way (pg_ctl's mode immediate: connections
+// break off, and recovery runs at the start) and starts it again.
+func (c *Cluster) Restart() error {
+	if _, err := io.WriteString(c.alive, "immediate\n"); err != nil {
+		return err
+	}
+	return c.ready()
 }
 
 // URL is the address of a database of the cluster.
