@@ -32,6 +32,7 @@ type Options struct {
 	Profiles  map[string]Profile
 	Addresses Addresses
 	Gates     []Gate         // each can refuse to issue
+	Elders    Elders         // what predecessors say of their certificates; nil: nothing, so that cases with them wait
 	Portals   []proof.Portal // whose pages agents obey, by the signed origin list
 	Clock     certhall.Clock
 	Random    io.Reader // crypto/rand.Reader, but in simulations
@@ -110,6 +111,7 @@ type CA struct {
 	keys    atomic.Pointer[Keys] // nil while sealed
 	fixed   sync.Map             // of fixedExtensions
 	origins signedOrigins
+	elders  elders
 }
 
 var _ authority.Authority = (*CA)(nil)

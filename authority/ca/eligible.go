@@ -12,9 +12,9 @@ import (
 // certificate, and the terms.
 func (ca *CA) Eligible(ctx context.Context, service certhall.Service, serial certhall.Serial) (authority.Eligibility, error) {
 	var e authority.Eligibility
-	err := ca.opt.Store.Read(ctx, func(r Reader) error {
-		p, err := findSerial(r, serial)
-		if err != nil {
+	var p *Pair
+	err := ca.opt.Store.Read(ctx, func(r Reader) (err error) {
+		if p, err = findSerial(r, serial); err != nil {
 			return err
 		}
 		if p == nil || p.SignCert == nil {
@@ -36,7 +36,15 @@ func (ca *CA) Eligible(ctx context.Context, service certhall.Service, serial cer
 		e.NotAfter = ca.end(service, p, 1, now)
 		return nil
 	})
-	return e, err
+	if err != nil || e.Refusal != nil {
+		return e, err
+	}
+	if err := ca.vouched(ctx, p); err != nil && !notYet(err) {
+		if e.Refusal = certhall.AsError(err); e.Refusal.Kind == certhall.Internal {
+			return e, err
+		}
+	}
+	return e, nil
 }
 
 // judge says why a service is not open to a pair, nil if it is. Its answer at

@@ -34,7 +34,7 @@ func (ca *CA) Enrol(ctx context.Context, p10 []byte, evidence proof.Signed) ([]b
 	return ca.enrol(ctx, e.Role, e.Name, key, e.Nonce, encodeSigned(evidence))
 }
 
-// weighEnrolment wants exactly two signatures, by different active officers.
+// weighEnrolment wants an enrolment signed by two officers.
 func (ca *CA) weighEnrolment(ctx context.Context, s proof.Signed) (proof.Enrolment, error) {
 	e, err := proof.Decode[proof.Enrolment](s.Message)
 	if err != nil {
@@ -48,24 +48,30 @@ func (ca *CA) weighEnrolment(ctx context.Context, s proof.Signed) (proof.Enrolme
 	if !now.Before(e.Expiry) {
 		return e, authority.ErrEvidenceExpired
 	}
+	return e, ca.signedByOfficers(ctx, s, now)
+}
+
+// signedByOfficers wants exactly two signatures, by different active officers.
+// At the zero time it takes those of former officers too.
+func (ca *CA) signedByOfficers(ctx context.Context, s proof.Signed, now time.Time) error {
 	if len(s.Signatures) != 2 || bytes.Equal(s.Signatures[0].Certificate, s.Signatures[1].Certificate) {
-		return e, authority.ErrEvidence.Becausef("not two officers")
+		return authority.ErrEvidence.Becausef("not two officers")
 	}
 	var first *ecdsa.PublicKey
 	for _, sig := range s.Signatures {
 		key, err := ca.activeStaff(ctx, sig.Certificate, proof.Officer, now)
 		if err != nil {
-			return e, err
+			return err
 		}
 		if first != nil && gm.SameKey(first, key) {
-			return e, authority.ErrEvidence.Becausef("one key for two officers")
+			return authority.ErrEvidence.Becausef("one key for two officers")
 		}
 		if err := gm.Verify(key, s.Message, sig.Value); err != nil {
-			return e, authority.ErrEvidence.Because(err)
+			return authority.ErrEvidence.Because(err)
 		}
 		first = key
 	}
-	return e, nil
+	return nil
 }
 
 // EnrolFounder enrols an officer at the ceremony itself, before there is

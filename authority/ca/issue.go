@@ -123,6 +123,9 @@ func (ca *CA) intend(ctx context.Context, r authority.IssueRequest, req request,
 	p.ID = certhall.PairID(ca.newID())
 	p.Case, p.Attempt, p.State = r.Case, r.Attempt, authority.Intended
 	p.Entitlement, p.Subject = g.entitlement, commonName(p.SubjectDER)
+	if g.old != nil {
+		p.Subject = g.old.Subject // a predecessor may have written the name in another string type
+	}
 	p.Request, p.RequestDigest, p.KeyDigest = r.Request, req.digest, req.keyDigest
 	p.Evidence, p.IntendedAt = encodeSigned(r.Evidence), now
 	escrow, err := ca.make(k, p, g, req, now)

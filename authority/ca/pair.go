@@ -124,6 +124,7 @@ func (ca *CA) viewPair(rd Reader, p *Pair, v *authority.PairView) error {
 var internal = map[authority.EventKind]bool{
 	authority.PairIntended: true, authority.StaffEnrolled: true, authority.StaffRetired: true,
 	authority.AuthorityMade: true, authority.Unsealed: true, authority.SerialsLost: true,
+	authority.PredecessorTaken: true, authority.PredecessorWithdrawn: true,
 }
 
 // Events pages through the sequenced record. Numbers have gaps where an entry

@@ -32,6 +32,9 @@ type Store interface {
 	// SaveIssued turns an intent into an issued pair: a compare-and-swap on
 	// (pair id, intended, not suspended). won is false if the swap found another state.
 	SaveIssued(ctx context.Context, s Signatures) (won bool, err error)
+	// SaveImported stores pairs of predecessors, all or none: ErrExists,
+	// ErrLineageTaken if one of them is there.
+	SaveImported(ctx context.Context, all []NewImport) error
 }
 
 // Reader reads one consistent state. A row that is not there is nil, not an error.
@@ -63,6 +66,14 @@ type Reader interface {
 	Staff(certhall.Serial) (*Staff, error)
 	// StaffByRole lists the active ones of a role.
 	StaffByRole(role string) ([]*Staff, error)
+	// PairsBySerials finds who has these serials; a serial of staff's has nil.
+	// The pairs come without their papers.
+	PairsBySerials([]certhall.Serial) (map[certhall.Serial]*Pair, error)
+	// CurrentLineages are those of the lineages that have a current pair.
+	CurrentLineages([]certhall.LineageID) (map[certhall.LineageID]bool, error)
+	// Predecessor finds one by name, withdrawn ones too; Predecessors are all, by name.
+	Predecessor(name string) (*Predecessor, error)
+	Predecessors() ([]*Predecessor, error)
 	// SuspensionsSince counts the suspensions recorded at or after t, of a whole
 	// lineage as one.
 	SuspensionsSince(t time.Time) (int, error)
@@ -108,6 +119,8 @@ type Writer interface {
 	RetireStaff(s certhall.Serial, at time.Time, reason int) (bool, error)
 	// UseNonce spends a nonce; false if it was spent before.
 	UseNonce(nonce []byte, at time.Time) (bool, error)
+	// SavePredecessor stores a predecessor in place of the one with its name.
+	SavePredecessor(Predecessor) error
 	AddRecord(Record) error
 	// AddLostSerial stores a serial whose pair is lost, as revoked, and keeps it
 	// from being given away again; false if it is known already.

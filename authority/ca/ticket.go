@@ -87,6 +87,9 @@ func (ca *CA) openCase(ctx context.Context, k *Keys, r authority.TicketRequest, 
 	if err != nil {
 		return proof.Signed{}, err
 	}
+	if err := ca.vouched(ctx, old); err != nil {
+		return proof.Signed{}, err
+	}
 	return ticket, ca.opt.Store.Write(ctx, func(w Writer) error {
 		if old != nil {
 			if err := w.LockLineages(old.Lineage); err != nil {

@@ -2,6 +2,7 @@ package token
 
 import (
 	"bytes"
+	"crypto"
 	"encoding/asn1"
 	"encoding/hex"
 	"slices"
@@ -101,7 +102,7 @@ func signedBy(c, issuer *smx509.Certificate, depth int) bool {
 // elder is a predecessor's issuer that an authority's signed list names.
 type elder struct {
 	subject []byte
-	key     *smx509.Certificate // holds the public key alone
+	key     crypto.PublicKey
 	root    *smx509.Certificate // of the authority
 }
 
@@ -114,7 +115,7 @@ func (t *Trust) Succeed(list proof.OriginList, root *smx509.Certificate, others 
 	t.others = others
 	for _, p := range list.Predecessors {
 		if key, err := gm.ParseAnyPublicKey(p.Key); err == nil {
-			t.elders = append(t.elders, elder{p.Subject, &smx509.Certificate{PublicKey: key}, root})
+			t.elders = append(t.elders, elder{p.Subject, key, root})
 		}
 	}
 }
@@ -132,7 +133,7 @@ func (t *Trust) Under(c *smx509.Certificate, chain [][]byte) (*smx509.Certificat
 	elders, others := t.elders, t.others
 	t.mu.Unlock()
 	for _, e := range elders {
-		if c.IsCA || !bytes.Equal(c.RawIssuer, e.subject) || e.key.CheckSignature(c.SignatureAlgorithm, c.RawTBSCertificate, c.Signature) != nil {
+		if c.IsCA || !bytes.Equal(c.RawIssuer, e.subject) || gm.SignedBy(c, e.key) != nil {
 			continue
 		}
 		if others != nil {

@@ -45,49 +45,53 @@ var authorityRules = []Rule{
 	{Key: "state-and-times", broken: `SELECT id FROM pairs WHERE CASE state
 		WHEN 'intended' THEN issued_at <> 0 OR acknowledged_at <> 0 OR superseded_at <> 0 OR revoked_at <> 0
 		WHEN 'issued' THEN issued_at = 0 OR acknowledged_at <> 0 OR superseded_at <> 0 OR revoked_at <> 0
-		WHEN 'current' THEN issued_at = 0 OR acknowledged_at = 0 OR receipt IS NULL OR superseded_at <> 0 OR revoked_at <> 0
-		WHEN 'superseded' THEN issued_at = 0 OR acknowledged_at = 0 OR receipt IS NULL OR superseded_at = 0 OR grace_ends = 0 OR revoked_at <> 0
-		WHEN 'revoked' THEN issued_at = 0 OR acknowledged_at = 0 OR receipt IS NULL OR revoked_at = 0
+		WHEN 'current' THEN issued_at = 0 OR acknowledged_at = 0 OR superseded_at <> 0 OR revoked_at <> 0
+		WHEN 'superseded' THEN issued_at = 0 OR acknowledged_at = 0 OR superseded_at = 0 OR grace_ends = 0 OR revoked_at <> 0
+		WHEN 'revoked' THEN issued_at = 0 OR acknowledged_at = 0 OR revoked_at = 0
 		ELSE acknowledged_at <> 0 OR superseded_at <> 0 OR receipt IS NOT NULL OR revoked_at = 0 END
-		OR given_up AND state <> 'void' OR intended_at = 0`},
+		OR given_up AND state <> 'void' OR intended_at = 0
+		OR receipt IS NULL AND evidence_kind <> 'import' AND state IN ('current', 'superseded', 'revoked')`},
 	{Key: "superseded-by", broken: `
 		SELECT id FROM pairs p WHERE superseded_at <> 0
 			AND NOT EXISTS (SELECT 1 FROM pairs n WHERE n.lineage = p.lineage AND n.old_pair = p.id AND n.acknowledged_at <> 0)
 		UNION SELECT n.id FROM pairs n JOIN pairs o ON o.id = n.old_pair WHERE n.acknowledged_at <> 0 AND o.superseded_at = 0 AND o.state = 'current'`},
 	{Key: "papers", broken: `
-		SELECT id FROM pairs p WHERE NOT EXISTS (SELECT 1 FROM papers WHERE papers.n = p.n AND length(evidence) > 0)
-		UNION SELECT id FROM pairs p WHERE NOT EXISTS (SELECT 1 FROM escrow WHERE escrow.n = p.n AND length(sealed) > 0)
+		SELECT id FROM pairs p WHERE NOT EXISTS (SELECT 1 FROM papers WHERE papers.n = p.n AND (evidence_kind = 'import' OR length(evidence) > 0))
+		UNION SELECT id FROM pairs p WHERE evidence_kind <> 'import' AND NOT EXISTS (SELECT 1 FROM escrow WHERE escrow.n = p.n AND length(sealed) > 0)
 		UNION SELECT id FROM pairs p WHERE (issued_at <> 0) <> EXISTS (SELECT 1 FROM certificates c WHERE c.n = p.n)`},
 	{Key: "serials", broken: `
 		SELECT serial FROM serials GROUP BY serial HAVING count(*) > 1
 		UNION SELECT id FROM pairs p WHERE NOT EXISTS (SELECT 1 FROM serials s WHERE s.serial = p.sign_serial AND s.pair = p.id)
-			OR NOT EXISTS (SELECT 1 FROM serials s WHERE s.serial = p.enc_serial AND s.pair = p.id) OR sign_serial = enc_serial
+			OR enc_serial <> '' AND NOT EXISTS (SELECT 1 FROM serials s WHERE s.serial = p.enc_serial AND s.pair = p.id) OR sign_serial = enc_serial
 		UNION SELECT m.serial FROM staff m WHERE NOT EXISTS (SELECT 1 FROM serials s WHERE s.serial = m.serial)`},
 	{Key: "recorded", broken: `
-		SELECT id FROM pairs p WHERE NOT EXISTS (SELECT 1 FROM records r WHERE r.pair = p.id AND r.kind = 'intended')
-		UNION SELECT id FROM pairs p WHERE (issued_at <> 0) <> EXISTS (SELECT 1 FROM records r WHERE r.pair = p.id AND r.kind = 'issued')
-		UNION SELECT id FROM pairs p WHERE (acknowledged_at <> 0) <> EXISTS (SELECT 1 FROM records r WHERE r.pair = p.id AND r.kind = 'acknowledged')
+		SELECT id FROM pairs p WHERE NOT EXISTS (SELECT 1 FROM records r WHERE r.pair = p.id AND r.kind = CASE evidence_kind WHEN 'import' THEN 'imported' ELSE 'intended' END)
+		UNION SELECT id FROM pairs p WHERE (issued_at <> 0 AND evidence_kind <> 'import') <> EXISTS (SELECT 1 FROM records r WHERE r.pair = p.id AND r.kind = 'issued')
+		UNION SELECT id FROM pairs p WHERE (acknowledged_at <> 0 AND evidence_kind <> 'import') <> EXISTS (SELECT 1 FROM records r WHERE r.pair = p.id AND r.kind = 'acknowledged')
 		UNION SELECT id FROM pairs p WHERE (state IN ('revoked', 'void')) <> EXISTS (SELECT 1 FROM records r WHERE r.pair = p.id AND r.kind IN ('revoked', 'retired', 'voided'))
 		UNION SELECT id FROM cases c WHERE (state = 'closed') <> EXISTS (SELECT 1 FROM records r WHERE r.case_id = c.id AND r.kind = 'closed')`},
 	{Key: "certificates", check: (*run).certificates},
 	{Key: "chain", check: (*run).chain},
 }
 
-// certificates compares every certificate with the bytes that were linted and
-// with the serial in the pair's row.
+// certificates compares every certificate with the bytes that were linted, where
+// it was made here, and with the serial in the pair's row.
 func (r *run) certificates() error {
-	return r.each(`SELECT id, sign_serial, enc_serial, sign_tbs, enc_tbs, sign, enc FROM pairs
+	return r.each(`SELECT id, evidence_kind, sign_serial, enc_serial, sign_tbs, enc_tbs, sign, enc FROM pairs
 		JOIN papers ON papers.n = pairs.n JOIN certificates ON certificates.n = pairs.n ORDER BY pairs.n`,
 		func(scan func(...any) error) error {
-			var id string
+			var id, kind string
 			var serials [2]certhall.Serial
 			var tbs, certificates [2][]byte
-			if err := scan(&id, &serials[0], &serials[1], &tbs[0], &tbs[1], &certificates[0], &certificates[1]); err != nil {
+			if err := scan(&id, &kind, &serials[0], &serials[1], &tbs[0], &tbs[1], &certificates[0], &certificates[1]); err != nil {
 				return err
 			}
 			for i, der := range certificates {
+				if len(der) == 0 && serials[i] == "" {
+					continue // a single certificate
+				}
 				c, err := gm.ParseCertificate(der)
-				if err != nil || certhall.SerialOf(c.SerialNumber) != serials[i] || !bytes.Equal(c.RawTBSCertificate, tbs[i]) {
+				if err != nil || certhall.SerialOf(c.SerialNumber) != serials[i] || kind != ca.KindImport && !bytes.Equal(c.RawTBSCertificate, tbs[i]) {
 					r.found(id)
 				}
 			}
