@@ -17,6 +17,7 @@ import (
 	"github.com/certhall/certhall/authority/ca"
 	"github.com/certhall/certhall/authority/ceremony"
 	"github.com/certhall/certhall/authority/kmc"
+	"github.com/certhall/certhall/authority/predecessors"
 	"github.com/certhall/certhall/gm"
 	"github.com/certhall/certhall/proof"
 	storeauthority "github.com/certhall/certhall/store/authority"
@@ -105,6 +106,7 @@ func (o *office) node(store ca.Store) *ca.CA {
 	n := ca.New(ca.Options{
 		ID: "test", Store: store, KMC: kmc.New(o.founded.EscrowKey(), rand.Reader), Policy: policy,
 		Profiles: ca.Profiles(), Chains: o.founded.Chains(), Addresses: ca.AddressesAt("https://hall.example"), Portals: portals, Clock: o.clock, Random: rand.Reader,
+		Elders: &predecessors.Status{Store: o.store, Clock: o.clock},
 	})
 	must(o.t, n.Unseal(o.t.Context(), o.founded.Keys(rand.Reader)))
 	return n

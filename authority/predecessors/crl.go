@@ -60,8 +60,7 @@ func parseList(der []byte, issuer *smx509.Certificate) (c *crl, err error) {
 	}
 	raw = tbs
 	c = &crl{revoked: map[string]byte{}}
-	version := 0
-	if !tbs.ReadASN1(&inner, asn1.SEQUENCE) || !inner.ReadOptionalASN1Integer(&version, asn1.INTEGER, 0) ||
+	if !tbs.ReadASN1(&inner, asn1.SEQUENCE) || !inner.SkipOptionalASN1(asn1.INTEGER) || // the version
 		!inner.SkipASN1(asn1.SEQUENCE) || !inner.ReadASN1Element(&name, asn1.SEQUENCE) || !readTime(&inner, &c.thisUpdate) {
 		return nil, ErrList.Becausef("not a TBSCertList")
 	}
