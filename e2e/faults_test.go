@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -176,4 +177,41 @@ func fill(t *testing.T, path string) {
 			size /= 2
 		}
 	}
+}
+
+// TestRolesKilledDuringRenewals: each role in processes of its own over
+// PostgreSQL, two of them issuing, and any of them may be killed.
+func TestRolesKilledDuringRenewals(t *testing.T) {
+	authority, hall := schemas(storetest.Postgres(t))
+	q := newQuarter(t, authority, hall, stream)
+	var issuers []string
+	for n := range 2 {
+		internal := freePort(t)
+		issuers = append(issuers, internal)
+		q.start("serve", "--roles", "issue", "--dir", q.node("issue", n), "--listen", freePort(t), "--internal-listen", internal,
+			"--authority-db", authority, "--passphrase-fd", "3")
+	}
+	status := freePort(t)
+	q.start("serve", "--roles", "publish", "--dir", q.node("publish", 0), "--listen", status, "--authority-db", authority)
+	q.start("serve", "--roles", "hall", "--dir", q.node("hall", 0), "--listen", q.address, "--authority-nodes", strings.Join(issuers, ","),
+		"--hall-db", hall, "--sms", "outbox", "--proxy", "127.0.0.1/32")
+	q.through(5, func(n int) { q.servers[n%len(q.servers)].fault() })
+	q.end()
+}
+
+// node makes the folder of a machine with one role, as an operator does.
+func (q *quarter) node(role string, n int) string {
+	q.t.Helper()
+	bin, err := binaries()
+	if err != nil {
+		q.t.Fatal(err)
+	}
+	out := filepath.Join(q.t.TempDir(), role)
+	make := exec.Command(filepath.Join(bin, "certhall"), "admin", "node-certificate", "--dir", q.dir, "--role", role,
+		"--name", fmt.Sprint(role, n), "--out", out, "--passphrase-fd", "3")
+	make.ExtraFiles = []*os.File{passphrase(q.t)}
+	if said, err := make.CombinedOutput(); err != nil {
+		q.t.Fatalf("%v\n%s", err, said)
+	}
+	return out
 }

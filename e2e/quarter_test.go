@@ -161,7 +161,7 @@ func (h *holder) Answer(ctx context.Context, a courier.Ask, problem *certhall.Er
 	if err != nil {
 		return courier.Answer{}, err
 	}
-	for _, m := range messages {
+	for _, m := range slices.Backward(messages) {
 		if strings.HasPrefix(m.Phone, fmt.Sprintf("139%04d", h.n)) {
 			return courier.Answer{Code: m.Vars["code"]}, nil
 		}
@@ -271,12 +271,7 @@ func (p *process) begin() {
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	r, w, err := os.Pipe()
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	fmt.Fprintln(w, dailyPassphrase)
-	w.Close()
+	r := passphrase(p.t)
 	p.cmd, p.done, p.said = exec.Command(filepath.Join(bin, "certhall"), p.args...), make(chan struct{}), newLockedBuffer("Running: ")
 	p.cmd.Env = append(os.Environ(), english, "LC_ALL=", "LC_MESSAGES=")
 	p.cmd.ExtraFiles = []*os.File{r}
@@ -296,6 +291,18 @@ func (p *process) begin() {
 	case <-time.After(patience):
 		p.t.Fatalf("the server does not serve:\n%s", p.said)
 	}
+}
+
+// passphrase is the daily one, to be read once.
+func passphrase(t *testing.T) *os.File {
+	t.Helper()
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	fmt.Fprintln(w, dailyPassphrase)
+	w.Close()
+	return r
 }
 
 // stop ends the process and waits for its end.

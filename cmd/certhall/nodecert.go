@@ -28,7 +28,7 @@ var errSameFolder = certhall.NewError("node-folder-own", certhall.Conflict)
 var needed = map[string][]string{
 	nodes.Hall:    {authorityFolder + "/authority.json", authorityFolder + "/*.cer", authorityFolder + "/*.pub", hallSecret},
 	nodes.Publish: {authorityFolder + "/authority.json", authorityFolder + "/*.cer", authorityFolder + "/*.pub", authorityFolder + "/ocsp*.key", authorityFolder + "/publish.secret"},
-	nodes.Issue:   {authorityFolder + "/authority.json", authorityFolder + "/*.cer", authorityFolder + "/*.pub", authorityFolder + "/*.key"},
+	nodes.Issue:   {authorityFolder + "/authority.json", authorityFolder + "/*.cer", authorityFolder + "/*.pub", authorityFolder + "/*.key", authorityFolder + "/publish.secret"},
 }
 
 func (c *nodeCertificateCmd) Run(env *environment) error {
