@@ -4,6 +4,7 @@ package durable
 
 import (
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -21,13 +22,19 @@ const (
 // returns nil the data is durable, after any error or power cut the old or the
 // new content is whole.
 func Replace(path string, data []byte, mode fs.FileMode) error {
-	return place(path, data, mode, os.Rename)
+	return place(path, whole(data), mode, os.Rename)
 }
 
 // Create is Replace for a file that must not exist yet: of several that create
 // it at once one does, the others are answered fs.ErrExist.
 func Create(path string, data []byte, mode fs.FileMode) error {
-	return place(path, data, mode, func(from, to string) error {
+	return CreateFrom(path, whole(data), mode)
+}
+
+// CreateFrom is Create for content that is written as it comes: after an error
+// of write, too, there is no file.
+func CreateFrom(path string, write func(io.Writer) error, mode fs.FileMode) error {
+	return place(path, write, mode, func(from, to string) error {
 		if err := os.Link(from, to); err != nil {
 			return err
 		}
@@ -35,8 +42,15 @@ func Create(path string, data []byte, mode fs.FileMode) error {
 	})
 }
 
-// place writes data beside path and lets put bring it there.
-func place(path string, data []byte, mode fs.FileMode, put func(from, to string) error) (err error) {
+func whole(data []byte) func(io.Writer) error {
+	return func(w io.Writer) error {
+		_, err := w.Write(data)
+		return err
+	}
+}
+
+// place has the content written beside path and lets put bring it there.
+func place(path string, write func(io.Writer) error, mode fs.FileMode, put func(from, to string) error) (err error) {
 	dir, name := filepath.Split(path)
 	if dir == "" {
 		dir = "."
@@ -50,7 +64,7 @@ func place(path string, data []byte, mode fs.FileMode, put func(from, to string)
 			err = errors.Join(err, temp.Close(), os.Remove(temp.Name()))
 		}
 	}()
-	if _, err := temp.Write(data); err != nil {
+	if err := write(temp); err != nil {
 		return err
 	}
 	if err := temp.Chmod(mode); err != nil && runtime.GOOS != "windows" {

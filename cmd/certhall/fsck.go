@@ -1,21 +1,16 @@
 package main
 
 import (
-	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 
 	"github.com/certhall/certhall/store/fsck"
-	"github.com/certhall/certhall/store/sqldb"
 )
 
 // fsckCmd states the invariants and checks them; it reads only, and may run
 // beside a server.
 type fsckCmd struct {
-	stateFlags
-	HallDB string `name:"hall-db" help:"Database of the hall; default in the state folder."`
+	storeFlags
 }
 
 // findings is how a check ends that found something.
@@ -24,26 +19,20 @@ type findings int
 func (f findings) Error() string { return fmt.Sprintf("%d findings", int(f)) }
 
 func (c *fsckCmd) Run(env *environment) error {
-	authority, err := openExisting(env, c.authorityAddress())
+	authority, hall, err := c.openStores(env, "both")
 	if err != nil {
 		return err
 	}
-	defer authority.Close()
-	hallAddress := c.HallDB
-	if hallAddress == "" {
-		hallAddress = "sqlite:" + filepath.Join(c.Dir, hallDB)
-	}
-	hall, err := openExisting(env, hallAddress)
-	if err != nil && (c.HallDB != "" || !errors.Is(err, errNoFolder)) {
-		return err
-	}
-	if hall != nil { // an authority founded just now has no hall yet
-		defer hall.Close()
-	}
+	defer closeStores(env, authority, hall)
 	found, err := fsck.Check(env.ctx, authority, hall)
 	if err != nil {
 		return err
 	}
+	return showFindings(env, found, hall != nil)
+}
+
+// showFindings tells of every rule whether it holds.
+func showFindings(env *environment, found []fsck.Finding, withHall bool) error {
 	broken := map[string]int{}
 	for _, f := range found {
 		broken[f.Rule]++
@@ -53,7 +42,7 @@ func (c *fsckCmd) Run(env *environment) error {
 		switch {
 		case broken[rule.Key] > 0:
 			mark = "BROKEN"
-		case hall == nil && (strings.HasPrefix(rule.Key, "hall-") || strings.HasPrefix(rule.Key, "both-")):
+		case !withHall && (strings.HasPrefix(rule.Key, "hall-") || strings.HasPrefix(rule.Key, "both-")):
 			mark = "-" // there is no hall yet
 		}
 		fmt.Fprintf(env.out, "%-8s%s\n", mark, env.text("cli.fsck."+rule.Key))
@@ -67,14 +56,4 @@ func (c *fsckCmd) Run(env *environment) error {
 		return findings(len(found))
 	}
 	return nil
-}
-
-// openExisting opens a database, but makes none.
-func openExisting(env *environment, address string) (*sqldb.DB, error) {
-	if path, ok := strings.CutPrefix(address, "sqlite:"); ok {
-		if _, err := os.Stat(path); err != nil {
-			return nil, errNoFolder.With("dir", filepath.Dir(path)).Because(err)
-		}
-	}
-	return sqldb.Open(env.ctx, address)
 }

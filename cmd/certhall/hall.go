@@ -76,10 +76,7 @@ func (h *hallWing) open(f houseFlags) error {
 	address := cmp.Or(f.HallDB, "sqlite:"+filepath.Join(f.Dir, hallDB))
 	ctx, env := h.env.ctx, h.env
 	var err error
-	if h.db, err = sqldb.Open(ctx, address); err != nil {
-		return err
-	}
-	if err := hallstore.Migrate(ctx, h.db); err != nil {
+	if h.db, err = openStore(env, address, hallstore.Migrations()); err != nil {
 		return err
 	}
 	if h.queue, err = jobs.New(ctx, h.db, jobs.Options{Log: env.log}); err != nil {

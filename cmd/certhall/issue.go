@@ -3,7 +3,6 @@ package main
 import (
 	"cmp"
 	"context"
-	"errors"
 	"path/filepath"
 
 	"github.com/certhall/certhall"
@@ -44,12 +43,9 @@ func (f stateFlags) openAuthority(env *environment, origin string, demo bool) (*
 	if published.Demo && !demo {
 		return nil, errDemoFolder.With("dir", f.Dir)
 	}
-	db, err := sqldb.Open(env.ctx, f.authorityAddress())
+	db, err := openStore(env, f.authorityAddress(), authoritystore.Migrations())
 	if err != nil {
 		return nil, err
-	}
-	if err := sqldb.Migrate(env.ctx, db, authoritystore.Migrations()); err != nil {
-		return nil, errors.Join(err, db.Close())
 	}
 	store := authoritystore.New(db)
 	reconciled := ca.Reconciled(store)

@@ -1,7 +1,8 @@
 // Command certhall is the authority's server: portal, certificate authority and
 // key escrow in one program. `init` founds an authority, `serve` runs it,
 // `demo` shows all of it with an authority of its own, `fsck` checks the
-// invariants, `admin` enrols officers and reviewers. This folder holds flags
+// invariants, `backup` and `restore` keep what it has, `admin` enrols officers
+// and reviewers. This folder holds flags
 // and wiring; the work is done in the rooms.
 package main
 
@@ -24,11 +25,13 @@ import (
 )
 
 type cli struct {
-	Init  initCmd  `cmd:"" help:"Found an authority (a ceremony): root, issuing CA, escrow, notary, two officers."`
-	Serve serveCmd `cmd:"" help:"Run the server."`
-	Demo  demoCmd  `cmd:"" help:"Run everything with a demo authority, a handler's soft key and an SMS outbox."`
-	Fsck  fsckCmd  `cmd:"" help:"State the invariants and check them over both databases."`
-	Admin adminCmd `cmd:"" help:"What officers decide."`
+	Init    initCmd    `cmd:"" help:"Found an authority (a ceremony): root, issuing CA, escrow, notary, two officers."`
+	Serve   serveCmd   `cmd:"" help:"Run the server."`
+	Demo    demoCmd    `cmd:"" help:"Run everything with a demo authority, a handler's soft key and an SMS outbox."`
+	Fsck    fsckCmd    `cmd:"" help:"State the invariants and check them over both databases."`
+	Backup  backupCmd  `cmd:"" help:"Copy both databases and the state folder into one file; or verify such a file."`
+	Restore restoreCmd `cmd:"" help:"Make databases and state folder anew from a backup, and reconcile the authority with what the world was told after it."`
+	Admin   adminCmd   `cmd:"" help:"What officers decide."`
 }
 
 // Exit codes.

@@ -106,10 +106,9 @@ func (c *Counter) startOver(w Writer) error {
 }
 
 // Resume takes up what a hall restored from a backup had under way: its queue
-// is empty, but what a case owes follows from the case. The projection is made
-// anew.
+// is empty, but what a case owes follows from the case.
 func (c *Counter) Resume(ctx context.Context) error {
-	err := c.Store.Write(ctx, func(w Writer) error {
+	return c.Store.Write(ctx, func(w Writer) error {
 		cases, err := w.CasesUnderWay()
 		if err != nil {
 			return err
@@ -127,10 +126,6 @@ func (c *Counter) Resume(ctx context.Context) error {
 		}
 		return nil
 	})
-	if err != nil {
-		return err
-	}
-	return c.Rebuild(ctx)
 }
 
 // Rebuild makes the projection anew from the authority's events. Cases stay:

@@ -179,13 +179,13 @@ func TestAcrossDatabases(t *testing.T) {
 				if shown(t, fresh) != shown(t, db) {
 					t.Error("other values")
 				}
-				if err := backup.Unfinished(t.Context(), fresh, ""); !errors.Is(err, backup.ErrUnfinished) {
+				if err := backup.Unfinished(t.Context(), fresh); !errors.Is(err, backup.ErrUnfinished) {
 					t.Errorf("before the end: %v", err)
 				}
 				if err := backup.Finish(t.Context(), fresh); err != nil {
 					t.Fatal(err)
 				}
-				if err := backup.Unfinished(t.Context(), fresh, ""); err != nil {
+				if err := backup.Unfinished(t.Context(), fresh); err != nil {
 					t.Error(err)
 				}
 				if err := sqldb.Migrate(t.Context(), fresh, schema); err != nil {

@@ -55,10 +55,7 @@ func Load(ctx context.Context, path string, m *Manifest, store string, db *sqldb
 // leaves there counts for nothing.
 func Empty(ctx context.Context, db *sqldb.DB, store string) error {
 	return db.Read(ctx, func(tx *sqldb.Tx) error {
-		if half, err := tx.HasTable(unfinished); err != nil || half {
-			if err == nil {
-				err = ErrUnfinished.With("where", store)
-			}
+		if err := finished(tx); err != nil {
 			return err
 		}
 		tables, err := tx.Tables(func(name string) bool { return kept(name) && name != "chain" && name != "cursors" })
@@ -78,16 +75,18 @@ func Empty(ctx context.Context, db *sqldb.DB, store string) error {
 	})
 }
 
-// Unfinished tells whether a restore into this database was begun and not
-// brought to its end.
-func Unfinished(ctx context.Context, db *sqldb.DB, store string) error {
-	return db.Read(ctx, func(tx *sqldb.Tx) error {
-		half, err := tx.HasTable(unfinished)
-		if err == nil && half {
-			err = ErrUnfinished.With("where", store)
-		}
-		return err
-	})
+// Unfinished answers ErrUnfinished if a restore into this database was begun
+// and not brought to its end.
+func Unfinished(ctx context.Context, db *sqldb.DB) error {
+	return db.Read(ctx, finished)
+}
+
+func finished(tx *sqldb.Tx) error {
+	half, err := tx.HasTable(unfinished)
+	if err == nil && half {
+		err = ErrUnfinished
+	}
+	return err
 }
 
 // Finish opens a restored database to servers.

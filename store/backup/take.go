@@ -16,9 +16,9 @@ import (
 // Source is what is copied.
 type Source struct {
 	Dir       string    // state folder
-	Hall      *sqldb.DB // nil: there is no hall (yet)
-	Authority *sqldb.DB
-	Keys      bool // secret files too
+	Hall      *sqldb.DB // nil: not copied, or there is none (yet)
+	Authority *sqldb.DB // nil: not copied
+	Keys      bool      // secret files too
 	ID        string
 	Program   string
 	TakenAt   time.Time
@@ -60,10 +60,7 @@ func takeStore(ctx context.Context, tx *sqldb.Tx, w *writer, store string) (Stor
 	if err := tx.Unhurried(); err != nil {
 		return s, err
 	}
-	if unfinished, err := tx.HasTable(unfinished); err != nil || unfinished {
-		if err == nil {
-			err = ErrUnfinished.With("where", store)
-		}
+	if err := finished(tx); err != nil {
 		return s, err
 	}
 	var err error

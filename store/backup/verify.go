@@ -43,8 +43,8 @@ func Verify(path string) (*Manifest, error) {
 	if m.Format > Format {
 		return nil, ErrNewer.With("file", path).With("format", strconv.Itoa(m.Format))
 	}
-	if m.Stores[Authority].Chain == nil {
-		return nil, damaged(manifestName, errors.New("it names no authority"))
+	if a, taken := m.Stores[Authority]; len(m.Stores) == 0 || taken && a.Chain == nil {
+		return nil, damaged(manifestName, errors.New("it names no store, or no record"))
 	}
 	for name, s := range m.Stores {
 		for _, t := range s.Tables {
