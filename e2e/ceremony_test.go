@@ -9,6 +9,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/certhall/certhall/store/sqldb"
 )
@@ -94,6 +95,7 @@ func TestCeremony(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(dir, "other", "authority")); err == nil {
 		t.Error("a refused ceremony left an authority")
 	}
+	rootCRL(t, dir)
 	serveSealed(t, dir)
 
 	// Somebody changes the record behind the authority's back.
@@ -113,6 +115,37 @@ func TestCeremony(t *testing.T) {
 	}
 	if out, code := shell(t, dir, "bin/certhall fsck --dir state"); code != 1 || !strings.Contains(out, "BROKEN") {
 		t.Errorf("fsck of a record that was changed: exit code %d\n%s", code, out)
+	}
+}
+
+// rootCRL is the yearly ceremony at the root, which revokes an issuing CA too.
+func rootCRL(t *testing.T, dir string) {
+	t.Helper()
+	read := "openssl crl -inform DER -in state/authority/root.crl -noout -text"
+	if out, code := shell(t, dir, read); code != 0 || !strings.Contains(out, "No Revoked Certificates") {
+		t.Errorf("the first root CRL: exit code %d\n%s", code, out)
+	}
+	serial, code := shell(t, dir, "openssl x509 -in state/authority/issuing.cer -noout -serial | cut -d= -f2 | tr -d '\n'")
+	if code != 0 {
+		t.Fatal(serial)
+	}
+	out, code := shell(t, dir, "mv state/authority/offline safe; bin/certhall admin root-crl --dir state --root-key safe/root.key --root-passphrase-fd 3 --revoke "+serial+":cACompromise 3<root")
+	if code != 0 || !strings.Contains(out, "issuing.cer") || !strings.Contains(out, "cACompromise") {
+		t.Errorf("admin root-crl: exit code %d\n%s", code, out)
+	}
+	if out, code := shell(t, dir, read); code != 0 || !strings.Contains(out, serial) || !strings.Contains(out, "CA Compromise") {
+		t.Errorf("the next root CRL: exit code %d\n%s", code, out)
+	}
+	for _, c := range []struct{ flags, want string }{
+		{"--root-passphrase-fd 3 3<daily", "passphrase-wrong"},
+		{"--root-passphrase-fd 3 --revoke xyz:cACompromise 3<root", "root-crl-revoke-malformed"},
+		{"--root-passphrase-fd 3 --revoke 4c:becauseISaySo 3<root", "root-crl-revoke-malformed"},
+		{"--root-passphrase-fd 3 --root root-p256 3<root", "root-unknown"},
+		{"</dev/null", "passphrase-missing"},
+	} {
+		if out, code := shell(t, dir, "bin/certhall admin root-crl --dir state --root-key safe/root.key "+c.flags); code == 0 || !strings.Contains(out, c.want) {
+			t.Errorf("admin root-crl %s: exit code %d, without %s:\n%s", c.flags, code, c.want, out)
+		}
 	}
 }
 
@@ -137,6 +170,9 @@ func serveSealed(t *testing.T, dir string) {
 			t.Fatal(err)
 		}
 		body, status := getUntil(t, "http://"+listen+"/readyz", s)
+		for end := time.Now().Add(patience); c.status == http.StatusOK && status != c.status && time.Now().Before(end); { // its first CRL is on its way
+			body, status = getUntil(t, "http://"+listen+"/readyz", s)
+		}
 		if status != c.status || !strings.Contains(body, c.says) {
 			t.Errorf("%s: /readyz answers %d %s\n%s", c.name, status, body, s)
 		}

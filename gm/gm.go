@@ -20,10 +20,11 @@ import (
 
 // Limits on what is parsed at all, in bytes.
 const (
-	MaxCertificate = 16 << 10
-	MaxRequest     = 16 << 10
-	MaxEnvelope    = 4 << 10
-	MaxCiphertext  = 4 << 10
+	MaxCertificate    = 16 << 10
+	MaxRequest        = 16 << 10
+	MaxEnvelope       = 4 << 10
+	MaxCiphertext     = 4 << 10
+	MaxRevocationList = 1 << 20
 )
 
 // Object identifiers (GM/T 0006).
@@ -72,6 +73,16 @@ func ParseCertificate(der []byte) (c *smx509.Certificate, err error) {
 	}
 	defer recovered(&err)
 	return smx509.ParseCertificate(der)
+}
+
+// ParseRevocationList parses one DER CRL of bounded size: not for the long ones
+// of issuing CAs.
+func ParseRevocationList(der []byte) (l *smx509.RevocationList, err error) {
+	if len(der) > MaxRevocationList {
+		return nil, fmt.Errorf("gm: CRL of %d bytes", len(der))
+	}
+	defer recovered(&err)
+	return smx509.ParseRevocationList(der)
 }
 
 // CertificateKey is the certificate's SM2 public key.

@@ -166,7 +166,11 @@ func readPEM(path, kind string) ([]byte, error) {
 
 // readKey opens a party's key, which must be its certificate's.
 func readKey(dir string, p Party, pass []byte) (crypto.Signer, error) {
-	der, err := readPEM(filepath.Join(dir, p.Name+keySuffix), "ENCRYPTED PRIVATE KEY")
+	return readKeyFile(filepath.Join(dir, p.Name+keySuffix), p, pass)
+}
+
+func readKeyFile(path string, p Party, pass []byte) (crypto.Signer, error) {
+	der, err := readPEM(path, "ENCRYPTED PRIVATE KEY")
 	if err != nil {
 		return nil, err
 	}

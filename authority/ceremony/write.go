@@ -26,7 +26,7 @@ type Passphrases struct {
 }
 
 // Write stores a founded authority in a folder that holds none yet (what an
-// interrupted Write left there is overwritten). The roots' and the escrow's
+// interrupted Write left there is overwritten), with the first CRL of every root. The roots' and the escrow's
 // private keys go to the subfolder offline, which is meant to leave the
 // machine; the OCSP keys lie under publish.secret (Responders).
 func Write(dir string, a *Authority, p Plan, demo bool, pass Passphrases) error {
@@ -56,6 +56,7 @@ func Write(dir string, a *Authority, p Plan, demo bool, pass Passphrases) error 
 		if i.Cross != nil {
 			w.certificate(i.Name+crossPart, i.Cross)
 		}
+		w.rootCRL(i.Root, nil, p.Clock.Now(), p.Random)
 	}
 	for _, party := range []Party{a.Notary, a.Origins} {
 		w.key(party.Name, party.Key, pass.Daily, cost)

@@ -16,6 +16,7 @@ type adminCmd struct {
 	Enrol           enrolCmd           `cmd:"" help:"Carry out an enrolment that two officers signed."`
 	NodeCertificate nodeCertificateCmd `cmd:"" help:"Make the folder of another machine: a hall, a publisher, one more node that issues; or renew its certificate."`
 	OCSPCertificate ocspCertificateCmd `cmd:"" name:"ocsp-certificate" help:"Renew the certificates that OCSP answers are signed under, for two years."`
+	RootCRL         rootCRLCmd         `cmd:"" name:"root-crl" help:"Make a root's next revocation list, with its offline key: every year, and to revoke a CA."`
 }
 
 // draftEnrolmentCmd writes what the officers sign.

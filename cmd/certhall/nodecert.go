@@ -27,8 +27,8 @@ var errSameFolder = certhall.NewError("node-folder-own", certhall.Conflict)
 // role but issue gets a key that signs certificates, tickets or receipts.
 var needed = map[string][]string{
 	nodes.Hall:    {authorityFolder + "/authority.json", authorityFolder + "/*.cer", authorityFolder + "/*.pub", hallSecret},
-	nodes.Publish: {authorityFolder + "/authority.json", authorityFolder + "/*.cer", authorityFolder + "/*.pub", authorityFolder + "/ocsp*.key", authorityFolder + "/publish.secret"},
-	nodes.Issue:   {authorityFolder + "/authority.json", authorityFolder + "/*.cer", authorityFolder + "/*.pub", authorityFolder + "/*.key", authorityFolder + "/publish.secret"},
+	nodes.Publish: {authorityFolder + "/authority.json", authorityFolder + "/*.cer", authorityFolder + "/*.pub", authorityFolder + "/*.crl", authorityFolder + "/ocsp*.key", authorityFolder + "/publish.secret"},
+	nodes.Issue:   {authorityFolder + "/authority.json", authorityFolder + "/*.cer", authorityFolder + "/*.pub", authorityFolder + "/*.crl", authorityFolder + "/*.key", authorityFolder + "/publish.secret"},
 }
 
 func (c *nodeCertificateCmd) Run(env *environment) error {

@@ -40,10 +40,7 @@ type passphraseFlags struct {
 // existing gives the passphrase of a key folder; nil if none is at hand, in
 // which case a server starts sealed.
 func (f passphraseFlags) existing(env *environment) ([]byte, error) {
-	if f.PassphraseFD >= 0 {
-		return readDescriptor(f.PassphraseFD)
-	}
-	if dir := os.Getenv("CREDENTIALS_DIRECTORY"); dir != "" {
+	if dir := os.Getenv("CREDENTIALS_DIRECTORY"); dir != "" && f.PassphraseFD < 0 {
 		data, err := os.ReadFile(filepath.Join(dir, credential))
 		if err == nil {
 			return firstLine(bytes.NewReader(data))
@@ -52,10 +49,19 @@ func (f passphraseFlags) existing(env *environment) ([]byte, error) {
 			return nil, fmt.Errorf("read credential: %w", err)
 		}
 	}
-	if !term.IsTerminal(int(os.Stdin.Fd())) {
+	return f.typed(env, "cli.passphrase-existing")
+}
+
+// typed gives a passphrase by descriptor, or asks for it at a terminal by the
+// text of a key; nil if neither is at hand.
+func (f passphraseFlags) typed(env *environment, key string) ([]byte, error) {
+	switch {
+	case f.PassphraseFD >= 0:
+		return readDescriptor(f.PassphraseFD)
+	case !term.IsTerminal(int(os.Stdin.Fd())):
 		return nil, nil
 	}
-	return prompt(env, "cli.passphrase-existing")
+	return prompt(env, key)
 }
 
 // fresh gives a new passphrase, asked for twice at a terminal by the text of a key.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"path/filepath"
 
 	"github.com/certhall/certhall/authority/ceremony"
 	"github.com/certhall/certhall/authority/status"
@@ -13,6 +14,7 @@ import (
 // publishWing tells the world what the authority did (role publish). It holds
 // no key of a CA, only those of status answers.
 type publishWing struct {
+	folder    string
 	published ceremony.Public
 	db        *sqldb.DB
 	store     *authoritystore.Store
@@ -34,7 +36,7 @@ func (f houseFlags) openPublish(env *environment, issue *authorityWing) (*publis
 
 func (f stateFlags) openRecords(env *environment, issue *authorityWing) (*publishWing, error) {
 	if issue != nil {
-		return &publishWing{published: issue.published, db: issue.db, store: issue.store, env: env, shared: true}, nil
+		return &publishWing{folder: issue.folder, published: issue.published, db: issue.db, store: issue.store, env: env, shared: true}, nil
 	}
 	published, err := f.public()
 	if err != nil {
@@ -44,16 +46,21 @@ func (f stateFlags) openRecords(env *environment, issue *authorityWing) (*publis
 	if err != nil {
 		return nil, err
 	}
-	return &publishWing{published: published, db: db, store: authoritystore.New(db), env: env}, nil
+	return &publishWing{folder: filepath.Join(f.Dir, authorityFolder), published: published, db: db, store: authoritystore.New(db), env: env}, nil
 }
 
 // public is what the world may ask.
 func (w *publishWing) public() web.Public {
 	return web.Public{
 		OCSP:         w.ocsp.handler(),
-		CRLs:         web.CRLs(w.crls(), w.env.log),
+		CRLs:         web.CRLs(status.Shelves{w.crls(), w.rootCRLs()}, w.env.log),
 		Certificates: web.Certificates(status.Certificates(w.published.CACertificates()), w.env.log),
 	}
+}
+
+// rootCRLs has the roots' CRLs, from the authority's folder.
+func (w *publishWing) rootCRLs() status.RootShelf {
+	return status.RootShelf{Folder: w.folder, Roots: w.published.RootCertificates(), Clock: w.env.clock}
 }
 
 // crls has the issuing CAs' CRLs, from the database.
@@ -69,6 +76,10 @@ func (w *publishWing) checks() []web.Check {
 	shelf := w.crls()
 	for _, name := range shelf.Issuers {
 		checks = append(checks, web.Check{Name: "crl-" + name, Ready: func(ctx context.Context) error { return shelf.Ready(ctx, name) }})
+	}
+	roots := w.rootCRLs()
+	for _, root := range w.published.Roots {
+		checks = append(checks, web.Check{Name: "crl-" + root.Name, Ready: func(ctx context.Context) error { return roots.Ready(ctx, root.Name) }})
 	}
 	return checks
 }
