@@ -198,6 +198,10 @@ func (m maker) make(ctx context.Context) error {
 		return err
 	}
 	m.clock.Set(time.Time{})
+	// The roots' CRLs of that day have run out: this year's ceremony.
+	if err := a.Founded.RenewRootCRLs(filepath.Join(m.dir, "authority"), m.clock, m.random); err != nil {
+		return err
+	}
 	if err := m.register(ctx, lineages); err != nil {
 		return err
 	}

@@ -38,6 +38,16 @@ func (w *folderWriter) rootCRL(root Party, revoke []status.Entry, now time.Time,
 	w.file(root.Name+crlSuffix, next, durable.Public)
 }
 
+// RenewRootCRLs makes the next CRL of every root of a founded authority whose
+// roots' keys are at hand, and puts them into its folder.
+func (a *Authority) RenewRootCRLs(dir string, clock certhall.Clock, random io.Reader) error {
+	w := folderWriter{dir: dir}
+	for _, i := range a.Issuers {
+		w.rootCRL(i.Root, nil, clock.Now(), random)
+	}
+	return w.err
+}
+
 // RenewRootCRL makes a root's next CRL with its key from a file (the subfolder
 // offline of the ceremony), and puts it into the authority's folder.
 func RenewRootCRL(dir, name, keyFile string, pass []byte, revoke []status.Entry, clock certhall.Clock, random io.Reader) error {
