@@ -244,6 +244,16 @@ type Closing struct {
 	Outcome   string `asn1:"utf8"`
 }
 
+// Checkpoint says what the authority's record is up to a number: signed by the
+// notary, checked by anybody who holds the authority's root. Whoever keeps one
+// can tell later whether the records up to there are still the same.
+type Checkpoint struct {
+	Authority string    `asn1:"utf8"`
+	Number    int64     // of the last record it covers; the first is 1, so it is their count too
+	Hash      []byte    // of the chain at that record (SM3; docs/records.md)
+	Time      time.Time `asn1:"generalized"` // of signing
+}
+
 func (Opening) tag() string         { return "certhall/opening/1" }
 func (Login) tag() string           { return "certhall/login/1" }
 func (OriginList) tag() string      { return "certhall/origin-list/1" }
@@ -259,6 +269,7 @@ func (Retired) tag() string         { return "certhall/retired/1" }
 func (Claim) tag() string           { return "certhall/claim/1" }
 func (VoidNotice) tag() string      { return "certhall/void-notice/1" }
 func (Closing) tag() string         { return "certhall/closing/1" }
+func (Checkpoint) tag() string      { return "certhall/checkpoint/1" }
 
 // Container is the container of a ticket's attempt.
 func (t Ticket) Container() string {

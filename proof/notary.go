@@ -7,7 +7,7 @@ import "encoding/asn1"
 // They lie in the arc for documentation (RFC 5612) until the project has its own.
 var (
 	// OIDNotary marks the certificate that signs tickets, receipts, void
-	// notices and closings.
+	// notices, closings and checkpoints.
 	OIDNotary = asn1.ObjectIdentifier{1, 3, 6, 1, 4, 1, 32473, 8083, 1}
 	// OIDOriginList marks the certificate that signs lists of portals.
 	OIDOriginList = asn1.ObjectIdentifier{1, 3, 6, 1, 4, 1, 32473, 8083, 2}
