@@ -169,6 +169,8 @@ const (
 	AuthorityMade    EventKind = "authority-made"
 	Unsealed         EventKind = "unsealed"
 	Restored         EventKind = "restored" // from a backup: what was recorded after it is lost
+	OriginsSigned    EventKind = "origin-list-signed"
+	DataErased       EventKind = "data-erased"
 )
 
 // Event is one entry of the authority's record as the hall sees it.
@@ -214,4 +216,6 @@ var (
 	ErrService         = certhall.NewError("service-unknown", certhall.Invalid)
 	ErrRestored        = certhall.NewError("restored-unreconciled", certhall.Unavailable) // taken_at
 	ErrLimited         = certhall.NewError("suspend-limited", certhall.Limited)
+	// ErrRecord says that what is recorded cannot be kept: nothing is issued meanwhile.
+	ErrRecord = certhall.NewError("record-unwritable", certhall.Unavailable)
 )

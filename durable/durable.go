@@ -22,7 +22,13 @@ const (
 // returns nil the data is durable, after any error or power cut the old or the
 // new content is whole.
 func Replace(path string, data []byte, mode fs.FileMode) error {
-	return place(path, whole(data), mode, os.Rename)
+	return ReplaceFrom(path, whole(data), mode)
+}
+
+// ReplaceFrom is Replace for content that is written as it comes: after an
+// error of write, too, the old one is whole.
+func ReplaceFrom(path string, write func(io.Writer) error, mode fs.FileMode) error {
+	return place(path, write, mode, os.Rename)
 }
 
 // Create is Replace for a file that must not exist yet: of several that create
@@ -79,12 +85,12 @@ func place(path string, write func(io.Writer) error, mode fs.FileMode, put func(
 	if err := put(temp.Name(), path); err != nil {
 		return err
 	}
-	return syncDir(dir)
+	return SyncDir(dir)
 }
 
-// syncDir makes a rename durable. Windows does that by itself and knows no
-// such call.
-func syncDir(dir string) error {
+// SyncDir makes the names in a folder durable: a new file's, a renamed one's.
+// Windows does that by itself and knows no such call.
+func SyncDir(dir string) error {
 	if runtime.GOOS == "windows" {
 		return nil
 	}

@@ -118,6 +118,10 @@ type Decision struct {
 	Expiry        time.Time `asn1:"generalized"`
 }
 
+// EraseService is the Service of a Decision that erases the personal data of a
+// lineage that is long over.
+const EraseService = "erase"
+
 // ResumeService is the Service of a Decision that lifts a suspension.
 const ResumeService = "resume"
 

@@ -29,6 +29,11 @@ func Certificates(s Shelf, log *slog.Logger) http.Handler {
 	return documents{s, "/ca/", ".cer", "application/pkix-cert", log}
 }
 
+// Checkpoint serves /audit/checkpoint (package authority/audit).
+func Checkpoint(s Shelf, log *slog.Logger) http.Handler {
+	return documents{s, "/audit/", "", "application/json", log}
+}
+
 // documents serves what the world fetches by name and may cache.
 type documents struct {
 	shelf          Shelf

@@ -1,15 +1,17 @@
-// Package audit numbers the authority's records after they are committed and
-// chains them by SM3, so that an outsider can see that none was changed,
-// removed or put in later. Records and the hall's events are the same rows:
-// one sequencer gives both their numbers (ids taken inside transactions can
-// commit out of order).
+// Package audit makes the authority's record one that others can rely on. It
+// numbers records after they are committed and chains them by SM3, signs the
+// chain's end every minute (a checkpoint), keeps the checkpoints beside the
+// database and before the public, and checks all of it: that no record was
+// changed, removed, put in or moved. docs/records.md defines every byte of it.
+//
+// Records and the hall's events are the same rows: one sequencer gives both
+// their numbers (ids taken inside transactions can commit out of order).
 package audit
 
 import (
 	"bytes"
 	"context"
 	"encoding/binary"
-	"fmt"
 
 	"github.com/certhall/certhall/authority/ca"
 	"github.com/certhall/certhall/gm"
@@ -22,6 +24,11 @@ type Store interface {
 	// it at a time. link gives each record's hash from the hash before it
 	// (nil before the first). It answers how many it numbered.
 	Sequence(ctx context.Context, limit int, link func(prev []byte, r ca.Record) []byte) (int, error)
+	Reader
+}
+
+// Reader reads what was numbered.
+type Reader interface {
 	// Records are the numbered records behind a number, in order.
 	Records(ctx context.Context, after int64, limit int) ([]ca.Record, error)
 }
@@ -62,30 +69,4 @@ func Link(prev []byte, r ca.Record) []byte {
 	text(string(r.Pair))
 	text(string(r.Digest))
 	return gm.SM3(b.Bytes())
-}
-
-// Verify walks the whole chain and answers the number and hash of its end.
-// An error names the first record that does not fit.
-func Verify(ctx context.Context, s Store) (last int64, hash []byte, err error) {
-	for {
-		records, err := s.Records(ctx, last, batch)
-		if err != nil {
-			return last, hash, err
-		}
-		for _, r := range records {
-			if r.Seq != last+1 && !follows(last, r) {
-				return last, hash, fmt.Errorf("audit: record %d is missing", last+1)
-			}
-			if r.Data != nil && !bytes.Equal(r.Digest, gm.SM3(r.Salt, r.Data)) {
-				return last, hash, fmt.Errorf("audit: the data of record %d was changed", r.Seq)
-			}
-			if !bytes.Equal(r.Hash, Link(hash, r)) {
-				return last, hash, fmt.Errorf("audit: record %d does not follow from what is before it", r.Seq)
-			}
-			last, hash = r.Seq, r.Hash
-		}
-		if len(records) < batch {
-			return last, hash, nil
-		}
-	}
 }

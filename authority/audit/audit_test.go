@@ -2,10 +2,11 @@ package audit
 
 import (
 	"context"
-	"strings"
+	"errors"
 	"testing"
 	"time"
 
+	"github.com/certhall/certhall"
 	"github.com/certhall/certhall/authority"
 	"github.com/certhall/certhall/authority/ca"
 	"github.com/certhall/certhall/gm"
@@ -55,35 +56,44 @@ func TestChain(t *testing.T) {
 	if last, _, err := Verify(t.Context(), r); err != nil || last != 2*batch {
 		t.Fatal(last, err)
 	}
-	r[7].Data = nil // erased: the chain holds
-	if _, _, err := Verify(t.Context(), r); err != nil {
-		t.Errorf("erased data: %v", err)
+	r[7].Data, r[7].Salt = nil, nil
+	if _, _, err := Verify(t.Context(), r); !errors.Is(err, ErrDataGone) {
+		t.Errorf("data gone without a record of it: %v", err)
+	}
+	r = append(r, ca.Record{Kind: authority.DataErased, Data: []byte(`{"records":[8]}`), Digest: gm.SM3([]byte(`{"records":[8]}`))})
+	if _, err := (Sequencer{r}).Run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if last, _, err := Verify(t.Context(), r); err != nil || last != 2*batch+1 { // erased: the chain holds
+		t.Errorf("erased data: %d %v", last, err)
 	}
 }
 
 func TestTampering(t *testing.T) {
 	for name, c := range map[string]struct {
 		tamper func(rows) rows
-		want   string
+		want   error
 	}{
-		"changed data":   {func(r rows) rows { r[3].Data = []byte("{}"); return r }, "data of record 4"},
-		"changed digest": {func(r rows) rows { r[3].Data, r[3].Digest = nil, gm.SM3(nil); return r }, "record 4 does not follow"},
-		"changed kind":   {func(r rows) rows { r[3].Kind = authority.PairRevoked; return r }, "record 4 does not follow"},
-		"changed time":   {func(r rows) rows { r[3].At = r[3].At.Add(time.Second); return r }, "record 4 does not follow"},
-		"removed":        {func(r rows) rows { return append(r[:3], r[4:]...) }, "record 4 is missing"},
+		"changed data":   {func(r rows) rows { r[3].Data = []byte("{}"); return r }, ErrDataChanged},
+		"changed salt":   {func(r rows) rows { r[3].Salt = []byte("{}"); return r }, ErrDataChanged},
+		"removed data":   {func(r rows) rows { r[3].Data = nil; return r }, ErrDataGone},
+		"changed digest": {func(r rows) rows { r[3].Data, r[3].Digest = nil, gm.SM3(nil); return r }, ErrChanged},
+		"changed kind":   {func(r rows) rows { r[3].Kind = authority.PairRevoked; return r }, ErrChanged},
+		"changed time":   {func(r rows) rows { r[3].At = r[3].At.Add(time.Second); return r }, ErrChanged},
+		"removed":        {func(r rows) rows { return append(r[:3], r[4:]...) }, ErrMissing},
 		"reordered": {func(r rows) rows {
 			r[3], r[4] = r[4], r[3]
 			r[3].Seq, r[4].Seq = r[4].Seq, r[3].Seq
 			return r
-		}, "record 4 does not follow"},
+		}, ErrChanged},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := written(10)
 			if _, err := (Sequencer{r}).Run(t.Context()); err != nil {
 				t.Fatal(err)
 			}
-			if _, _, err := Verify(t.Context(), c.tamper(r)); err == nil || !strings.Contains(err.Error(), c.want) {
-				t.Errorf("got %v, want %q", err, c.want)
+			if _, _, err := Verify(t.Context(), c.tamper(r)); !errors.Is(err, c.want) || certhall.AsError(err).Params["record"] != "4" {
+				t.Errorf("got %v, want %v of record 4", err, c.want)
 			}
 		})
 	}

@@ -34,6 +34,7 @@ type Options struct {
 	Gates     []Gate         // each can refuse to issue
 	Elders    Elders         // what predecessors say of their certificates; nil: nothing, so that cases with them wait
 	Portals   []proof.Portal // whose pages agents obey, by the signed origin list
+	Operator  string         // who runs this process, and where; stands in the record of unsealing
 	Clock     certhall.Clock
 	Random    io.Reader // crypto/rand.Reader, but in simulations
 }
@@ -122,9 +123,9 @@ func New(o Options) *CA { return &CA{opt: o} }
 // Unseal hands over the keys and records it. Issuing works from here on.
 func (ca *CA) Unseal(ctx context.Context, k Keys) error {
 	err := ca.opt.Store.Write(ctx, func(w Writer) error {
-		serials := map[string]certhall.Serial{"notary": certhall.SerialOf(k.Notary.Certificate.SerialNumber)}
+		serials := map[string]string{"notary": string(certhall.SerialOf(k.Notary.Certificate.SerialNumber)), "by": ca.opt.Operator}
 		for name, s := range k.Issuers {
-			serials[name] = certhall.SerialOf(s.Certificate.SerialNumber)
+			serials[name] = string(certhall.SerialOf(s.Certificate.SerialNumber))
 		}
 		return w.AddRecord(ca.record(authority.Unsealed, Record{}, serials))
 	})
@@ -181,6 +182,16 @@ func (ca *CA) newID() string { return certhall.NewID(ca.now(), ca.opt.Random) }
 // notarize signs a message of the authority's with the notary's key.
 func (ca *CA) notarize(k *Keys, m proof.Message) (proof.Signed, error) {
 	return proof.Sign(m, k.Notary.Certificate.Raw, k.Notary.Sign)
+}
+
+// Checkpoint has the notary sign what the record's chain is at a number;
+// ErrSealed while the notary's key is away.
+func (ca *CA) Checkpoint(number int64, hash []byte) (proof.Signed, error) {
+	k, err := ca.unsealed()
+	if err != nil {
+		return proof.Signed{}, err
+	}
+	return ca.notarize(k, proof.Checkpoint{Authority: ca.opt.ID, Number: number, Hash: hash, Time: ca.now().Truncate(time.Second)})
 }
 
 // record makes an entry of the record about r's case, attempt, lineage and pair.

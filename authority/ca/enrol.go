@@ -137,6 +137,10 @@ func (ca *CA) enrol(ctx context.Context, role, name string, key *ecdsa.PublicKey
 	if err != nil {
 		return nil, err
 	}
+	grounds := why{Evidence: evidence}
+	if evidence == nil {
+		grounds.Reason = "founder: named at the ceremony"
+	}
 	err = ca.opt.Store.Write(ctx, func(w Writer) error {
 		if fresh, err := w.UseNonce(nonce, now); err != nil {
 			return err
@@ -147,7 +151,12 @@ func (ca *CA) enrol(ctx context.Context, role, name string, key *ecdsa.PublicKey
 			return err
 		}
 		return w.AddRecord(ca.record(authority.StaffEnrolled, Record{},
-			map[string]string{"serial": string(m.Serial), "role": role, "name": name}))
+			struct {
+				Serial string `json:"serial"`
+				Role   string `json:"role"`
+				Name   string `json:"name"`
+				why
+			}{string(m.Serial), role, name, grounds}))
 	})
 	if err != nil {
 		return nil, err

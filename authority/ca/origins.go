@@ -6,6 +6,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/certhall/certhall/authority"
+	"github.com/certhall/certhall/gm"
 	"github.com/certhall/certhall/proof"
 )
 
@@ -24,7 +26,8 @@ type signedOrigins struct {
 
 // Origins answers the signed list of the authority's portals. Its number is
 // the time of signing in milliseconds, so that it grows across restarts and
-// nodes without being stored.
+// nodes without being stored; the record says that it was signed, before
+// anybody gets it.
 func (ca *CA) Origins(ctx context.Context) (proof.Signed, error) {
 	k, err := ca.unsealed()
 	if err != nil {
@@ -49,6 +52,14 @@ func (ca *CA) Origins(ctx context.Context) (proof.Signed, error) {
 		NotBefore: now.Add(-ca.opt.Policy.Backdate).Truncate(time.Second), Expiry: expiry.UTC().Truncate(time.Second),
 		Portals: ca.opt.Portals, Predecessors: predecessors,
 	}, k.Origins.Certificate.Raw, k.Origins.Sign)
+	if err != nil {
+		return proof.Signed{}, err
+	}
+	err = ca.opt.Store.Write(ctx, func(w Writer) error {
+		return w.AddRecord(ca.record(authority.OriginsSigned, Record{}, map[string]any{
+			"number": now.UnixMilli(), "expiry": expiry.UTC(), "portals": ca.opt.Portals, "predecessors": predecessors, "digest": gm.SM3(list.Message),
+		}))
+	})
 	if err != nil {
 		return proof.Signed{}, err
 	}

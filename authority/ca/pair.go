@@ -125,6 +125,7 @@ var internal = map[authority.EventKind]bool{
 	authority.PairIntended: true, authority.StaffEnrolled: true, authority.StaffRetired: true,
 	authority.AuthorityMade: true, authority.Unsealed: true, authority.SerialsLost: true,
 	authority.PredecessorTaken: true, authority.PredecessorWithdrawn: true,
+	authority.OriginsSigned: true, authority.DataErased: true,
 }
 
 // Events pages through the sequenced record. Numbers have gaps where an entry

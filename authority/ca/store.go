@@ -77,6 +77,11 @@ type Reader interface {
 	// SuspensionsSince counts the suspensions recorded at or after t, of a whole
 	// lineage as one.
 	SuspensionsSince(t time.Time) (int, error)
+	// DataRecords are the numbered records of a lineage and its cases that have
+	// data which can be erased.
+	DataRecords(certhall.LineageID) ([]Record, error)
+	// Erasures are the numbered records that say whose data is erased.
+	Erasures() ([]Record, error)
 	// Events are sequenced records behind a number, in order.
 	Events(after int64, limit int) ([]Record, error)
 	// Restoration is the last one from a backup; nil if there was none.
@@ -127,6 +132,12 @@ type Writer interface {
 	AddLostSerial(LostSerial) (bool, error)
 	// EndRestoration marks the open restorations reconciled; false if none is open.
 	EndRestoration(at time.Time) (bool, error)
+	// EraseData takes data and salt from records, by their numbers; it answers
+	// how many had any.
+	EraseData(numbers []int64) (int, error)
+	// ErasePapers takes from pairs the names, the request, the evidence, the
+	// to-be-signed bytes and the certificates. Serials, times and state stay.
+	ErasePapers(pairs []certhall.PairID, at time.Time) error
 }
 
 // States of a case.
@@ -190,6 +201,7 @@ type Pair struct {
 	SuspendedAt    time.Time // while suspended
 	RevokedAt      time.Time // once revoked or void, as it was first set
 	Reason         int       // CRLReason (RFC 5280, 5.3.1) of that
+	ErasedAt       time.Time // when its names, evidence and certificates were erased
 }
 
 // Intent is a pair about to be signed, with its escrow row and record.

@@ -1,6 +1,7 @@
 // Package rounds is the authority's clockwork: what happens without anybody
-// asking. It numbers records, completes intents that a crash left open, closes
-// cases that lapsed, revokes pairs whose grace ended and publishes CRLs. Every round is safe
+// asking. It numbers records and has them signed (checkpoints), completes
+// intents that a crash left open, closes cases that lapsed, revokes pairs whose
+// grace ended and publishes CRLs. Every round is safe
 // to run on several nodes at once: each step is a compare-and-swap.
 package rounds
 
@@ -23,6 +24,7 @@ type Rounds struct {
 	CA        *ca.CA
 	Sequencer audit.Sequencer
 	CRLs      *status.Publisher // nil: this node makes none
+	Keeper    *audit.Keeper     // of checkpoints; nil: another process keeps them
 	Log       *slog.Logger
 }
 
@@ -30,11 +32,16 @@ type Rounds struct {
 // only on numbered events.
 const (
 	numberEvery = 50 * time.Millisecond
+	keepEvery   = 2 * time.Second // signs once a minute at most
 	tidyEvery   = 30 * time.Second
 	crlEvery    = time.Second // to look whether one is due
 )
 
-// Run makes rounds until ctx ends.
+// lastTime is how long the last checkpoint may take when the process ends.
+const lastTime = 5 * time.Second
+
+// Run makes rounds until ctx ends; then what was recorded gets its checkpoint,
+// if that is possible.
 func (r Rounds) Run(ctx context.Context) {
 	var wait sync.WaitGroup
 	wait.Go(func() { r.every(ctx, numberEvery, "number records", r.Sequencer.Run) })
@@ -42,7 +49,18 @@ func (r Rounds) Run(ctx context.Context) {
 	if r.CRLs != nil {
 		wait.Go(func() { r.every(ctx, crlEvery, "CRLs", r.CRLs.Run) })
 	}
+	if r.Keeper != nil {
+		wait.Go(func() { r.every(ctx, keepEvery, "checkpoint", r.Keeper.Run) })
+	}
 	wait.Wait()
+	if r.Keeper == nil {
+		return
+	}
+	end, stop := context.WithTimeout(context.WithoutCancel(ctx), lastTime)
+	defer stop()
+	if _, err := r.Keeper.Finish(end); err != nil {
+		r.Log.Error("no checkpoint at the end", "cause", certhall.CauseText(err))
+	}
 }
 
 // Tidy makes one round of everything but numbering, and answers how much there was to do.

@@ -3,6 +3,8 @@ package main
 import (
 	"cmp"
 	"context"
+	"os"
+	"os/user"
 	"path/filepath"
 
 	"github.com/certhall/certhall"
@@ -29,6 +31,7 @@ type authorityWing struct {
 	ca         *ca.CA
 	sequencer  audit.Sequencer
 	reconciled ca.Gate // after a restoration from a backup
+	keeper     *audit.Keeper
 	env        *environment
 }
 
@@ -50,15 +53,31 @@ func (f stateFlags) openAuthority(env *environment, origin string, demo bool) (*
 	store := authoritystore.New(db)
 	reconciled := ca.Reconciled(store)
 	portal := portalOf(published, origin)
-	return &authorityWing{
+	w := &authorityWing{
 		folder: filepath.Join(f.Dir, authorityFolder), published: published, portal: portal, db: db, store: store, env: env, reconciled: reconciled,
 		sequencer: audit.Sequencer{Store: store},
-		ca: ca.New(ca.Options{
-			ID: published.ID, Store: store, KMC: kmc.New(published.Escrow, env.random), Policy: ca.DefaultPolicy(),
-			Chains: published.Chains(), Profiles: ca.Profiles(),
-			Addresses: ca.AddressesAt(published.Address), Portals: []proof.Portal{portal}, Gates: []ca.Gate{reconciled}, Clock: env.clock, Random: env.random,
-		}),
-	}, nil
+	}
+	w.keeper = audit.NewKeeper(store, func(number int64, hash []byte) (proof.Signed, error) { return w.ca.Checkpoint(number, hash) },
+		&audit.Journal{Path: filepath.Join(f.Dir, audit.JournalName)}, env.clock)
+	w.ca = ca.New(ca.Options{
+		ID: published.ID, Store: store, KMC: kmc.New(published.Escrow, env.random), Policy: ca.DefaultPolicy(),
+		Chains: published.Chains(), Profiles: ca.Profiles(), Gates: []ca.Gate{reconciled, w.keeper.Gate},
+		Addresses: ca.AddressesAt(published.Address), Portals: []proof.Portal{portal}, Operator: operator(),
+		Clock: env.clock, Random: env.random,
+	})
+	return w, nil
+}
+
+// operator is who runs this process, and where, as the record names him.
+func operator() string {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "?"
+	}
+	if u, err := user.Current(); err == nil {
+		return u.Username + "@" + host
+	}
+	return "?@" + host
 }
 
 // portalOf is the portal at origin ("": where the authority was founded for).
@@ -84,6 +103,7 @@ func (w *authorityWing) checks() []web.Check {
 		{Name: "authority-database", Ready: func(ctx context.Context) error { return answers(ctx, w.db) }},
 		{Name: "restored", Ready: w.reconciled},
 		{Name: "issuing", Ready: w.canIssue},
+		{Name: "record", Ready: w.keeper.Ready},
 	}
 }
 
@@ -97,7 +117,7 @@ func (w *authorityWing) canIssue(context.Context) error {
 
 // run makes the authority's rounds.
 func (w *authorityWing) run(ctx context.Context) error {
-	rounds.Rounds{CA: w.ca, Sequencer: w.sequencer, CRLs: w.crls(), Log: w.env.log}.Run(ctx)
+	rounds.Rounds{CA: w.ca, Sequencer: w.sequencer, Keeper: w.keeper, CRLs: w.crls(), Log: w.env.log}.Run(ctx)
 	return nil
 }
 

@@ -1,7 +1,8 @@
 // Command certhall is the authority's server: portal, certificate authority and
 // key escrow in one program. `init` founds an authority, `serve` runs it,
 // `demo` shows all of it with an authority of its own, `fsck` checks the
-// invariants, `backup` and `restore` keep what it has, `admin` enrols officers
+// invariants, `audit` checks and exports the record, `backup` and `restore` keep
+// what it has, `admin` enrols officers
 // and reviewers. This folder holds flags
 // and wiring; the work is done in the rooms.
 package main
@@ -32,6 +33,7 @@ type cli struct {
 	Backup  backupCmd  `cmd:"" help:"Copy both databases and the state folder into one file; or verify such a file."`
 	Restore restoreCmd `cmd:"" help:"Make databases and state folder anew from a backup, and reconcile the authority with what the world was told after it."`
 	Admin   adminCmd   `cmd:"" help:"What officers decide."`
+	Audit   auditCmd   `cmd:"" help:"The record: check it, export it, take a checkpoint."`
 }
 
 // Exit codes.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"path/filepath"
 
+	"github.com/certhall/certhall/authority/audit"
 	"github.com/certhall/certhall/authority/ceremony"
 	"github.com/certhall/certhall/authority/status"
 	authoritystore "github.com/certhall/certhall/store/authority"
@@ -55,6 +56,7 @@ func (w *publishWing) public() web.Public {
 		OCSP:         w.ocsp.handler(),
 		CRLs:         web.CRLs(status.Shelves{w.crls(), w.rootCRLs()}, w.env.log),
 		Certificates: web.Certificates(status.Certificates(w.published.CACertificates()), w.env.log),
+		Checkpoint:   web.Checkpoint(&audit.Shelf{Store: w.store, Authority: w.published.ID, Clock: w.env.clock}, w.env.log),
 	}
 }
 

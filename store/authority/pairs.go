@@ -24,7 +24,7 @@ const (
 		key_number, key_serial, sign_serial, enc_serial, not_before, not_after, entitlement, old_pair, old_serial,
 		disposal, evidence_kind, key_digest, request_digest, intended_at, issuer`
 	laterColumns = `suspended, suspended_at, given_up, issued_at, acknowledged_at, superseded_at, grace_ends, retired_at,
-		revoked_at, reason, receipt`
+		revoked_at, reason, receipt, erased_at`
 	paperColumns = `subject_der, identity_der, request, evidence, sign_tbs, enc_tbs, envelope, nonce, sealed_nonce`
 
 	intentWidth, paperWidth = 25, 9
@@ -46,7 +46,8 @@ func intentValues(p *ca.Pair) []any {
 
 func laterFields(p *ca.Pair) []any {
 	return []any{&p.Suspended, instant{&p.SuspendedAt}, &p.GivenUp, instant{&p.IssuedAt}, instant{&p.AcknowledgedAt},
-		instant{&p.SupersededAt}, instant{&p.GraceEnds}, instant{&p.RetiredAt}, instant{&p.RevokedAt}, &p.Reason, &p.Receipt}
+		instant{&p.SupersededAt}, instant{&p.GraceEnds}, instant{&p.RetiredAt}, instant{&p.RevokedAt}, &p.Reason, &p.Receipt,
+		instant{&p.ErasedAt}}
 }
 
 func paperFields(p *ca.Pair) []any {

@@ -35,8 +35,12 @@ func (r rows) SuspensionsSince(t time.Time) (n int, err error) {
 }
 
 // Events implements ca.Reader.
-func (r rows) Events(after int64, limit int) (records []ca.Record, err error) {
-	found, err := r.Query("SELECT seq, hash, "+recordColumns+" FROM records WHERE seq > $1 ORDER BY seq LIMIT $2", after, limit)
+func (r rows) Events(after int64, limit int) ([]ca.Record, error) {
+	return r.records("seq > $1 ORDER BY seq LIMIT $2", after, limit)
+}
+
+func (r rows) records(where string, args ...any) (records []ca.Record, err error) {
+	found, err := r.Query("SELECT seq, hash, "+recordColumns+" FROM records WHERE "+where, args...)
 	err = all(found, err, func(row *sql.Rows) error {
 		var e ca.Record
 		err := row.Scan(append([]any{&e.Seq, &e.Hash}, recordFields(&e)...)...)

@@ -36,8 +36,9 @@ type Store struct {
 }
 
 var (
-	_ ca.Store    = (*Store)(nil)
-	_ audit.Store = (*Store)(nil)
+	_ ca.Store = (*Store)(nil)
+
+	_ audit.CheckpointStore = (*Store)(nil)
 )
 
 // batchLimit is how many intents and signatures one transaction stores at

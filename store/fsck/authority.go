@@ -56,9 +56,9 @@ var authorityRules = []Rule{
 			AND NOT EXISTS (SELECT 1 FROM pairs n WHERE n.lineage = p.lineage AND n.old_pair = p.id AND n.acknowledged_at <> 0)
 		UNION SELECT n.id FROM pairs n JOIN pairs o ON o.id = n.old_pair WHERE n.acknowledged_at <> 0 AND o.superseded_at = 0 AND o.state = 'current'`},
 	{Key: "papers", broken: `
-		SELECT id FROM pairs p WHERE NOT EXISTS (SELECT 1 FROM papers WHERE papers.n = p.n AND (evidence_kind = 'import' OR length(evidence) > 0))
+		SELECT id FROM pairs p WHERE NOT EXISTS (SELECT 1 FROM papers WHERE papers.n = p.n AND (evidence_kind = 'import' OR (length(evidence) > 0) = (p.erased_at = 0)))
 		UNION SELECT id FROM pairs p WHERE evidence_kind <> 'import' AND NOT EXISTS (SELECT 1 FROM escrow WHERE escrow.n = p.n AND length(sealed) > 0)
-		UNION SELECT id FROM pairs p WHERE (issued_at <> 0) <> EXISTS (SELECT 1 FROM certificates c WHERE c.n = p.n)`},
+		UNION SELECT id FROM pairs p WHERE (issued_at <> 0 AND erased_at = 0) <> EXISTS (SELECT 1 FROM certificates c WHERE c.n = p.n)`},
 	{Key: "serials", broken: `
 		SELECT serial FROM serials GROUP BY serial HAVING count(*) > 1
 		UNION SELECT id FROM pairs p WHERE NOT EXISTS (SELECT 1 FROM serials s WHERE s.serial = p.sign_serial AND s.pair = p.id)
@@ -72,6 +72,11 @@ var authorityRules = []Rule{
 		UNION SELECT id FROM cases c WHERE (state = 'closed') <> EXISTS (SELECT 1 FROM records r WHERE r.case_id = c.id AND r.kind = 'closed')`},
 	{Key: "certificates", check: (*run).certificates},
 	{Key: "chain", check: (*run).chain},
+	{Key: "checkpoints", broken: `
+		SELECT CAST(number AS TEXT) FROM checkpoints c WHERE NOT EXISTS (SELECT 1 FROM records r WHERE r.seq = c.number AND r.hash = c.hash)
+		UNION SELECT CAST(number AS TEXT) FROM (SELECT number, lag(number) OVER (ORDER BY n) AS earlier FROM checkpoints) AS c WHERE earlier >= number`},
+	{Key: "erased", broken: `
+		SELECT CAST(n AS TEXT) FROM records WHERE (data IS NULL) <> (length(salt) = 0)`},
 }
 
 // certificates compares every certificate with the bytes that were linted, where
@@ -132,9 +137,4 @@ func (n numbered) Records(_ context.Context, after int64, limit int) ([]ca.Recor
 		return nil, brokenStore{err}
 	}
 	return records, nil
-}
-
-// Sequence is not for readers.
-func (n numbered) Sequence(context.Context, int, func([]byte, ca.Record) []byte) (int, error) {
-	return 0, errors.ErrUnsupported
 }

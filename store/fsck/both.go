@@ -32,6 +32,7 @@ type authorityPair struct {
 	hallCertificate
 	attempt int
 	issued  bool
+	erased  bool
 }
 
 func (r *run) readAuthority() error {
@@ -57,10 +58,10 @@ func (r *run) readAuthority() error {
 	if err != nil {
 		return err
 	}
-	err = r.each(`SELECT id, lineage, case_id, state, suspended, entitlement, not_before, not_after, sign_serial, enc_serial, attempt, issued_at <> 0
+	err = r.each(`SELECT id, lineage, case_id, state, suspended, entitlement, not_before, not_after, sign_serial, enc_serial, attempt, issued_at <> 0, erased_at <> 0
 		FROM pairs ORDER BY n`, func(scan func(...any) error) error {
 		var p authorityPair
-		err := scan(&p.id, &p.lineage, &p.caseID, &p.state, &p.suspended, &p.entitlement, &p.notBefore, &p.notAfter, &p.signSerial, &p.encSerial, &p.attempt, &p.issued)
+		err := scan(&p.id, &p.lineage, &p.caseID, &p.state, &p.suspended, &p.entitlement, &p.notBefore, &p.notAfter, &p.signSerial, &p.encSerial, &p.attempt, &p.issued, &p.erased)
 		a.pairs[p.id] = p
 		if p.state != "void" {
 			a.kept[p.entitlement] = append(a.kept[p.entitlement], p.state)
@@ -136,7 +137,7 @@ func (r *run) projection() error {
 		}
 	}
 	for id, p := range r.authority.pairs {
-		if p.issued && !listed[id] && !r.authority.ahead[id] {
+		if p.issued && !listed[id] && !r.authority.ahead[id] && !p.erased { // erased events list nothing
 			r.found(id)
 		}
 	}

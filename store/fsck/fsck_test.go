@@ -253,6 +253,8 @@ func TestEveryRuleNotices(t *testing.T) {
 		"recorded":            "UPDATE pairs SET state = 'void' WHERE state = 'issued'",
 		"certificates":        "UPDATE certificates SET sign = enc",
 		"chain":               "UPDATE records SET kind = 'closed' WHERE seq = 5",
+		"checkpoints":         "INSERT INTO checkpoints (number, hash, at, signed) VALUES (5, x'00', 1, x'00')",
+		"erased":              "UPDATE records SET data = NULL WHERE seq = 5",
 	}
 	inHall := map[string]string{
 		"hall-one-busy":         "DROP INDEX cases_lineage_busy; UPDATE cases SET busy = TRUE WHERE id = 'shut'",
