@@ -57,6 +57,7 @@ type office struct {
 	reviewer person
 	cases    int
 	limit    int // of suspensions a day; 0: the policy's
+	gates    []ca.Gate
 }
 
 // person holds a key and the certificate for it.
@@ -106,7 +107,7 @@ func (o *office) node(store ca.Store) *ca.CA {
 	n := ca.New(ca.Options{
 		ID: "test", Store: store, KMC: kmc.New(o.founded.EscrowKey(), rand.Reader), Policy: policy,
 		Profiles: ca.Profiles(), Chains: o.founded.Chains(), Addresses: ca.AddressesAt("https://hall.example"), Portals: portals, Clock: o.clock, Random: rand.Reader,
-		Elders: &predecessors.Status{Store: o.store, Clock: o.clock},
+		Gates: o.gates, Elders: &predecessors.Status{Store: o.store, Clock: o.clock},
 	})
 	must(o.t, n.Unseal(o.t.Context(), o.founded.Keys(rand.Reader)))
 	return n
