@@ -54,6 +54,7 @@ type stack struct {
 	pair           proof.Bundle // the old one
 	origin         string
 	server         *httptest.Server
+	keys           string // folder of the agent's keys
 	key, pin       string // serial and PIN of the key
 	phone          string
 }
@@ -85,9 +86,15 @@ func (p typist) Answer(ctx context.Context, a courier.Ask, problem *certhall.Err
 // opened by openHall.
 func newStack(t *testing.T, kind string) *stack {
 	t.Helper()
+	return newStackAt(t, storetest.Address(t, kind), "http://hall.example")
+}
+
+// newStackAt does so in the database at an address, for a portal at base.
+func newStackAt(t *testing.T, address, base string) *stack {
+	t.Helper()
 	ctx := t.Context()
 	s := &stack{t: t, clock: new(demo.Clock), key: stackKey, pin: stackPIN, phone: stackPhone}
-	s.authorityDB = s.database(kind)
+	s.authorityDB = s.open(address)
 	if err := sqldb.Migrate(ctx, s.authorityDB, authoritystore.Migrations()); err != nil {
 		t.Fatal(err)
 	}
@@ -96,20 +103,20 @@ func newStack(t *testing.T, kind string) *stack {
 	s.clock.Set(issued.AddDate(0, 0, -1))
 	a, err := demo.NewAuthority(ctx, demo.Options{
 		ID: "test", Name: "测试机构", Store: s.authorityStore, Policy: ca.DefaultPolicy(),
-		Base: "http://hall.example", Clock: s.clock, Random: rand.Reader,
+		Base: base, Clock: s.clock, Random: rand.Reader,
 	})
 	if err != nil {
 		t.Fatal(certhall.CauseText(err))
 	}
 	s.authority = a
-	folder := t.TempDir()
-	if err := softkey.Create(filepath.Join(folder, "key"+softkey.Extension), softkey.Options{
+	s.keys = t.TempDir()
+	if err := softkey.Create(filepath.Join(s.keys, "key"+softkey.Extension), softkey.Options{
 		Serial: stackKey, Label: "test", PIN: stackPIN, Room: 4, Iterations: 1, Random: rand.Reader,
 	}); err != nil {
 		t.Fatal(err)
 	}
 	s.agent = agent.New(agent.Options{
-		Keys: softkey.Folder(folder), Roots: []*smx509.Certificate{a.Founded.Root.Certificate},
+		Keys: softkey.Folder(s.keys), Roots: []*smx509.Certificate{a.Founded.Root.Certificate},
 		Person: typist{s}, Clock: s.clock, Random: rand.Reader,
 	})
 	s.clock.Set(issued)

@@ -1,0 +1,353 @@
+package e2e
+
+import (
+	"context"
+	"crypto/rand"
+	"database/sql"
+	"encoding/pem"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	_ "github.com/jackc/pgx/v5/stdlib"
+
+	"github.com/certhall/certhall"
+	founding "github.com/certhall/certhall/authority/ceremony"
+	"github.com/certhall/certhall/demo"
+	"github.com/certhall/certhall/gm"
+	"github.com/certhall/certhall/hall/notify"
+	"github.com/certhall/certhall/store/fsck"
+	hallstore "github.com/certhall/certhall/store/hall"
+	"github.com/certhall/certhall/store/sqldb"
+	"github.com/certhall/certhall/store/storetest"
+)
+
+const dailyPassphrase = "a daily passphrase"
+
+// installation is an authority whose roles run apart, over PostgreSQL: a
+// folder for each machine, and programs that are started and stopped.
+type installation struct {
+	*stack
+	dir       string // the machine of the first node that issues, in state/; and all the others
+	cluster   *storetest.Cluster
+	hallAt    string // address of the hall
+	publishAt string
+	doors     []string // internal addresses of the nodes that issue
+	programs  map[string]*program
+}
+
+// program is one certhall serve.
+type program struct {
+	t      *testing.T
+	cmd    *exec.Cmd
+	screen *screen
+	done   chan struct{}
+}
+
+// install founds an authority with one pair near its end, and lays out the
+// folders of four machines by `certhall admin node-certificate`.
+func install(t *testing.T) *installation {
+	t.Helper()
+	bin, err := binaries()
+	if err != nil {
+		t.Fatal(err)
+	}
+	in := &installation{dir: t.TempDir(), hallAt: freePort(t), publishAt: freePort(t), doors: []string{freePort(t), freePort(t)}, programs: map[string]*program{}}
+	if in.cluster, err = storetest.StartCluster(false); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := in.cluster.Stop(); err != nil {
+			t.Log(err)
+		}
+	})
+	in.sql(t, "postgres", "CREATE DATABASE certhall")
+	in.sql(t, "certhall", packaged(t, "postgresql.sql"))
+	in.stack = newStackAt(t, in.database("certhall_issue"), "http://"+in.hallAt)
+	in.sql(t, "certhall", "SET ROLE certhall_issue; SET search_path = authority; "+packaged(t, "publish-grants.sql"))
+
+	if err := os.Symlink(bin, filepath.Join(in.dir, "bin")); err != nil {
+		t.Fatal(err)
+	}
+	state := filepath.Join(in.dir, "state")
+	plan := founding.Plan{ID: in.authority.ID, Name: in.authority.Name, Address: in.authority.Base, Clock: in.clock, Random: rand.Reader}
+	pass := founding.Passphrases{Root: []byte("a passphrase for the safe"), Daily: []byte(dailyPassphrase)}
+	if err := founding.Write(filepath.Join(state, "authority"), in.authority.Founded, plan, false, pass); err != nil {
+		t.Fatal(err)
+	}
+	secret := make([]byte, 32)
+	if _, err := rand.Read(secret); err != nil {
+		t.Fatal(err)
+	}
+	for name, data := range map[string][]byte{
+		"state/hall.secret": secret, "daily": []byte(dailyPassphrase + "\n"), "pin": []byte(stackPIN + "\n"), "codes": nil,
+		"root.cer": pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: in.authority.Founded.Root.Certificate.Raw}),
+	} {
+		if err := os.WriteFile(filepath.Join(in.dir, name), data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for role, name := range map[string]string{"issue": "issue2", "hall": "hall1", "publish": "publish1"} {
+		out, code := shell(t, in.dir, "bin/certhall admin node-certificate --dir state --role "+role+" --name "+name+" --out "+name+" --passphrase-fd 3 3<daily")
+		if code != 0 {
+			t.Fatalf("node-certificate of %s: %d\n%s", name, code, out)
+		}
+	}
+	return in
+}
+
+// packaged is a file of packaging/.
+func packaged(t *testing.T, name string) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("..", "packaging", name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// sql runs statements as the cluster's superuser.
+func (in *installation) sql(t *testing.T, database, statements string) {
+	t.Helper()
+	db, err := sql.Open("pgx", in.cluster.URL(database))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if _, err := db.ExecContext(t.Context(), statements); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// database is the address of the database for a user.
+func (in *installation) database(user string) string {
+	schema := "authority"
+	if user == "certhall_hall" {
+		schema = "hall"
+	}
+	return strings.Replace(in.cluster.URL("certhall"), "user=postgres", "user="+user, 1) + "&pool=8&search_path=" + schema
+}
+
+// start starts a node and waits until it says that it serves.
+func (in *installation) start(name string, args ...string) *program {
+	in.t.Helper()
+	p := in.launch(name, args...)
+	if _, _, ok := p.screen.after(in.t, 0, regexp.MustCompile(`Running: `)); !ok {
+		in.t.Fatalf("%s ended:\n%s", name, p.screen)
+	}
+	return p
+}
+
+// launch starts a node.
+func (in *installation) launch(name string, args ...string) *program {
+	in.t.Helper()
+	daily, err := os.Open(filepath.Join(in.dir, "daily"))
+	if err != nil {
+		in.t.Fatal(err)
+	}
+	defer daily.Close()
+	p := &program{t: in.t, screen: newScreen(), done: make(chan struct{})}
+	p.cmd = exec.Command("bin/certhall", append([]string{"serve"}, args...)...)
+	p.cmd.Dir, p.cmd.Stdout, p.cmd.Stderr = in.dir, p.screen, p.screen
+	p.cmd.Env = append(os.Environ(), english, "LC_ALL=", "LC_MESSAGES=")
+	p.cmd.ExtraFiles = []*os.File{daily}
+	if err := p.cmd.Start(); err != nil {
+		in.t.Fatal(err)
+	}
+	go func() {
+		_ = p.cmd.Wait() // how it ended is judged by whoever stopped it
+		p.screen.end()
+		close(p.done)
+	}()
+	in.t.Cleanup(func() { p.stop(syscall.SIGKILL) })
+	in.programs[name] = p
+	return p
+}
+
+// stop ends the program with a signal and waits for it.
+func (p *program) stop(sig syscall.Signal) {
+	p.t.Helper()
+	select {
+	case <-p.done:
+		return
+	default:
+	}
+	if err := p.cmd.Process.Signal(sig); err != nil {
+		p.t.Error(err)
+	}
+	select {
+	case <-p.done:
+	case <-time.After(patience):
+		p.t.Errorf("the program does not stop on %v", sig)
+	}
+}
+
+func (in *installation) startIssue(n int) *program {
+	in.t.Helper()
+	folder := []string{"state", "issue2"}[n]
+	return in.start(folder, "--roles=issue", "--dir="+folder, "--authority-db="+in.database("certhall_issue"),
+		"--internal-listen="+in.doors[n], "--listen="+freePort(in.t), "--passphrase-fd=3")
+}
+
+func (in *installation) startHall() *program {
+	in.t.Helper()
+	return in.start("hall1", "--roles=hall", "--dir=hall1", "--hall-db="+in.database("certhall_hall"), "--sms=outbox",
+		"--authority-nodes="+strings.Join(in.doors, ","), "--listen="+in.hallAt)
+}
+
+func (in *installation) startPublish() *program {
+	in.t.Helper()
+	return in.start("publish1", "--roles=publish", "--dir=publish1", "--authority-db="+in.database("certhall_publish"), "--listen="+in.publishAt)
+}
+
+// readyz asks a node until it answers with a status and words.
+func (in *installation) readyz(at string, status int, says string) {
+	in.t.Helper()
+	deadline := time.Now().Add(patience)
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for range tick.C {
+		body, got := get(in.t, "http://"+at+"/readyz")
+		if got == status && strings.Contains(body, says) {
+			return
+		}
+		if time.Now().After(deadline) {
+			in.t.Fatalf("/readyz answers %d %s, want %d %s", got, body, status, says)
+		}
+	}
+}
+
+// get fetches an address; status 0 if nobody answers.
+func get(t *testing.T, address string) (body string, status int) {
+	t.Helper()
+	response, err := http.Get(address)
+	if err != nil {
+		return err.Error(), 0
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	if err != nil {
+		return err.Error(), 0
+	}
+	return string(text), response.StatusCode
+}
+
+// renew renews the pair with the agent's command line, through the hall.
+func (in *installation) renew(serial string) {
+	in.t.Helper()
+	ctx, stop := context.WithCancel(in.t.Context())
+	defer stop()
+	read := make(chan struct{})
+	go func() { defer close(read); in.readCodes(ctx) }()
+	out, code := shell(in.t, in.dir, "bin/certhall-agent --yes --pin-fd 3 --keys "+in.keys+" renew --server http://"+in.hallAt+
+		" --authority root.cer --serial "+serial+" --phone "+stackPhone+" --code-file codes 3<pin")
+	stop()
+	<-read
+	if code != 0 || !strings.Contains(out, "Renewed") {
+		in.t.Fatalf("the renewal ends with %d:\n%s\nhall:\n%s", code, out, in.programs["hall1"].screen)
+	}
+}
+
+// readCodes writes what the outbox holds into the file where the agent waits for it.
+func (in *installation) readCodes(ctx context.Context) {
+	db, err := sqldb.Open(ctx, in.database("certhall_hall"))
+	if err != nil {
+		in.t.Error(err)
+		return
+	}
+	defer db.Close()
+	outbox := notify.Outbox{Store: hallstore.New(db, nil), Clock: in.clock}
+	after := time.Now().Add(-time.Second)
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		messages, err := outbox.Since(ctx, after)
+		if err != nil {
+			continue
+		}
+		for _, m := range messages {
+			after = m.At
+			f, err := os.OpenFile(filepath.Join(in.dir, "codes"), os.O_APPEND|os.O_WRONLY, 0)
+			if err == nil {
+				_, err = f.WriteString(m.Vars["code"] + "\n")
+				f.Close()
+			}
+			if err != nil {
+				in.t.Error(err)
+			}
+		}
+	}
+}
+
+// another lays one more pair near its end on the key, and gives its serial.
+func (in *installation) another() string {
+	in.t.Helper()
+	in.clock.Set(certhall.AddYears(time.Now().AddDate(0, 0, 20), -1))
+	defer in.clock.Set(time.Time{})
+	bundle, err := in.authority.Apply(in.t.Context(), in.agent, stackKey, demo.Applicant{
+		Name: "第二家有限公司", Organisation: "91310000MA1K35XE0Y", Lineage: "lineage2", Project: demo.Insurance, KeyNumber: "HT-2026-0010", TermYears: 1,
+	})
+	if err != nil {
+		in.t.Fatal(certhall.CauseText(err))
+	}
+	return serialIn(in.t, bundle.Sign)
+}
+
+func serialIn(t *testing.T, der []byte) string {
+	t.Helper()
+	c, err := gm.ParseCertificate(der)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(certhall.SerialOf(c.SerialNumber))
+}
+
+// TestRolesApart: four processes over PostgreSQL, each with its own folder and
+// its own database user. Renewals go on when a node that issues is killed, and
+// wait when none is left.
+func TestRolesApart(t *testing.T) {
+	t.Parallel()
+	in := install(t)
+	second := in.another()
+	hall := in.startHall() // the hall stands before the authority answers
+	in.readyz(in.hallAt, http.StatusServiceUnavailable, "authority-unreachable")
+	first := in.startIssue(0)
+	in.readyz(in.hallAt, http.StatusOK, "issuing")
+	in.startIssue(1)
+	in.startPublish()
+	in.readyz(in.publishAt, http.StatusOK, "authority-database")
+
+	in.renew(serialIn(t, in.pair.Sign))
+	first.stop(syscall.SIGKILL)
+	in.renew(second) // by the other one
+	in.programs["issue2"].stop(syscall.SIGTERM)
+	in.readyz(in.hallAt, http.StatusServiceUnavailable, "authority-unreachable")
+	in.startIssue(1)
+	in.readyz(in.hallAt, http.StatusOK, "issuing")
+
+	hall.stop(syscall.SIGTERM)
+	if code := hall.cmd.ProcessState.ExitCode(); code != 0 {
+		t.Errorf("the hall ends with %d:\n%s", code, hall.screen)
+	}
+	hallDB, err := sqldb.Open(t.Context(), in.database("certhall_hall"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer hallDB.Close()
+	found, err := fsck.Check(t.Context(), in.authorityDB, hallDB)
+	if err != nil || len(found) > 0 {
+		t.Errorf("fsck: %v, %v", found, err)
+	}
+}
