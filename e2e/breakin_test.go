@@ -92,10 +92,19 @@ func (s *stack) signed() (n int) {
 // TestForgedHall gives an intruder the hall's whole database and its way to
 // the authority. He writes what he likes into a case that waits for its
 // certificate; the authority signs nothing for him, and still serves the
-// rightful holder.
+// rightful holder. So it is in one process, and with the hall's certificate
+// and key over the wire.
 func TestForgedHall(t *testing.T) {
+	t.Run("one process", func(t *testing.T) { forgedHall(t, newStack(t, "sqlite-memory")) })
+	t.Run("apart", func(t *testing.T) {
+		s := newStack(t, "sqlite-memory")
+		s.moveApart()
+		forgedHall(t, s)
+	})
+}
+
+func forgedHall(t *testing.T, s *stack) {
 	q := new(byHand)
-	s := newStack(t, "sqlite-memory")
 	s.openHall("sqlite-memory", func(*sqldb.DB) hallstore.Enqueuer { return q })
 	honest := s.prepared(q)
 	before := s.signed()
@@ -145,7 +154,7 @@ func TestForgedHall(t *testing.T) {
 		"no evidence":                                   {Request: request, Evidence: proof.Encode(proof.Signed{})},
 		"the holder's request, evidence of another one": {Request: honest.Request, Evidence: proof.Encode(byIntruder(said, s.pair.Sign))},
 	} {
-		_, err := s.authority.CA.Issue(t.Context(), authority.IssueRequest{
+		_, err := s.door.Issue(t.Context(), authority.IssueRequest{
 			Case: honest.ID, Attempt: honest.Attempt, Request: forged.Request, Evidence: must(proof.Decode[proof.Signed](forged.Evidence)),
 		})
 		if err == nil {
@@ -168,7 +177,7 @@ func TestForgedHall(t *testing.T) {
 	if n := s.signed(); n != before+1 {
 		t.Errorf("%d certificates signed for the holder", n-before)
 	}
-	view, err := s.authority.CA.Pair(t.Context(), authority.PairQuery{Case: honest.ID, Attempt: honest.Attempt})
+	view, err := s.door.Pair(t.Context(), authority.PairQuery{Case: honest.ID, Attempt: honest.Attempt})
 	if err != nil || view.Bundle == nil {
 		t.Fatalf("no bundle: %v", err)
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/emmansun/gmsm/smx509"
 
 	"github.com/certhall/certhall"
+	"github.com/certhall/certhall/authority"
 	"github.com/certhall/certhall/authority/audit"
 	"github.com/certhall/certhall/authority/ca"
 	"github.com/certhall/certhall/demo"
@@ -44,6 +45,7 @@ type stack struct {
 	t              *testing.T
 	clock          *demo.Clock
 	authority      *demo.Authority
+	door           authority.Authority // as the hall reaches it: the CA itself, or over the wire
 	authorityDB    *sqldb.DB
 	authorityStore *authoritystore.Store
 	hallDB         *sqldb.DB
@@ -108,7 +110,7 @@ func newStackAt(t *testing.T, address, base string) *stack {
 	if err != nil {
 		t.Fatal(certhall.CauseText(err))
 	}
-	s.authority = a
+	s.authority, s.door = a, a.CA
 	s.keys = t.TempDir()
 	if err := softkey.Create(filepath.Join(s.keys, "key"+softkey.Extension), softkey.Options{
 		Serial: stackKey, Label: "test", PIN: stackPIN, Room: 4, Iterations: 1, Random: rand.Reader,
@@ -169,7 +171,7 @@ func (s *stack) openHallOver(queue func(*sqldb.DB) hallstore.Enqueuer) {
 	}
 	s.origin = "http://" + l.Addr().String()
 	s.counter = services.New(services.Options{
-		Store: s.hall, Authority: s.authority.CA, AuthorityID: s.authority.Founded.ID,
+		Store: s.hall, Authority: s.door, AuthorityID: s.authority.Founded.ID,
 		Accounts: accounts.New(accounts.Options{
 			Store: s.hall.Accounts(), SMS: s.outbox, Clock: s.clock, Random: rand.Reader, Secret: []byte("secret"),
 		}),
