@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"database/sql"
@@ -22,6 +23,7 @@ import (
 	founding "github.com/certhall/certhall/authority/ceremony"
 	"github.com/certhall/certhall/demo"
 	"github.com/certhall/certhall/gm"
+	"github.com/certhall/certhall/gm/ocsp"
 	"github.com/certhall/certhall/hall/notify"
 	"github.com/certhall/certhall/store/fsck"
 	hallstore "github.com/certhall/certhall/store/hall"
@@ -29,7 +31,7 @@ import (
 	"github.com/certhall/certhall/store/storetest"
 )
 
-const dailyPassphrase = "a daily passphrase"
+const dailyWords = "a daily passphrase"
 
 // installation is an authority whose roles run apart, over PostgreSQL: a
 // folder for each machine, and programs that are started and stopped.
@@ -78,7 +80,7 @@ func install(t *testing.T) *installation {
 	}
 	state := filepath.Join(in.dir, "state")
 	plan := founding.Plan{ID: in.authority.ID, Name: in.authority.Name, Address: in.authority.Base, Clock: in.clock, Random: rand.Reader}
-	pass := founding.Passphrases{Root: []byte("a passphrase for the safe"), Daily: []byte(dailyPassphrase)}
+	pass := founding.Passphrases{Root: []byte("a passphrase for the safe"), Daily: []byte(dailyWords)}
 	if err := founding.Write(filepath.Join(state, "authority"), in.authority.Founded, plan, false, pass); err != nil {
 		t.Fatal(err)
 	}
@@ -87,7 +89,7 @@ func install(t *testing.T) *installation {
 		t.Fatal(err)
 	}
 	for name, data := range map[string][]byte{
-		"state/hall.secret": secret, "daily": []byte(dailyPassphrase + "\n"), "pin": []byte(stackPIN + "\n"), "codes": nil,
+		"state/hall.secret": secret, "daily": []byte(dailyWords + "\n"), "pin": []byte(stackPIN + "\n"), "codes": nil,
 		"root.cer": pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: in.authority.Founded.Root.Certificate.Raw}),
 	} {
 		if err := os.WriteFile(filepath.Join(in.dir, name), data, 0o600); err != nil {
@@ -132,7 +134,7 @@ func (in *installation) database(user string) string {
 	if user == "certhall_hall" {
 		schema = "hall"
 	}
-	return strings.Replace(in.cluster.URL("certhall"), "user=postgres", "user="+user, 1) + "&pool=8&search_path=" + schema
+	return strings.Replace(in.cluster.URL("certhall"), "user=postgres", "user="+user, 1) + "&search_path=" + schema
 }
 
 // start starts a node and waits until it says that it serves.
@@ -314,6 +316,44 @@ func serialIn(t *testing.T, der []byte) string {
 	return string(certhall.SerialOf(c.SerialNumber))
 }
 
+// published asks for status and certificates as the world does, of a node that
+// holds no key of a CA, through a database user that sees no names.
+func (in *installation) published() {
+	in.t.Helper()
+	for _, path := range []string{"/ca/issuing.cer", "/ca/root.cer", "/crl/issuing.crl"} {
+		if body, status := get(in.t, "http://"+in.publishAt+path); status != http.StatusOK || body == "" {
+			in.t.Errorf("%s answers %d", path, status)
+		}
+	}
+	issuer, pair := in.authority.Founded.Main().Certificate, must(gm.ParseCertificate(in.pair.Sign))
+	response, err := http.Post("http://"+in.publishAt+"/ocsp", "application/ocsp-request", bytes.NewReader(must(ocsp.Request(issuer, nil, pair.SerialNumber))))
+	if err != nil {
+		in.t.Fatal(err)
+	}
+	defer response.Body.Close()
+	der, err := io.ReadAll(response.Body)
+	if err != nil {
+		in.t.Fatal(err)
+	}
+	answers, err := ocsp.Parse(der, issuer, nil, time.Now())
+	if err != nil || len(answers) != 1 || answers[0].Standing != ocsp.Good {
+		in.t.Errorf("OCSP: %d %+v, %v", response.StatusCode, answers, err)
+	}
+	db, err := sql.Open("pgx", in.database("certhall_publish"))
+	if err != nil {
+		in.t.Fatal(err)
+	}
+	defer db.Close()
+	for _, statement := range []string{
+		"SELECT subject FROM pairs", "SELECT evidence FROM papers", "SELECT sealed FROM escrow", "SELECT data FROM records",
+		"SELECT name FROM staff", "UPDATE pairs SET state = 'current'", "DELETE FROM records", "SELECT * FROM hall.cases",
+	} {
+		if _, err := db.ExecContext(in.t.Context(), statement); err == nil || !strings.Contains(err.Error(), "permission denied") {
+			in.t.Errorf("%s: %v", statement, err)
+		}
+	}
+}
+
 // TestRolesApart: four processes over PostgreSQL, each with its own folder and
 // its own database user. Renewals go on when a node that issues is killed, and
 // wait when none is left.
@@ -328,6 +368,7 @@ func TestRolesApart(t *testing.T) {
 	in.startIssue(1)
 	in.startPublish()
 	in.readyz(in.publishAt, http.StatusOK, "authority-database")
+	in.published()
 
 	in.renew(serialIn(t, in.pair.Sign))
 	first.stop(syscall.SIGKILL)

@@ -1,6 +1,10 @@
 -- What the user of the role publish may do in the schema of the authority: read
--- what status answers are made of, and nothing of evidence, requests, escrow or
--- the officers. Run by the owner of the schema (certhall_issue) after certhall
--- init and after every upgrade.
+-- what status answers, CRLs and checkpoints are made of. It sees no names, no
+-- evidence, no requests, no escrow; it writes nothing. Run by the owner of the
+-- schema (certhall_issue) after certhall init and after every upgrade.
 
-GRANT SELECT ON goose_db_version, pairs, serials, lost_serials, records, chain TO certhall_publish;
+GRANT SELECT ON goose_db_version, serials, lost_serials, restorations, chain, crls, crl_parts TO certhall_publish;
+GRANT SELECT (n, id, issuer, state, suspended, suspended_at, given_up, sign_serial, enc_serial, not_before, not_after, issued_at, revoked_at, reason)
+	ON pairs TO certhall_publish;
+GRANT SELECT (n, seq, kind, pair, hash) ON records TO certhall_publish;
+GRANT SELECT (serial, state, retired_at, reason) ON staff TO certhall_publish;

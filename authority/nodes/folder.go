@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -13,6 +14,7 @@ import (
 
 	"github.com/certhall/certhall"
 	"github.com/certhall/certhall/authority/ceremony"
+	"github.com/certhall/certhall/durable"
 )
 
 // ErrFolder says that a file of the folder is missing or holds something else.
@@ -41,10 +43,10 @@ func WriteCA(dir string, c *CA, pass []byte) error {
 	if err != nil {
 		return err
 	}
-	if err := write(KeyFile(dir, caName), "ENCRYPTED PRIVATE KEY", der, 0o600); err != nil {
+	if err := write(KeyFile(dir, caName), "ENCRYPTED PRIVATE KEY", der, durable.Secret); err != nil {
 		return err
 	}
-	return write(CertificateFile(dir, caName), "CERTIFICATE", c.Certificate.Raw, 0o644) // last: with it the CA stands
+	return write(CertificateFile(dir, caName), "CERTIFICATE", c.Certificate.Raw, durable.Public) // last: with it the CA stands
 }
 
 // WriteNode stores a node's certificate and key, and the CA's certificate that
@@ -59,9 +61,9 @@ func WriteNode(dir, role string, n *Node, ca *x509.Certificate) error {
 		return err
 	}
 	return errors.Join(
-		write(CertificateFile(dir, caName), "CERTIFICATE", ca.Raw, 0o644),
-		write(KeyFile(dir, role), "PRIVATE KEY", der, 0o600),
-		write(CertificateFile(dir, role), "CERTIFICATE", n.Certificate.Raw, 0o644))
+		write(CertificateFile(dir, caName), "CERTIFICATE", ca.Raw, durable.Public),
+		write(KeyFile(dir, role), "PRIVATE KEY", der, durable.Secret),
+		write(CertificateFile(dir, role), "CERTIFICATE", n.Certificate.Raw, durable.Public))
 }
 
 // ReadCertificate reads the internal CA's certificate.
@@ -111,16 +113,6 @@ func read(path, kind string) ([]byte, error) {
 	return block.Bytes, nil
 }
 
-// write puts a whole file in place, or none.
-func write(path, kind string, der []byte, mode os.FileMode) error {
-	file, err := os.CreateTemp(filepath.Dir(path), ".new-")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(file.Name()) // gone already once it is in place
-	_, err = file.Write(pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}))
-	if err := errors.Join(err, file.Chmod(mode), file.Sync(), file.Close()); err != nil {
-		return err
-	}
-	return os.Rename(file.Name(), path)
+func write(path, kind string, der []byte, mode fs.FileMode) error {
+	return durable.Replace(path, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}), mode)
 }

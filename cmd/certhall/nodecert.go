@@ -8,6 +8,7 @@ import (
 
 	"github.com/certhall/certhall"
 	"github.com/certhall/certhall/authority/nodes"
+	"github.com/certhall/certhall/durable"
 )
 
 // nodeCertificateCmd makes what another machine needs to play a role: its
@@ -118,7 +119,7 @@ func copyFiles(from, to, pattern string) error {
 		if err := os.MkdirAll(filepath.Dir(target), 0o700); err != nil {
 			return err
 		}
-		if err := os.WriteFile(target, data, info.Mode().Perm()); err != nil {
+		if err := durable.Replace(target, data, info.Mode().Perm()); err != nil {
 			return err
 		}
 	}
