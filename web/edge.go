@@ -48,11 +48,9 @@ func requestOf(ctx context.Context) request {
 func (e edge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	began := time.Now()
 	at := &request{id: e.newID(), address: e.addressOf(r)}
-	ctx, end := context.WithTimeout(context.WithValue(r.Context(), requestKey{}, at), requestTime)
-	defer end()
+	ctx := context.WithValue(r.Context(), requestKey{}, at)
 	r = r.WithContext(ctx)
 	seen := &seen{ResponseWriter: w}
-	e.secure(seen.Header(), r, at.id)
 	defer func() {
 		if p := recover(); p != nil {
 			e.Log.ErrorContext(ctx, "panic", "request", at.id, "value", p)
@@ -66,9 +64,14 @@ func (e edge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}()
 	if public, route := e.Public.find(r.URL.Path); public != nil {
 		r.Pattern = route
+		answersMachines(seen.Header(), at.id)
 		public.ServeHTTP(seen, r)
 		return
 	}
+	e.secure(seen.Header(), r, at.id)
+	timed, end := context.WithTimeout(ctx, requestTime)
+	defer end()
+	r = r.WithContext(timed)
 	handler, pattern := e.mux.Handler(r)
 	if pattern == "" || path.Clean(r.URL.Path) != r.URL.Path { // the mux would send it elsewhere, repeating what was typed
 		e.lost(seen, r, handler)
@@ -96,6 +99,15 @@ func (e edge) lost(w http.ResponseWriter, r *http.Request, handler http.Handler)
 		return
 	}
 	refuse(w, r, http.StatusNotFound, ErrAddress)
+}
+
+// answersMachines sets the headers of public status: nothing of it is a page,
+// and each header costs an answer that is asked for thousands of times a
+// second. How long things may take is for each handler to say.
+func answersMachines(h http.Header, id string) {
+	h.Set("X-Request-Id", id)
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Cache-Control", "no-store")
 }
 
 func (e edge) secure(h http.Header, r *http.Request, id string) {
