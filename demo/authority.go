@@ -106,7 +106,7 @@ func (a *Authority) enrol(ctx context.Context, role, name string, p10 []byte, s 
 	})
 	both := proof.Signed{Message: message}
 	for _, officer := range a.Officers {
-		signed, err := officer.Sign(ctx, message)
+		signed, err := officer.Sign(ctx, proof.Draft{Authority: a.ID, Message: message, Chain: a.Founded.Chain()})
 		if err != nil {
 			return err
 		}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/certhall/certhall"
+	"github.com/certhall/certhall/authority"
 	"github.com/certhall/certhall/authority/ca"
 	"github.com/certhall/certhall/gm"
 	"github.com/certhall/certhall/proof"
@@ -64,12 +65,16 @@ func (a *Authority) Decide(ctx context.Context, p Applicant, ticket proof.Ticket
 	if err != nil {
 		return proof.Signed{}, err
 	}
-	return a.Reviewer.Sign(ctx, proof.Encode(proof.Decision{
+	view, err := a.CA.Pair(ctx, authority.PairQuery{Case: certhall.CaseID(ticket.Case)})
+	if err != nil {
+		return proof.Signed{}, err
+	}
+	return a.Reviewer.Sign(ctx, proof.Draft{Authority: a.ID, Chain: a.Founded.Chain(), Voucher: view.Ticket, Message: proof.Encode(proof.Decision{
 		Authority: a.ID, Service: string(certhall.Apply), Case: ticket.Case, Attempt: ticket.Attempt,
 		Entitlement: certhall.NewID(a.Clock.Now(), a.Random),
 		Subject:     subject, Identity: identity, Lineage: string(p.Lineage), Organisation: p.Organisation,
 		Project: p.Project, KeyNumber: p.KeyNumber, KeySerial: keySerial, Profile: profile, TermYears: p.TermYears,
 		RequestDigest: digest, Verdict: proof.Approve, Reason: "演示", Nonce: ticket.Nonce,
 		Expiry: expiry(a.Clock.Now(), decisionLife),
-	}))
+	})})
 }

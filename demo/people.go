@@ -96,8 +96,8 @@ func (s staffKey) Import(ctx context.Context, certificate []byte) error {
 	return s.agent.ImportCertificate(ctx, s.serial, certificate)
 }
 
-func (s staffKey) Sign(ctx context.Context, message []byte) (proof.Signed, error) {
-	return s.agent.SignDecision(ctx, s.serial, message)
+func (s staffKey) Sign(ctx context.Context, d proof.Draft) (proof.Signed, error) {
+	return s.agent.SignDecision(ctx, s.serial, proof.Encode(d))
 }
 
 // digits draws a number of n digits.

@@ -19,8 +19,8 @@ type Signer interface {
 	Request(ctx context.Context, name string) (p10 []byte, err error)
 	// Import stores the certificate that the P10 became.
 	Import(ctx context.Context, certificate []byte) error
-	// Sign signs the DER of one of proof's messages.
-	Sign(ctx context.Context, message []byte) (proof.Signed, error)
+	// Sign signs a draft's message.
+	Sign(ctx context.Context, d proof.Draft) (proof.Signed, error)
 }
 
 // inMemory signs with a key that lives as long as the program.
@@ -49,12 +49,12 @@ func (s *inMemory) Import(_ context.Context, certificate []byte) error {
 	return nil
 }
 
-func (s *inMemory) Sign(_ context.Context, message []byte) (proof.Signed, error) {
-	value, err := gm.Sign(s.random, s.key, message)
+func (s *inMemory) Sign(_ context.Context, d proof.Draft) (proof.Signed, error) {
+	value, err := gm.Sign(s.random, s.key, d.Message)
 	if err != nil {
 		return proof.Signed{}, err
 	}
-	return proof.Signed{Message: message, Signatures: []proof.Signature{{Certificate: s.certificate, Value: value}}}, nil
+	return proof.Signed{Message: d.Message, Signatures: []proof.Signature{{Certificate: s.certificate, Value: value}}}, nil
 }
 
 // Request makes a P10 with a software key (RFC 2986).

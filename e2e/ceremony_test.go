@@ -27,10 +27,10 @@ bin/certhall init --dir state --id acme --name "ACME CA" --public https://hall.e
 	--officer a.p10 --officer b.p10 --passphrase-fd 3 --root-passphrase-fd 4 3<daily 4<root
 agent --pin-fd 3 enrol --key keys/a.softkey --certificate state/officer-1.cer 3<pin
 agent --pin-fd 3 enrol --key keys/b.softkey --certificate state/officer-2.cer 3<pin
-bin/certhall admin draft-enrolment --dir state --role reviewer --request r.p10 --out r.enrolment
-agent --pin-fd 3 sign-decision --key keys/a.softkey r.enrolment --out r.a 3<pin
-agent --pin-fd 3 sign-decision --key keys/b.softkey r.enrolment --out r.b 3<pin
-bin/certhall admin enrol --dir state --request r.p10 --evidence r.a --evidence r.b --out r.cer --passphrase-fd 3 3<daily
+bin/certhall admin reviewer enrol --dir state --request r.p10 --out r.enrolment
+agent --pin-fd 3 sign-decision --authority state/authority/root.cer --key keys/a.softkey r.enrolment --out r.a 3<pin
+agent --pin-fd 3 sign-decision --authority state/authority/root.cer --key keys/b.softkey r.enrolment --out r.b 3<pin
+bin/certhall admin reviewer enrol --dir state --request r.p10 --evidence r.a --evidence r.b --out r.cer --passphrase-fd 3 3<daily
 agent --pin-fd 3 enrol --key keys/r.softkey --certificate r.cer 3<pin
 bin/certhall fsck --dir state
 `
@@ -85,8 +85,8 @@ func TestCeremony(t *testing.T) {
 		{"no passphrase", `bin/certhall init --dir other --id acme --name ACME --public https://hall.example --officer a.p10 --officer b.p10 </dev/null`, "passphrase-missing"},
 		{"wrong passphrase", `bin/certhall serve --dir state --listen 127.0.0.1:0 --passphrase-fd 3 3<root`, "passphrase-wrong"},
 		{"plain HTTP to the world", `bin/certhall serve --dir state --listen 0.0.0.0:0 --passphrase-fd 3 3<daily`, "plain-http"},
-		{"an enrolment used twice", `bin/certhall admin enrol --dir state --request r.p10 --evidence r.a --evidence r.b --out again.cer --passphrase-fd 3 3<daily`, "nonce-wrong"},
-		{"one officer twice", `bin/certhall admin enrol --dir state --request r.p10 --evidence r.a --evidence r.a --out again.cer --passphrase-fd 3 3<daily`, "evidence-wrong"},
+		{"an enrolment used twice", `bin/certhall admin reviewer enrol --dir state --request r.p10 --evidence r.a --evidence r.b --out again.cer --passphrase-fd 3 3<daily`, "nonce-wrong"},
+		{"one officer twice", `bin/certhall admin reviewer enrol --dir state --request r.p10 --evidence r.a --evidence r.a --out again.cer --passphrase-fd 3 3<daily`, "evidence-wrong"},
 	} {
 		if out, code := shell(t, dir, c.script); code == 0 || !strings.Contains(out, c.want) {
 			t.Errorf("%s: exit code %d, without %s:\n%s", c.name, code, c.want, out)

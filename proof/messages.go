@@ -110,7 +110,7 @@ type Decision struct {
 	KeySerial     string `asn1:"utf8"` // of the USB key with the new container
 	Profile       string `asn1:"utf8"`
 	TermYears     int
-	Documents     [][]byte // SM3 digests of what was reviewed
+	Documents     [][]byte // SM3 digests of what was reviewed: to revoke or resume, signing certificates of the lineage
 	RequestDigest []byte
 	Verdict       string `asn1:"utf8"`
 	Reason        string `asn1:"utf8"`
@@ -155,6 +155,20 @@ type Takeover struct {
 	Withdraw    bool      // its certificates are no longer succeeded
 	Nonce       []byte    // of the draft, used once
 	Expiry      time.Time `asn1:"generalized"`
+}
+
+// Draft is a Decision, an Enrolment or a Takeover that waits for a signature, with what the
+// signer's agent needs to explain it. Nobody signs the draft: each part proves
+// itself.
+type Draft struct {
+	Authority string `asn1:"utf8"`
+	Message   []byte // DER: what is signed
+	// Documents are what Decision.Documents are the digests of: to revoke or
+	// resume, the signing certificates of the lineage; to retire somebody, his
+	// certificate.
+	Documents [][]byte
+	Chain     [][]byte // issuing CAs; the root is not in it
+	Voucher   Signed   // any Ticket or Receipt: whose notary's word binds the authority's id to its root; empty before there is one
 }
 
 // Bundle is what issuing gives. Nobody signs it: each part proves itself.
@@ -266,6 +280,7 @@ func (OldKey) tag() string          { return "certhall/old-key/1" }
 func (Decision) tag() string        { return "certhall/decision/1" }
 func (Enrolment) tag() string       { return "certhall/ceremony/1" }
 func (Takeover) tag() string        { return "certhall/takeover/1" }
+func (Draft) tag() string           { return "certhall/draft/1" }
 func (Bundle) tag() string          { return "certhall/bundle/1" }
 func (Acknowledgement) tag() string { return "certhall/acknowledgement/1" }
 func (Receipt) tag() string         { return "certhall/receipt/1" }

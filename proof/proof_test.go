@@ -44,6 +44,7 @@ var samples = []Message{
 	},
 	Enrolment{"ra", Reviewer, "审核员1", sum, "42", nonce, when},
 	Takeover{"ra", "old-ca", []byte{0x30, 0}, "http://old.example/ca.crl", "http://old.example/ocsp", true, nonce, when},
+	Draft{"ra", []byte{1, 2}, [][]byte{{3}}, [][]byte{{7}}, some},
 	whole,
 	Acknowledgement{"ra", "c1", 2, "43", "44", sum, nonce, true},
 	Receipt{"ra", "c1", 2, "41", "42", "43", "44", sum, "SK1", "delete", true},
@@ -79,7 +80,7 @@ func init() {
 		decode func([]byte) (Message, error)
 	}{
 		{TagOf[Opening](), decoder[Opening]()}, {TagOf[Login](), decoder[Login]()}, {TagOf[OriginList](), decoder[OriginList]()}, {TagOf[Ticket](), decoder[Ticket]()}, {TagOf[OldKey](), decoder[OldKey]()},
-		{TagOf[Decision](), decoder[Decision]()}, {TagOf[Enrolment](), decoder[Enrolment]()}, {TagOf[Takeover](), decoder[Takeover]()}, {TagOf[Bundle](), decoder[Bundle]()},
+		{TagOf[Decision](), decoder[Decision]()}, {TagOf[Enrolment](), decoder[Enrolment]()}, {TagOf[Draft](), decoder[Draft]()}, {TagOf[Takeover](), decoder[Takeover]()}, {TagOf[Bundle](), decoder[Bundle]()},
 		{TagOf[Acknowledgement](), decoder[Acknowledgement]()}, {TagOf[Receipt](), decoder[Receipt]()}, {TagOf[Retired](), decoder[Retired]()},
 		{TagOf[Checkpoint](), decoder[Checkpoint]()}, {TagOf[Claim](), decoder[Claim]()}, {TagOf[VoidNotice](), decoder[VoidNotice]()}, {TagOf[Closing](), decoder[Closing]()},
 		{TagOf[Identify](), decoder[Identify]()}, {TagOf[Listing](), decoder[Listing]()}, {TagOf[Prepare](), decoder[Prepare]()},

@@ -85,7 +85,7 @@ func (k *kit) begins(s Schedule) time.Time {
 
 // byReviewer signs a message as the reviewer does.
 func (k *kit) byReviewer(m proof.Message) proof.Signed {
-	s, err := k.reviewer.Sign(background, proof.Encode(m))
+	s, err := k.reviewer.Sign(background, proof.Draft{Message: proof.Encode(m)})
 	if err != nil {
 		panic("sim: " + err.Error())
 	}

@@ -124,7 +124,7 @@ func (ca *CA) makeCurrent(ctx context.Context, p *Pair, ack proof.Signed) (proof
 		if err != nil {
 			return err
 		}
-		return w.AddRecord(ca.pairRecord(authority.PairAcknowledged, p, authority.Current, by(ack)))
+		return w.AddRecord(ca.pairRecord(authority.PairAcknowledged, p, authority.Current, ca.by(ack)))
 	})
 }
 
@@ -178,7 +178,7 @@ func (ca *CA) Retired(ctx context.Context, retired proof.Signed) error {
 	if p.OldPair == "" {
 		return nil
 	}
-	return ca.endGrace(ctx, p.OldPair, authority.PairRetired, by(retired))
+	return ca.endGrace(ctx, p.OldPair, authority.PairRetired, ca.by(retired))
 }
 
 // EndGrace revokes superseded pairs that nobody reported retired in time.
@@ -189,7 +189,7 @@ func (ca *CA) EndGrace(ctx context.Context) (int, error) {
 		return err
 	})
 	for n, p := range due {
-		if err := ca.endGrace(ctx, p.ID, authority.PairRevoked, why{Reason: "the grace ended"}); err != nil {
+		if err := ca.endGrace(ctx, p.ID, authority.PairRevoked, ca.because("the grace ended")); err != nil {
 			return n, err
 		}
 	}

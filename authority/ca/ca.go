@@ -35,6 +35,7 @@ type Options struct {
 	Elders    Elders         // what predecessors say of their certificates; nil: nothing, so that cases with them wait
 	Portals   []proof.Portal // whose pages agents obey, by the signed origin list
 	Operator  string         // who runs this process, and where; stands in the record of unsealing
+	OrderedBy string         // who gives this CA its orders by hand, for the record; "" in a server
 	Clock     certhall.Clock
 	Random    io.Reader // crypto/rand.Reader, but in simulations
 }
@@ -214,10 +215,16 @@ func (ca *CA) record(kind authority.EventKind, r Record, data any) Record {
 type why struct {
 	Evidence []byte `json:"evidence,omitempty"`
 	Reason   string `json:"reason,omitempty"`
+	Operator string `json:"operator,omitempty"`
 }
 
 // by is the evidence of a signed message.
-func by(s proof.Signed) why { return why{Evidence: encodeSigned(s)} }
+func (ca *CA) by(s proof.Signed) why {
+	return why{Evidence: encodeSigned(s), Operator: ca.opt.OrderedBy}
+}
+
+// because is a reason without evidence.
+func (ca *CA) because(reason string) why { return why{Reason: reason, Operator: ca.opt.OrderedBy} }
 
 // pairRecord is an entry about a pair as it is after the event. The evidence
 // for issuing lies with the pair and is not repeated here.

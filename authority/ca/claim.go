@@ -53,7 +53,7 @@ func (ca *CA) weighClaim(ctx context.Context, s proof.Signed) (claimed, error) {
 		if !now.Before(d.Expiry) {
 			return claimed{}, authority.ErrEvidenceExpired
 		}
-		return claimed{certhall.CaseID(d.Case), d.Attempt, d.RequestDigest, false, by(s)}, nil
+		return claimed{certhall.CaseID(d.Case), d.Attempt, d.RequestDigest, false, ca.by(s)}, nil
 	}
 	m, err := proof.Decode[proof.Claim](s.Message)
 	if err != nil {
@@ -80,7 +80,7 @@ func (ca *CA) weighClaim(ctx context.Context, s proof.Signed) (claimed, error) {
 	if _, err := verifyByPair[proof.Claim](s, old); err != nil {
 		return claimed{}, err
 	}
-	return claimed{certhall.CaseID(m.Case), m.Attempt, m.KeyDigest, true, by(s)}, nil
+	return claimed{certhall.CaseID(m.Case), m.Attempt, m.KeyDigest, true, ca.by(s)}, nil
 }
 
 func (ca *CA) voidAndReopen(ctx context.Context, k *Keys, m claimed) error {

@@ -60,7 +60,7 @@ func (ca *CA) closeCase(ctx context.Context, id certhall.CaseID, idle time.Time)
 				return err
 			}
 			outcome = proof.Closed
-			return w.AddRecord(ca.record(authority.CaseClosed, Record{Case: id}, struct{}{}))
+			return w.AddRecord(ca.record(authority.CaseClosed, Record{Case: id}, ca.because("")))
 		case c.Lineage != lineage:
 			return errRaced
 		case c.State == CaseClosed:
@@ -76,7 +76,7 @@ func (ca *CA) closeCase(ctx context.Context, id certhall.CaseID, idle time.Time)
 			}
 		}
 		outcome = proof.Closed
-		return ca.shut(w, c, why{})
+		return ca.shut(w, c, ca.because(""))
 	})
 	return outcome, err
 }

@@ -137,7 +137,7 @@ func (ca *CA) enrol(ctx context.Context, role, name string, key *ecdsa.PublicKey
 	if err != nil {
 		return nil, err
 	}
-	grounds := why{Evidence: evidence}
+	grounds := why{Evidence: evidence, Operator: ca.opt.OrderedBy}
 	if evidence == nil {
 		grounds.Reason = "founder: named at the ceremony"
 	}
@@ -150,13 +150,12 @@ func (ca *CA) enrol(ctx context.Context, role, name string, key *ecdsa.PublicKey
 		if err := w.AddStaff(m); err != nil {
 			return err
 		}
-		return w.AddRecord(ca.record(authority.StaffEnrolled, Record{},
-			struct {
-				Serial string `json:"serial"`
-				Role   string `json:"role"`
-				Name   string `json:"name"`
-				why
-			}{string(m.Serial), role, name, grounds}))
+		return w.AddRecord(ca.record(authority.StaffEnrolled, Record{}, struct {
+			Serial string `json:"serial"`
+			Role   string `json:"role"`
+			Name   string `json:"name"`
+			why
+		}{string(m.Serial), role, name, grounds}))
 	})
 	if err != nil {
 		return nil, err
@@ -203,7 +202,7 @@ func (ca *CA) retireStaff(ctx context.Context, e proof.Enrolment, evidence proof
 		return w.AddRecord(ca.record(authority.StaffRetired, Record{}, struct {
 			Serial string `json:"serial"`
 			why
-		}{e.Retire, by(evidence)}))
+		}{e.Retire, ca.by(evidence)}))
 	})
 }
 

@@ -307,7 +307,7 @@ func (ca *CA) giveUp(ctx context.Context, p *Pair) error {
 		if err != nil || !moved {
 			return err
 		}
-		return w.AddRecord(ca.pairRecord(authority.PairRevoked, p, authority.Void, why{Reason: "the intent could not be completed"}))
+		return w.AddRecord(ca.pairRecord(authority.PairRevoked, p, authority.Void, ca.because("the intent could not be completed")))
 	})
 	if err != nil {
 		return err

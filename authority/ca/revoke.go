@@ -1,12 +1,14 @@
 package ca
 
 import (
+	"bytes"
 	"context"
 	"slices"
 	"time"
 
 	"github.com/certhall/certhall"
 	"github.com/certhall/certhall/authority"
+	"github.com/certhall/certhall/gm"
 	"github.com/certhall/certhall/proof"
 )
 
@@ -17,6 +19,7 @@ type order struct {
 	except  certhall.CaseID // the case whose decision ordered it: it goes on
 	nonce   []byte          // spent by the order
 	expiry  time.Time
+	shown   [][]byte // digests of certificates that the decider was shown
 	reason  int
 	why     why
 }
@@ -50,7 +53,7 @@ func (ca *CA) weighOrder(ctx context.Context, s proof.Signed, service string) (o
 		if !validID(d.Lineage) {
 			return o, authority.ErrUnknownLineage
 		}
-		o = order{certhall.LineageID(d.Lineage), "", certhall.CaseID(d.Case), d.Nonce, d.Expiry, reasonOf(d), by(s)}
+		o = order{certhall.LineageID(d.Lineage), "", certhall.CaseID(d.Case), d.Nonce, d.Expiry, d.Documents, reasonOf(d), ca.by(s)}
 	case proof.TagOf[proof.OldKey]():
 		m, err := proof.Decode[proof.OldKey](s.Message)
 		if err != nil {
@@ -66,7 +69,7 @@ func (ca *CA) weighOrder(ctx context.Context, s proof.Signed, service string) (o
 		if m.Authority != ca.opt.ID || m.Service != service || service != string(certhall.Revoke) {
 			return o, authority.ErrEvidence.Becausef("not a request to %s", service)
 		}
-		o = order{p.Lineage, p.ID, "", m.Nonce, m.Expiry, reasonCessation, by(s)}
+		o = order{p.Lineage, p.ID, "", m.Nonce, m.Expiry, nil, reasonCessation, ca.by(s)}
 	default:
 		return o, authority.ErrEvidence.Becausef("tag %.40q", proof.Tag(s.Message))
 	}
@@ -78,6 +81,35 @@ func (ca *CA) weighOrder(ctx context.Context, s proof.Signed, service string) (o
 	}
 	return o, nil
 }
+
+// about tells whether the order means these pairs: what the decider was shown
+// is this lineage's, whoever laid it before him.
+func (o order) about(pairs []*Pair) error {
+	if len(pairs) == 0 {
+		return authority.ErrUnknownLineage
+	}
+	for _, digest := range o.shown {
+		if !slices.ContainsFunc(pairs, func(p *Pair) bool { return p.SignCert != nil && bytes.Equal(digest, gm.SM3(p.SignCert)) }) {
+			return authority.ErrEvidence.Becausef("the decision was made over a certificate of another lineage")
+		}
+	}
+	return nil
+}
+
+// reasonOf maps a decision's reason to its code; words that are none of RFC
+// 5280's stay in the evidence and count as unspecified: what is signed never
+// waits for its spelling.
+func reasonOf(d proof.Decision) int {
+	code, _ := proof.ReasonCode(d.Reason)
+	return code
+}
+
+// Reason codes of revocation (RFC 5280, 5.3.1) that are given without a decision.
+const (
+	reasonSuperseded = 4
+	reasonCessation  = 5
+	reasonWithdrawn  = 9 // privilegeWithdrawn, of staff
+)
 
 // pairBySerial finds an issued pair by its signing certificate's serial.
 func (ca *CA) pairBySerial(ctx context.Context, serial certhall.Serial) (p *Pair, err error) {
@@ -112,8 +144,8 @@ func (ca *CA) revoke(ctx context.Context, o order) error {
 		if err != nil {
 			return err
 		}
-		if len(pairs) == 0 {
-			return authority.ErrUnknownLineage
+		if err := o.about(pairs); err != nil {
+			return err
 		}
 		fresh, err := w.UseNonce(o.nonce, now)
 		if err != nil {
@@ -219,7 +251,7 @@ func (ca *CA) Suspend(ctx context.Context, lineage certhall.LineageID, reason st
 		if used >= ca.opt.Policy.SuspendPerDay {
 			return authority.ErrLimited
 		}
-		return ca.setSuspended(w, pairs, now, authority.PairSuspended, why{Reason: reason})
+		return ca.setSuspended(w, pairs, now, authority.PairSuspended, ca.because(reason))
 	})
 }
 
@@ -241,8 +273,8 @@ func (ca *CA) Resume(ctx context.Context, evidence proof.Signed) error {
 		if err != nil {
 			return err
 		}
-		if len(pairs) == 0 {
-			return authority.ErrUnknownLineage
+		if err := o.about(pairs); err != nil {
+			return err
 		}
 		if !fresh {
 			return unlessDone(!slices.ContainsFunc(pairs, func(p *Pair) bool { return living(p) && p.Suspended }))

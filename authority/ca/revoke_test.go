@@ -44,7 +44,7 @@ func (o *office) intended(call authority.IssueRequest) *ca.Pair {
 func TestReasonsAreKept(t *testing.T) {
 	codes := map[string]int{"unspecified": 0, "keyCompromise": 1, "cACompromise": 2, "affiliationChanged": 3, "superseded": 4,
 		"cessationOfOperation": 5, "privilegeWithdrawn": 9, "aACompromise": 10}
-	words := ca.RevocationReasons()
+	words := proof.RevocationReasons()
 	if len(words) != len(codes) {
 		t.Errorf("reasons %v", words)
 	}
@@ -57,8 +57,8 @@ func TestReasonsAreKept(t *testing.T) {
 		if first.Reason != codes[word] || !first.RevokedAt.Equal(o.clock.Now()) {
 			t.Errorf("%s: reason %d at %s", word, first.Reason, first.RevokedAt)
 		}
-		if codes[word] != 0 && ca.ReasonWord(codes[word]) != word {
-			t.Errorf("%d is called %s", codes[word], ca.ReasonWord(codes[word]))
+		if codes[word] != 0 && proof.ReasonWord(codes[word]) != word {
+			t.Errorf("%d is called %s", codes[word], proof.ReasonWord(codes[word]))
 		}
 		o.clock.advance(day)
 		must(t, o.Revoke(t.Context(), signBy(t, o.order("revoke", lineage, "aACompromise"), o.reviewer)))
@@ -208,7 +208,7 @@ func TestSupersededIsNeverRenewed(t *testing.T) {
 		_, err = o.EndGrace(t.Context())
 		must(t, err)
 	}
-	if p := o.pairOf(h.pair.SignSerial); p.State != authority.Revoked || ca.ReasonWord(p.Reason) != "superseded" {
+	if p := o.pairOf(h.pair.SignSerial); p.State != authority.Revoked || proof.ReasonWord(p.Reason) != "superseded" {
 		t.Errorf("after the grace it is %s (%d)", p.State, p.Reason)
 	}
 }
@@ -224,7 +224,7 @@ func TestRetiredStaff(t *testing.T) {
 	must(t, err)
 	must(t, o.store.Read(t.Context(), func(rd ca.Reader) error {
 		m, err := rd.Staff(certhall.Serial(e.Retire))
-		if err != nil || m.State != ca.StaffRetired || !m.At.Equal(enrolled) || !m.RetiredAt.Equal(o.clock.Now()) || ca.ReasonWord(m.Reason) != "privilegeWithdrawn" {
+		if err != nil || m.State != ca.StaffRetired || !m.At.Equal(enrolled) || !m.RetiredAt.Equal(o.clock.Now()) || proof.ReasonWord(m.Reason) != "privilegeWithdrawn" {
 			t.Errorf("%+v %v", m, err)
 		}
 		return nil

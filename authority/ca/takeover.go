@@ -101,7 +101,7 @@ func (ca *CA) TakeOver(ctx context.Context, evidence proof.Signed) (Predecessor,
 		return w.AddRecord(ca.record(kind, Record{}, struct {
 			Name string `json:"name"`
 			why
-		}{t.Name, by(evidence)}))
+		}{t.Name, ca.by(evidence)}))
 	})
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/certhall/certhall/desk/agent"
 	"github.com/certhall/certhall/desk/token"
@@ -52,7 +53,7 @@ func (p person) show(r agent.ConsentRequest) {
 	if p.JSON {
 		facts := map[string]string{}
 		for _, f := range r.Facts {
-			facts[f.Name] = f.Value
+			facts[f.Name] = strings.TrimPrefix(facts[f.Name]+"\n"+f.Value, "\n") // some come several times
 		}
 		p.line(map[string]any{"event": "consent", "what": r.What, "facts": facts})
 		return

@@ -49,26 +49,31 @@ func (c *enrolCmd) Run(s *shell) error {
 	return nil
 }
 
-// decideCmd signs a decision or an enrolment after showing it.
+// decideCmd signs a drafted decision or enrolment after showing it.
 type decideCmd struct {
 	keyFlag
-	File string `arg:"" type:"existingfile" help:"Decision or enrolment (DER)."`
-	Out  string `type:"path" help:"File for the signed evidence (default: FILE.signed)."`
+	Authority string `required:"" type:"existingfile" env:"CERTHALL_AUTHORITY" help:"The authority's root certificate (PEM or DER)."`
+	File      string `arg:"" type:"existingfile" help:"Draft of a decision or an enrolment (certhall admin … --out)."`
+	Out       string `type:"path" help:"File for the signed evidence (default: FILE.signed)."`
 }
 
 // Run shows and signs.
 func (c *decideCmd) Run(s *shell) error {
-	message, err := os.ReadFile(c.File)
+	draft, err := os.ReadFile(c.File)
 	if err != nil {
 		return errFile.With("file", c.File).Because(err)
+	}
+	roots, err := readRoots(c.Authority)
+	if err != nil {
+		return err
 	}
 	keys, serial, err := c.find(s)
 	if err != nil {
 		return err
 	}
-	a := s.agent(keys, nil)
+	a := s.agent(keys, roots)
 	defer a.Close()
-	signed, err := a.SignDecision(s.ctx, serial, message)
+	signed, err := a.SignDecision(s.ctx, serial, draft)
 	if err != nil {
 		return err
 	}

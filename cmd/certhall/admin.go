@@ -1,119 +1,163 @@
 package main
 
 import (
-	"bytes"
+	"bufio"
+	"cmp"
 	"os"
+	"path/filepath"
+	"strings"
 	"time"
 
-	"github.com/certhall/certhall/authority"
-	"github.com/certhall/certhall/gm"
+	"golang.org/x/term"
+
+	"github.com/certhall/certhall"
+	"github.com/certhall/certhall/authority/ca"
+	"github.com/certhall/certhall/authority/kmc"
+	"github.com/certhall/certhall/authority/register"
 	"github.com/certhall/certhall/proof"
+	authoritystore "github.com/certhall/certhall/store/authority"
+	"github.com/certhall/certhall/store/sqldb"
 )
 
-// adminCmd is what officers decide: who else is an officer or reviewer.
+// adminCmd is officers' hands until there is a console. The commands act on the
+// databases, beside a running server or without one; what they do is judged by
+// the authority as if anybody else had asked for it.
 type adminCmd struct {
-	DraftEnrolment  draftEnrolmentCmd  `cmd:"" help:"Write an enrolment for two officers to sign (certhall-agent sign-decision)."`
-	Enrol           enrolCmd           `cmd:"" help:"Carry out an enrolment that two officers signed."`
+	Cert            certCmd            `cmd:"" help:"Find certificates, tell their story, suspend, revoke, resume."`
+	Reviewer        staffCmd           `cmd:"" help:"Enrol, retire and list reviewers: two officers sign."`
+	Officer         staffCmd           `cmd:"" help:"Enrol, retire and list officers: two officers sign."`
 	NodeCertificate nodeCertificateCmd `cmd:"" help:"Make the folder of another machine: a hall, a publisher, one more node that issues; or renew its certificate."`
 	OCSPCertificate ocspCertificateCmd `cmd:"" name:"ocsp-certificate" help:"Renew the certificates that OCSP answers are signed under, for two years."`
 	RootCRL         rootCRLCmd         `cmd:"" name:"root-crl" help:"Make a root's next revocation list, with its offline key: every year, and to revoke a CA."`
 }
 
-// draftEnrolmentCmd writes what the officers sign.
-type draftEnrolmentCmd struct {
+var (
+	errNotConfirmed = certhall.NewError("not-confirmed", certhall.Denied)
+	errOperator     = certhall.NewError("operator-unknown", certhall.Invalid)
+	errDraftOut     = certhall.NewError("draft-out-missing", certhall.Invalid)
+	errDifferent    = certhall.NewError("evidence-different", certhall.Invalid)
+	errSerialNeeded = certhall.NewError("serial-needed", certhall.Invalid)
+)
+
+// officeFlags are shared by everything that officers order.
+type officeFlags struct {
 	stateFlags
-	Role    string        `enum:"officer,reviewer" default:"reviewer" help:"Role: officer or reviewer."`
-	Request string        `help:"P10 of the person to enrol." xor:"what" required:""`
-	Retire  string        `help:"Serial number of the certificate that loses the role." xor:"what" required:""`
-	Life    time.Duration `default:"72h" help:"How long the signatures count."`
-	Out     string        `required:"" help:"File to write."`
+	Operator string `help:"Who orders this, for the record; default is the system's user and host."`
 }
 
-func (c *draftEnrolmentCmd) Run(env *environment) error {
-	public, err := c.public()
+// longestOperator bounds a name in the record, in bytes.
+const longestOperator = 128
+
+// operator is who orders something, as the record will name him.
+func (f officeFlags) operator() (string, error) {
+	name := cmp.Or(f.Operator, operator())
+	if len(name) > longestOperator {
+		return "", errOperator
+	}
+	return name, nil
+}
+
+// office is the authority as officers reach it: its register and, sealed, its CA.
+type office struct {
+	*register.Register
+	ca     *ca.CA
+	folder string
+	db     *sqldb.DB
+	env    *environment
+}
+
+// openOffice opens an authority that stands already, a demo's too.
+func (f officeFlags) openOffice(env *environment) (*office, error) {
+	public, err := f.public()
+	if err != nil {
+		return nil, err
+	}
+	operator, err := f.operator()
+	if err != nil {
+		return nil, err
+	}
+	db, err := openExisting(env, f.authorityAddress())
+	if err != nil {
+		return nil, err
+	}
+	store := authoritystore.New(db)
+	return &office{
+		Register: &register.Register{Store: store, ID: public.ID, Root: public.Root, Chains: public.Chains(), Clock: env.clock, Random: env.random},
+		ca: ca.New(ca.Options{
+			ID: public.ID, Store: store, KMC: kmc.New(public.Escrow, env.random), Policy: ca.DefaultPolicy(), Chains: public.Chains(),
+			Profiles: ca.Profiles(), Addresses: ca.AddressesAt(public.Address), OrderedBy: operator, Clock: env.clock, Random: env.random,
+		}),
+		folder: filepath.Join(f.Dir, authorityFolder), db: db, env: env,
+	}, nil
+}
+
+func (o *office) close() { closing(o.env.log, "database", o.db.Close) }
+
+// draftFlags are what a draft to be signed takes.
+type draftFlags struct {
+	Out  string        `type:"path" help:"File to write: the draft to be signed (certhall-agent sign-decision), or the certificate."`
+	Life time.Duration `default:"72h" help:"How long signatures under the draft count."`
+}
+
+func (f draftFlags) write(env *environment, d proof.Draft, err error, said string) error {
 	if err != nil {
 		return err
 	}
-	nonce, err := proof.NewNonce(env.random)
-	if err != nil {
-		return err
+	if f.Out == "" {
+		return errDraftOut
 	}
-	e := proof.Enrolment{
-		Authority: public.ID, Role: c.Role, Retire: c.Retire, Nonce: nonce,
-		Expiry: env.clock.Now().Add(c.Life).UTC().Truncate(time.Second),
+	if err := os.WriteFile(f.Out, proof.Encode(d), 0o644); err != nil {
+		return errFile.With("file", f.Out).Because(err)
 	}
-	if c.Request != "" {
-		p10, name, err := readRequest(c.Request)
+	env.say(said, "file", f.Out)
+	return nil
+}
+
+// confirm asks whether to go on; without a terminal nobody can say yes.
+func confirm(env *environment, yes bool, key string, params ...string) error {
+	if yes {
+		return nil
+	}
+	if !term.IsTerminal(int(os.Stdin.Fd())) {
+		return errNotConfirmed
+	}
+	env.out.Write([]byte(env.text(key, params...)))
+	typed := make(chan string, 1)
+	go func() { // a signal ends only the context, not the read
+		line, _ := bufio.NewReader(os.Stdin).ReadString('\n') // nothing typed is no
+		typed <- strings.ToLower(strings.TrimSpace(line))
+	}()
+	select {
+	case <-env.ctx.Done():
+		return env.ctx.Err()
+	case line := <-typed:
+		if line != "y" && line != "yes" && line != "是" {
+			return errNotConfirmed
+		}
+		return nil
+	}
+}
+
+// day is a date in Beijing, "" for none.
+func day(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.In(certhall.Beijing).Format(time.DateOnly)
+}
+
+// evidence reads one signed message of several files: who signs apart signs the
+// same.
+func evidence(paths []string) (all proof.Signed, err error) {
+	for i, path := range paths {
+		s, err := readSigned(path)
 		if err != nil {
-			return err
+			return all, err
 		}
-		if _, e.RequestDigest, err = gm.ParseRequest(p10); err != nil {
-			return err
+		if i > 0 && string(s.Message) != string(all.Message) {
+			return all, errDifferent
 		}
-		e.Name = name
+		all = proof.Signed{Message: s.Message, Signatures: append(all.Signatures, s.Signatures...)}
 	}
-	if err := os.WriteFile(c.Out, proof.Encode(e), 0o644); err != nil {
-		return err
-	}
-	env.say("cli.enrolment-drafted", "file", c.Out)
-	return nil
-}
-
-// enrolCmd carries an enrolment out.
-type enrolCmd struct {
-	stateFlags
-	passphraseFlags
-	Request  string   `help:"P10 of the person to enrol; not needed to retire one."`
-	Evidence []string `required:"" help:"The enrolment signed by an officer; given twice."`
-	Out      string   `help:"File for the certificate."`
-}
-
-func (c *enrolCmd) Run(env *environment) error {
-	if len(c.Evidence) != 2 {
-		return errTwoOfficers
-	}
-	both, err := readSigned(c.Evidence[0])
-	if err != nil {
-		return err
-	}
-	second, err := readSigned(c.Evidence[1])
-	if err != nil {
-		return err
-	}
-	if !bytes.Equal(both.Message, second.Message) {
-		return authority.ErrEvidence.Becausef("the officers signed different enrolments")
-	}
-	both.Signatures = append(both.Signatures, second.Signatures...)
-	var p10 []byte
-	if c.Request != "" {
-		if p10, _, err = readRequest(c.Request); err != nil {
-			return err
-		}
-	}
-	w, err := c.openAuthority(env, "", false)
-	if err != nil {
-		return err
-	}
-	defer closing(env.log, "database", w.close)
-	pass, err := c.existing(env)
-	if err != nil {
-		return err
-	}
-	if pass == nil {
-		return errPassphraseMissing
-	}
-	if err := w.unseal(env.ctx, pass); err != nil {
-		return err
-	}
-	certificate, err := w.ca.Enrol(env.ctx, p10, both)
-	if err != nil {
-		return err
-	}
-	if certificate != nil && c.Out != "" {
-		if err := writeCertificate(c.Out, certificate); err != nil {
-			return err
-		}
-	}
-	env.say("cli.enrolled", "file", c.Out)
-	return nil
+	return all, nil
 }

@@ -128,7 +128,13 @@ func (f stateFlags) openRecord(env *environment) (*authoritystore.Store, func(),
 	return authoritystore.New(db), func() { closing(env.log, "database", db.Close) }, nil
 }
 
-func moment(t time.Time) string { return t.In(certhall.Beijing).Format(time.DateTime) }
+// moment is a time in Beijing; "" for none.
+func moment(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.In(certhall.Beijing).Format(time.DateTime)
+}
 
 func count[T int | int64](n T) string { return strconv.FormatInt(int64(n), 10) }
 

@@ -2,9 +2,8 @@
 // key escrow in one program. `init` founds an authority, `serve` runs it,
 // `demo` shows all of it with an authority of its own, `fsck` checks the
 // invariants, `audit` checks and exports the record, `backup` and `restore` keep
-// what it has, `admin` enrols officers
-// and reviewers. This folder holds flags
-// and wiring; the work is done in the rooms.
+// what it has, `admin` is officers' hands. This folder holds flags and wiring; the
+// work is done in the rooms.
 package main
 
 import (
@@ -32,7 +31,7 @@ type cli struct {
 	Fsck    fsckCmd    `cmd:"" help:"State the invariants and check them over both databases."`
 	Backup  backupCmd  `cmd:"" help:"Copy both databases and the state folder into one file; or verify such a file."`
 	Restore restoreCmd `cmd:"" help:"Make databases and state folder anew from a backup, and reconcile the authority with what the world was told after it."`
-	Admin   adminCmd   `cmd:"" help:"What officers decide."`
+	Admin   adminCmd   `cmd:"" help:"Officers' hands: certificates, reviewers and officers."`
 	Audit   auditCmd   `cmd:"" help:"The record: check it, export it, take a checkpoint."`
 }
 

@@ -51,7 +51,7 @@ type PINRequest struct {
 // ConsentRequest says what is about to be done.
 type ConsentRequest struct {
 	Key   token.Info
-	What  string // prepare, make-room, last-try, sign-decision, sign-enrolment, sign-takeover, sign-withdrawal
+	What  string // prepare, make-room, last-try, or what SignDecision asks about: SignDecision and its like, sign-takeover, sign-withdrawal
 	Facts []Fact
 }
 

@@ -279,7 +279,8 @@ func TestStaff(t *testing.T) {
 		Authority: "ra", Service: "apply", Case: "c5", Subject: d.auth.Root.Certificate.RawSubject, Organisation: "91310000MA1K35XE0X",
 		TermYears: 1, RequestDigest: bytes.Repeat([]byte{0xab}, 32), Verdict: proof.Approve, Expiry: desktest.Now,
 	}
-	if _, err := d.SignDecision(t.Context(), "SK1", proof.Encode(decision)); !errors.Is(err, token.ErrNoCertificate) {
+	draft := d.draft(decision)
+	if _, err := d.SignDecision(t.Context(), "SK1", draft); !errors.Is(err, token.ErrNoCertificate) {
 		t.Fatal(err)
 	}
 	certificate := d.auth.End("审核员1", pub, smx509.KeyUsageDigitalSignature, 3)
@@ -295,7 +296,7 @@ func TestStaff(t *testing.T) {
 		t.Fatal(err)
 	}
 	d.pair(t, "c0") // a pair of his own beside it does not sign decisions
-	signed, err := d.SignDecision(t.Context(), "SK1", proof.Encode(decision))
+	signed, err := d.SignDecision(t.Context(), "SK1", draft)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -309,23 +310,25 @@ func TestStaff(t *testing.T) {
 		}
 	}
 	d.person.Refuses = map[string]bool{"sign-enrolment": true}
-	if _, err := d.SignDecision(t.Context(), "SK1", proof.Encode(proof.Enrolment{Authority: "ra", Role: proof.Reviewer, Expiry: desktest.Now})); !errors.Is(err, token.ErrDeclined) {
+	enrolment := proof.Enrolment{Authority: "ra", Role: proof.Reviewer, Name: "审核员2", RequestDigest: bytes.Repeat([]byte{1}, 32), Expiry: desktest.Now}
+	if _, err := d.SignDecision(t.Context(), "SK1", d.draft(enrolment)); !errors.Is(err, token.ErrDeclined) {
 		t.Fatal(err)
 	}
 	for _, other := range []proof.Message{proof.OldKey{Expiry: desktest.Now}, proof.Claim{}, proof.Acknowledgement{}, proof.Opening{}} {
-		if _, err := d.SignDecision(t.Context(), "SK1", proof.Encode(other)); !errors.Is(err, proof.ErrMalformed) {
-			t.Errorf("signed a %T", other)
+		for _, file := range [][]byte{d.draft(other), proof.Encode(other)} {
+			if _, err := d.SignDecision(t.Context(), "SK1", file); !errors.Is(err, proof.ErrMalformed) {
+				t.Errorf("signed a %T", other)
+			}
 		}
 	}
 }
 
 // TestTakeoverIsShown: officers see whose certificates they take over.
 func TestTakeoverIsShown(t *testing.T) {
-	d := newDesk(t, 4)
-	d.pair(t, "c0")
+	d, _ := reviewing(t)
 	old := desktest.New(t, "rp")
 	m := proof.Takeover{Authority: "ra", Name: "old-ca", Certificate: old.Issuing.Certificate.Raw, CRL: "http://old.example/ca.crl", Nonce: []byte("n"), Expiry: desktest.Now}
-	if _, err := d.SignDecision(t.Context(), "SK1", proof.Encode(m)); err != nil {
+	if _, err := d.SignDecision(t.Context(), "SK1", d.draft(m)); err != nil {
 		t.Fatal(err)
 	}
 	shown := d.person.Shown[len(d.person.Shown)-1]
@@ -335,7 +338,7 @@ func TestTakeoverIsShown(t *testing.T) {
 		}
 	}
 	m.Withdraw, m.Certificate = true, nil
-	if _, err := d.SignDecision(t.Context(), "SK1", proof.Encode(m)); err != nil || d.person.Shown[len(d.person.Shown)-1].What != "sign-withdrawal" {
+	if _, err := d.SignDecision(t.Context(), "SK1", d.draft(m)); err != nil || d.person.Shown[len(d.person.Shown)-1].What != "sign-withdrawal" {
 		t.Error(err)
 	}
 }

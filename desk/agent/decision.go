@@ -2,25 +2,37 @@ package agent
 
 import (
 	"context"
-	"crypto/x509/pkix"
-	"encoding/asn1"
-	"encoding/hex"
-	"strconv"
-	"strings"
 
+	"github.com/emmansun/gmsm/smx509"
+
+	"github.com/certhall/certhall"
 	"github.com/certhall/certhall/desk/token"
-	"github.com/certhall/certhall/gm"
 	"github.com/certhall/certhall/proof"
 )
 
-// SignDecision signs a reviewer's Decision, or an officer's Enrolment or
-// Takeover (DER), after showing it. Nothing else is signed here: proof.ErrMalformed.
-func (a *Agent) SignDecision(ctx context.Context, keySerial string, message []byte) (signed proof.Signed, err error) {
-	m, what, facts, err := readDecision(message)
+// What signing a decision is refused with, beside the key's errors.
+var (
+	// ErrUnexplained: the draft says or shows too little, or contradicts itself,
+	// for its signer to know what he would bring about.
+	ErrUnexplained = certhall.NewError("decision-unexplained", certhall.Denied)
+	// ErrOtherAuthority: the draft is not of the authority that the signer's
+	// certificate and the trusted root are of.
+	ErrOtherAuthority = certhall.NewError("decision-other-authority", certhall.Denied)
+)
+
+// SignDecision signs what a Draft (DER) holds, a reviewer's Decision or an
+// officer's Enrolment or Takeover, after showing what it says and what will follow. Nothing
+// else is signed here: proof.ErrMalformed.
+func (a *Agent) SignDecision(ctx context.Context, keySerial string, draft []byte) (signed proof.Signed, err error) {
+	d, err := proof.Decode[proof.Draft](draft)
 	if err != nil {
 		return signed, err
 	}
-	err = a.with(ctx, keySerial, act{purpose: what}, func(key token.Key, env token.Env) error {
+	e, err := explain(d)
+	if err != nil {
+		return signed, err
+	}
+	err = a.with(ctx, keySerial, act{purpose: e.what}, func(key token.Key, env token.Env) error {
 		all, err := token.Look(ctx, key)
 		if err != nil {
 			return err
@@ -29,75 +41,56 @@ func (a *Agent) SignDecision(ctx context.Context, keySerial string, message []by
 		if h == nil {
 			return token.ErrNoCertificate
 		}
-		facts = append(facts, Fact{"signer", h.Sign.Subject.CommonName})
-		if err := a.agree(ctx, ConsentRequest{Key: key.Info(), What: what, Facts: facts}, token.ErrDeclined); err != nil {
+		if err := a.sameAuthority(d, e, h.Sign); err != nil {
+			return err
+		}
+		facts := append(e.facts, Fact{"signer", h.Sign.Subject.CommonName})
+		if err := a.agree(ctx, ConsentRequest{Key: key.Info(), What: e.what, Facts: facts}, token.ErrDeclined); err != nil {
 			return err
 		}
 		if err := env.Unlock(ctx); err != nil {
 			return err
 		}
-		signed, err = token.SignAs(ctx, h, m)
+		signed, err = token.SignAs(ctx, h, e.message)
 		return err
 	})
 	return signed, err
 }
 
-func readDecision(message []byte) (m proof.Message, what string, facts []Fact, err error) {
-	if proof.Tag(message) == proof.TagOf[proof.Enrolment]() {
-		e, err := proof.Decode[proof.Enrolment](message)
-		return e, "sign-enrolment", filled([]Fact{
-			{"authority", e.Authority}, {"role", e.Role}, {"name", e.Name}, {"retires", e.Retire},
-			{"fingerprint", fingerprint(e.RequestDigest)}, {"expires", date(e.Expiry)},
-		}), err
+// sameAuthority holds the authority that a draft names against the trusted
+// root: the signer's certificate chains to it, and so does the notary who says
+// whose id it is. What officers sign comes before there is anything notarized.
+func (a *Agent) sameAuthority(d proof.Draft, e explained, signer *smx509.Certificate) error {
+	trust := a.trustIn(d.Authority)
+	if trust == nil || e.authority != d.Authority {
+		return ErrOtherAuthority.Becausef("a draft of %.40q for %.40q", d.Authority, e.authority)
 	}
-	if proof.Tag(message) == proof.TagOf[proof.Takeover]() {
-		t, err := proof.Decode[proof.Takeover](message)
-		if err != nil {
-			return nil, "", nil, err
-		}
-		what, facts := "sign-takeover", []Fact{{"authority", t.Authority}, {"predecessor", t.Name}}
-		if t.Withdraw {
-			what = "sign-withdrawal"
-		} else {
-			facts = append(facts, Fact{"fingerprint", fingerprint(gm.SM3(t.Certificate))}, Fact{"crl", t.CRL}, Fact{"ocsp", t.OCSP})
-			if c, err := gm.ParseCertificate(t.Certificate); err == nil {
-				facts = append(facts, Fact{"subject", subject(c.RawSubject)}) // one that cannot be read is told by its fingerprint
-			}
-		}
-		return t, what, filled(append(facts, Fact{"expires", date(t.Expiry)})), nil
-	}
-	d, err := proof.Decode[proof.Decision](message)
+	root, err := trust.Root(signer, d.Chain)
 	if err != nil {
-		return nil, "", nil, err
+		return ErrOtherAuthority.Because(err)
 	}
-	years := ""
-	if d.TermYears > 0 {
-		years = strconv.Itoa(d.TermYears)
+	if d.Voucher.IsZero() && e.what != SignDecision {
+		return nil
 	}
-	return d, "sign-decision", filled([]Fact{
-		{"authority", d.Authority}, {"verdict", d.Verdict}, {"service", d.Service}, {"case", d.Case},
-		{"subject", subject(d.Subject)}, {"organisation", d.Organisation}, {"project", d.Project}, {"key-number", d.KeyNumber},
-		{"profile", d.Profile}, {"years", years}, {"reason", d.Reason},
-		{"fingerprint", fingerprint(d.RequestDigest)}, {"expires", date(d.Expiry)},
-	}), nil
+	id, vouched, err := voucher(trust, d.Voucher)
+	if err != nil {
+		return ErrOtherAuthority.Because(err)
+	}
+	if id != d.Authority || !vouched.Equal(root) {
+		return ErrOtherAuthority.Becausef("the signer's root is %.40q's, the draft's authority is %.40q", id, d.Authority)
+	}
+	return nil
 }
 
-// subject writes a DER Name for people.
-func subject(der []byte) string {
-	var rdns pkix.RDNSequence
-	if rest, err := asn1.Unmarshal(der, &rdns); err != nil || len(rest) != 0 {
-		return ""
+// voucher tells which authority's notary signed a ticket or a receipt, and
+// under which root.
+func voucher(t *token.Trust, s proof.Signed) (id string, root *smx509.Certificate, err error) {
+	if proof.Tag(s.Message) == proof.TagOf[proof.Receipt]() {
+		m, root, err := token.Notarized[proof.Receipt](t, s)
+		return m.Authority, root, err
 	}
-	return rdns.String()
-}
-
-// fingerprint writes a digest in groups that two people can compare.
-func fingerprint(digest []byte) string {
-	var groups []string
-	for s := hex.EncodeToString(digest); s != ""; s = s[min(8, len(s)):] {
-		groups = append(groups, s[:min(8, len(s))])
-	}
-	return strings.Join(groups, " ")
+	m, root, err := token.Notarized[proof.Ticket](t, s)
+	return m.Authority, root, err
 }
 
 // staff picks the container that signs: staff have single certificates, so one

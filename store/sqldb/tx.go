@@ -81,6 +81,15 @@ func (t *Tx) ForUpdate() string {
 	return ""
 }
 
+// Bytewise compares and sorts a text byte by byte, as COLLATE BINARY in a
+// migration's index does.
+func (t *Tx) Bytewise() string {
+	if t.dialect == Postgres {
+		return `COLLATE "C"`
+	}
+	return "COLLATE BINARY"
+}
+
 // Lock holds a name until the transaction ends: whoever else locks it waits.
 // No row is kept of it. On SQLite the writer is alone anyway.
 func (t *Tx) Lock(name string) error {

@@ -10,7 +10,7 @@ UPDATE staff SET retired_at = at, reason = 9 WHERE state = 'retired';
 -- Searches page by (what is searched, n).
 CREATE INDEX pairs_by_organisation ON pairs (organisation, n);
 CREATE INDEX pairs_by_key_number ON pairs (key_number, n);
-CREATE INDEX pairs_by_subject ON pairs (subject, n);
+CREATE INDEX pairs_by_subject ON pairs (subject COLLATE BINARY, n);
 CREATE INDEX pairs_by_end ON pairs (not_after, n) WHERE state = 'current';
 CREATE INDEX cases_by_lineage ON cases (lineage);
 CREATE INDEX cases_by_old_pair ON cases (old_pair) WHERE old_pair <> '';
