@@ -130,7 +130,7 @@ func (ca *CA) bring(ctx context.Context, rows []Import, pairs []*Pair, results [
 		case taken[p.Lineage]:
 			results[i].Refused, results[i].Field = ErrImportLineage, FieldHolder
 		default:
-			fresh = append(fresh, NewImport{Pair: *p, Record: ca.pairRecord(authority.PairImported, p, authority.Current, why{Reason: p.Issuer})})
+			fresh = append(fresh, NewImport{Pair: *p, Record: ca.pairRecord(authority.PairImported, p, authority.Current, ca.because(p.Issuer))})
 			taken[p.Lineage] = true // by this row, for those behind it
 			for _, s := range p.serials() {
 				known[s] = p

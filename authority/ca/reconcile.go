@@ -162,7 +162,7 @@ func stale(p *Pair, r *Revocation) bool { return living(p) && (r.Reason != reaso
 
 // revokeAgain does once more what was done after the backup.
 func (ca *CA) revokeAgain(ctx context.Context, k KnownSerial) error {
-	y := why{Reason: "published before the database was restored"}
+	y := ca.because("published before the database was restored")
 	return again(func() error {
 		var p *Pair
 		var cases []certhall.CaseID
