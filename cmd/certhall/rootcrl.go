@@ -3,14 +3,13 @@ package main
 import (
 	"cmp"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/certhall/certhall"
-	"github.com/certhall/certhall/authority/ca"
 	"github.com/certhall/certhall/authority/ceremony"
 	"github.com/certhall/certhall/authority/status"
+	"github.com/certhall/certhall/proof"
 )
 
 // rootCRLCmd makes a root's next CRL: every year, and when a certificate under
@@ -29,12 +28,11 @@ var errRevokeFlag = certhall.NewError("root-crl-revoke-malformed", certhall.Inva
 func revokedByRoot(text string, now time.Time) (status.Entry, error) {
 	serial, word, _ := strings.Cut(text, ":")
 	e := status.Entry{Serial: certhall.SerialOf(certhall.Serial(strings.ToLower(serial)).Big()), At: now} // without leading zero octets
-	if e.Serial == "" || len(e.Serial) > 40 || !slices.Contains(ca.RevocationReasons(), word) {
+	reason, known := proof.ReasonCode(word)
+	if e.Serial == "" || len(e.Serial) > 40 || !known {
 		return e, errRevokeFlag.With("value", text)
 	}
-	for ca.ReasonWord(e.Reason) != word {
-		e.Reason++
-	}
+	e.Reason = reason
 	return e, nil
 }
 
@@ -83,7 +81,7 @@ func (c *rootCRLCmd) tell(env *environment, folder string, public ceremony.Publi
 		if name == "" {
 			name = env.text("cli.root-crl-unknown")
 		}
-		env.say("cli.root-crl-entry", "serial", string(serial), "reason", ca.ReasonWord(e.ReasonCode), "name", name)
+		env.say("cli.root-crl-entry", "serial", string(serial), "reason", proof.ReasonWord(e.ReasonCode), "name", name)
 	}
 	return nil
 }
