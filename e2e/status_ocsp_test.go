@@ -195,10 +195,10 @@ func order(t *testing.T, a *demo.Authority, service, reason string) proof.Signed
 	if err != nil {
 		t.Fatal(err)
 	}
-	signed, err := a.Reviewer.Sign(t.Context(), proof.Encode(proof.Decision{
+	signed, err := a.Reviewer.Sign(t.Context(), proof.Draft{Message: proof.Encode(proof.Decision{
 		Authority: a.ID, Service: service, Lineage: string(applicant.Lineage), Verdict: proof.Approve, Reason: reason,
 		Nonce: nonce, Expiry: time.Now().Add(time.Hour).UTC().Truncate(time.Second),
-	}))
+	})})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -100,7 +100,7 @@ func TestHallTakenOver(t *testing.T) {
 	id, old, next := s.authority.ID, string(view.Old), serialIn(t, view.Bundle.Sign)
 	soon := time.Now().Add(time.Hour).UTC().Truncate(time.Second)
 	nonce := func() []byte { return must(proof.NewNonce(rand.Reader)) }
-	reviewer := must(s.authority.Reviewer.Sign(ctx, digest)).Signatures[0].Certificate
+	reviewer := must(s.authority.Reviewer.Sign(ctx, proof.Draft{Message: digest})).Signatures[0].Certificate
 	order := func(service string) proof.Decision {
 		return proof.Decision{
 			Authority: id, Service: service, Case: string(honest.ID), Attempt: honest.Attempt, Lineage: string(lineage), Organisation: applicant1.Organisation,
