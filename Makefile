@@ -5,6 +5,7 @@
 SEEDS    ?= 200
 FUZZTIME ?= 20s
 BENCHTIME ?= 10s
+CERTIFICATES ?= 1000000
 DEMO     ?= .demo
 
 export CERTHALL_DEMO := $(DEMO)
@@ -65,7 +66,7 @@ mutants:
 
 ## bench: pairs issued a second, beside the ceiling of this machine
 bench: needs
-	go test -run '^$$' -bench . -benchtime $(BENCHTIME) -timeout 0 ./bench
+	go test -run '^$$' -bench . -benchtime $(BENCHTIME) -timeout 0 ./bench -certificates $(CERTIFICATES)
 
 ## fuzz: every fuzz target for FUZZTIME
 fuzz:
