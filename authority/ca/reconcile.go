@@ -28,8 +28,9 @@ const reasonHold = 6
 
 // Reconciliation is what a reconciliation rests on, as it is recorded.
 type Reconciliation struct {
-	Sources []string `json:"sources"`          // what was read, with digests
-	Reason  string   `json:"reason,omitempty"` // why nothing else had to be read, in the operator's words
+	Sources []string `json:"sources"`           // what was read, with digests
+	Reason  string   `json:"reason,omitempty"`  // why nothing else had to be read, in the operator's words
+	LostTo  int64    `json:"lost_to,omitempty"` // number of the last record that is known to be lost; 0: of none
 }
 
 // Reconciling counts what a reconciliation did.
@@ -109,11 +110,7 @@ func (ca *CA) reconcile(ctx context.Context, batch []KnownSerial, done *Reconcil
 	err := ca.opt.Store.Write(ctx, func(w Writer) error {
 		again, lost, counts = nil, nil, Reconciling{} // it may be run twice
 		for _, k := range batch {
-			p, err := w.PairBySerial(k.Serial)
-			if err != nil {
-				return err
-			}
-			staff, err := w.Staff(k.Serial)
+			p, staff, err := find(w, k)
 			if err != nil {
 				return err
 			}
@@ -157,6 +154,39 @@ func (ca *CA) reconcile(ctx context.Context, batch []KnownSerial, done *Reconcil
 	return nil
 }
 
+// find finds what a serial was given to.
+func find(rd Reader, k KnownSerial) (p *Pair, staff *Staff, err error) {
+	if p, err = rd.PairBySerial(k.Serial); err != nil {
+		return nil, nil, err
+	}
+	if p != nil && p.Issuer != k.Issuer {
+		p = nil // another CA's, with the same number
+	}
+	staff, err = rd.Staff(k.Serial)
+	return p, staff, err
+}
+
+// Missing are those of the serials that the database has never given away.
+func (ca *CA) Missing(ctx context.Context, known iter.Seq2[KnownSerial, error]) (missing []certhall.Serial, err error) {
+	err = ca.opt.Store.Read(ctx, func(rd Reader) error {
+		missing = nil
+		for k, err := range known {
+			if err != nil {
+				return err
+			}
+			p, staff, err := find(rd, k)
+			if err != nil {
+				return err
+			}
+			if p == nil && staff == nil {
+				missing = append(missing, k.Serial)
+			}
+		}
+		return nil
+	})
+	return missing, err
+}
+
 // stale tells whether the backup knows less of a pair than was published.
 func stale(p *Pair, r *Revocation) bool { return living(p) && (r.Reason != reasonHold || !p.Suspended) }
 
@@ -167,7 +197,7 @@ func (ca *CA) revokeAgain(ctx context.Context, k KnownSerial) error {
 		var p *Pair
 		var cases []certhall.CaseID
 		err := ca.opt.Store.Read(ctx, func(rd Reader) (err error) {
-			if p, err = rd.PairBySerial(k.Serial); err != nil || p == nil {
+			if p, _, err = find(rd, k); err != nil || p == nil {
 				return err
 			}
 			open, err := rd.LineageCases(p.Lineage)

@@ -1,9 +1,7 @@
 package main
 
 import (
-	"fmt"
 	"strings"
-	"time"
 
 	"github.com/certhall/certhall"
 	"github.com/certhall/certhall/store/backup"
@@ -58,12 +56,12 @@ func (c *backupVerifyCmd) Run(env *environment) error {
 
 // showManifest tells what an archive holds.
 func showManifest(env *environment, m *backup.Manifest) {
-	env.say("cli.backup-about", "id", m.ID, "taken_at", beijing(m.TakenAt), "program", m.Program, "files", fmt.Sprint(len(m.Files)))
+	env.say("cli.backup-about", "id", m.ID, "taken_at", moment(m.TakenAt), "program", m.Program, "files", count(len(m.Files)))
 	if s, ok := m.Stores[backup.Hall]; ok {
-		env.say("cli.backup-hall", "rows", fmt.Sprint(s.Rows()))
+		env.say("cli.backup-hall", "rows", count(s.Rows()))
 	}
 	if s, ok := m.Stores[backup.Authority]; ok {
-		env.say("cli.backup-authority", "rows", fmt.Sprint(s.Rows()), "record", fmt.Sprint(s.Chain.Seq))
+		env.say("cli.backup-authority", "rows", count(s.Rows()), "record", count(s.Chain.Seq))
 	}
 	if !m.Keys {
 		env.say("cli.backup-no-keys")
@@ -72,6 +70,3 @@ func showManifest(env *environment, m *backup.Manifest) {
 		env.say("cli.backup-left-out", "files", strings.Join(m.LeftOut, " "))
 	}
 }
-
-// beijing is a time as operators read it.
-func beijing(t time.Time) string { return t.In(certhall.Beijing).Format(time.DateTime) }

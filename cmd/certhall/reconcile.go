@@ -1,31 +1,26 @@
 package main
 
 import (
-	"bufio"
+	"errors"
 	"fmt"
-	"iter"
-	"math/big"
+	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 
-	"github.com/emmansun/gmsm/smx509"
-
 	"github.com/certhall/certhall"
-	"github.com/certhall/certhall/authority"
+	"github.com/certhall/certhall/authority/audit"
 	"github.com/certhall/certhall/authority/ca"
-	"github.com/certhall/certhall/gm"
+	"github.com/certhall/certhall/durable"
 )
 
 // reconcileCmd revokes what was given away after the backup that an authority
 // was restored from.
 type reconcileCmd struct {
 	stateFlags
-	Serials []string `help:"File of serial numbers that were given away: one a line, hexadecimal, an issuing CA's name behind a comma where it is not the main one. May be repeated."`
-	CRL     []string `name:"crl" help:"CRL that was published after the backup, DER or PEM. May be repeated."`
-	None    bool     `help:"Nothing was given away after the backup, or nothing is known of it; --reason says why."`
-	Reason  string   `help:"Why --none is right, for the record."`
+	sourceFlags
+	None   bool   `help:"Nothing was given away after the backup, or nothing is known of it; --reason says why."`
+	Reason string `help:"Why --none is right, for the record."`
 }
 
 var (
@@ -37,8 +32,7 @@ var (
 )
 
 func (c *reconcileCmd) Run(env *environment) error {
-	files := len(c.Serials) + len(c.CRL)
-	if c.None != (files == 0) || c.None && strings.TrimSpace(c.Reason) == "" {
+	if c.None != c.silent() || c.None && strings.TrimSpace(c.Reason) == "" {
 		return errNoSources
 	}
 	w, err := c.openAuthority(env, "", true)
@@ -46,111 +40,61 @@ func (c *reconcileCmd) Run(env *environment) error {
 		return err
 	}
 	defer closing(env.log, "database", w.close)
-	s := sources{issuers: map[string]*smx509.Certificate{}}
-	for _, i := range w.published.Issuers {
-		s.issuers[i.Name] = i.Certificate
-	}
-	for _, path := range c.CRL { // first: what they say of a serial counts
-		if err := s.crl(path); err != nil {
-			return err
-		}
-	}
-	for _, path := range c.Serials {
-		if err := s.serials(path); err != nil {
-			return err
-		}
-	}
-	done, err := w.ca.Reconcile(env.ctx, s.all(), ca.Reconciliation{Sources: s.names, Reason: c.Reason})
+	s, err := c.read(w.published)
 	if err != nil {
 		return err
 	}
-	env.say("cli.reconciled", "known", fmt.Sprint(done.Known), "lost", fmt.Sprint(done.Lost), "before", fmt.Sprint(done.Before), "revoked", fmt.Sprint(done.Revoked))
-	for _, serial := range done.LostSerials {
-		fmt.Fprintln(env.out, "    "+serial)
+	last, err := lastKept(env, w.store)
+	if err != nil {
+		return err
 	}
+	done, err := w.ca.Reconcile(env.ctx, s.all(), ca.Reconciliation{Sources: s.names, Reason: c.Reason, LostTo: s.behind(last)})
+	if err != nil {
+		return err
+	}
+	if err := c.keepJournal(); err != nil {
+		return err
+	}
+	s.tellRecords(env, last)
+	env.say("cli.reconciled", "known", count(done.Known), "lost", count(done.Lost), "before", count(done.Before), "revoked", count(done.Revoked))
+	tellSerials(env, done.LostSerials)
 	return nil
 }
 
-// sources gathers what the world was told.
-type sources struct {
-	issuers map[string]*smx509.Certificate // issuing CAs by name
-	names   []string
-	known   []ca.KnownSerial
-}
-
-func (s *sources) all() iter.Seq2[ca.KnownSerial, error] {
-	return func(yield func(ca.KnownSerial, error) bool) {
-		for _, k := range s.known {
-			if !yield(k, nil) {
-				return
-			}
-		}
-	}
-}
-
-func (s *sources) add(path string, content []byte) {
-	s.names = append(s.names, fmt.Sprintf("%s SM3 %x", filepath.Base(path), gm.SM3(content)))
-}
-
-// crl reads a CRL that one of the issuing CAs signed.
-func (s *sources) crl(path string) error {
-	der, err := readDER(path)
-	if err != nil {
-		return err
-	}
-	list, err := smx509.ParseRevocationList(der)
-	if err != nil {
-		return errCRL.With("file", path).Because(err)
-	}
-	for name, issuer := range s.issuers {
-		if gm.VerifyAny(issuer.PublicKey, list.RawTBSRevocationList, list.Signature) != nil {
-			continue
-		}
-		for _, e := range list.RevokedCertificateEntries {
-			s.known = append(s.known, ca.KnownSerial{Issuer: name, Serial: certhall.SerialOf(e.SerialNumber),
-				Revoked: &ca.Revocation{At: e.RevocationTime, Reason: e.ReasonCode}})
-		}
-		s.add(path, der)
+// keepJournal lets the journal of the lost database go on beside the restored
+// one, unless another was begun there.
+func (c *reconcileCmd) keepJournal() error {
+	if len(c.Journal) == 0 {
 		return nil
 	}
-	return errCRLIssuer.With("file", path)
+	content, err := os.ReadFile(c.Journal[len(c.Journal)-1])
+	if err != nil {
+		return err
+	}
+	err = durable.Create(filepath.Join(c.Dir, audit.JournalName), content, durable.Secret)
+	if errors.Is(err, fs.ErrExist) {
+		return nil
+	}
+	return err
 }
 
-// serialLine is a serial as programs print it, and perhaps an issuer's name.
-var serialLine = regexp.MustCompile(`^([0-9A-Fa-f:]{1,60})(?:,\s*([a-z0-9-]+))?$`)
+// lastKept is the number of the last record that the backup had.
+func lastKept(env *environment, store ca.Store) (last int64, err error) {
+	err = store.Read(env.ctx, func(r ca.Reader) error {
+		restored, err := r.Restoration()
+		if err == nil && restored == nil {
+			err = ca.ErrNotRestored
+		}
+		if err == nil {
+			last = restored.Last
+		}
+		return err
+	})
+	return last, err
+}
 
-// serials reads a list of serial numbers.
-func (s *sources) serials(path string) error {
-	content, err := os.ReadFile(path)
-	if err != nil {
-		return errFile.With("file", path).Because(err)
+func tellSerials(env *environment, serials []certhall.Serial) {
+	for _, serial := range serials {
+		fmt.Fprintln(env.out, "    "+serial)
 	}
-	lines := bufio.NewScanner(strings.NewReader(string(content)))
-	for n := 1; lines.Scan(); n++ {
-		line := strings.TrimSpace(lines.Text())
-		if line == "" || line[0] == '#' {
-			continue
-		}
-		m := serialLine.FindStringSubmatch(line)
-		number, ok := new(big.Int), m != nil
-		if ok {
-			number, ok = number.SetString(strings.ReplaceAll(m[1], ":", ""), 16)
-		}
-		if !ok {
-			return errSerialLine.With("file", path).With("line", fmt.Sprint(n))
-		}
-		k := ca.KnownSerial{Issuer: m[2], Serial: certhall.SerialOf(number)}
-		if k.Issuer == "" {
-			k.Issuer = authority.MainIssuer
-		}
-		if s.issuers[k.Issuer] == nil {
-			return errIssuerUnknown.With("name", k.Issuer)
-		}
-		s.known = append(s.known, k)
-	}
-	if err := lines.Err(); err != nil {
-		return errSerialLine.With("file", path).With("line", "?").Because(err)
-	}
-	s.add(path, content)
-	return nil
 }

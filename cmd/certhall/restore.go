@@ -3,7 +3,6 @@ package main
 import (
 	"cmp"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -32,6 +31,8 @@ type restoreLoadCmd struct {
 	AuthorityDB string `name:"authority-db" help:"Empty database for the authority, sqlite:PATH or postgres://…; default in the state folder."`
 	HallDB      string `name:"hall-db" help:"Empty database for the hall; default in the state folder."`
 	Only        string `enum:"both,authority,hall" default:"both" help:"Which database to restore where the other one was not lost: authority, hall, or both."`
+
+	sourceFlags // to tell what is missing behind the backup; nothing is changed by it
 }
 
 // restoringFolder is where everything lies until it is whole.
@@ -111,7 +112,7 @@ func (c *restoreLoadCmd) load(env *environment, m *backup.Manifest, dir string) 
 		}
 	}
 	for name, db := range opened {
-		env.say("cli.restore-loading", "store", name, "rows", fmt.Sprint(m.Stores[name].Rows()))
+		env.say("cli.restore-loading", "store", name, "rows", count(m.Stores[name].Rows()))
 		if err := backup.Load(env.ctx, c.File, m, name, db, migrationsOf[name]); err != nil {
 			return err
 		}
@@ -179,7 +180,7 @@ func (c *restoreLoadCmd) finish(env *environment, m *backup.Manifest) error {
 		}
 		dbs[name] = db
 	}
-	env.say("cli.restore-done", "dir", c.Dir, "taken_at", beijing(m.TakenAt))
+	env.say("cli.restore-done", "dir", c.Dir, "taken_at", moment(m.TakenAt))
 	if !m.Keys {
 		env.say("cli.backup-no-keys")
 	}
@@ -197,8 +198,40 @@ func (c *restoreLoadCmd) finish(env *environment, m *backup.Manifest) error {
 		if err != nil {
 			return err
 		}
-		env.say("cli.restore-unheard", "count", fmt.Sprint(len(unheard)), "cases", strings.Join(unheard, " "))
+		env.say("cli.restore-unheard", "count", count(len(unheard)), "cases", strings.Join(unheard, " "))
 	}
-	env.say("cli.restore-next", "record", fmt.Sprint(m.Stores[backup.Authority].Chain.Seq), "dir", c.Dir)
+	if err := c.tellMissing(env, authority); err != nil {
+		return err
+	}
+	env.say("cli.restore-next", "record", count(m.Stores[backup.Authority].Chain.Seq), "dir", c.Dir)
 	return said
+}
+
+// tellMissing tells which records and serials are missing behind the backup,
+// as far as the sources know of them.
+func (c *restoreLoadCmd) tellMissing(env *environment, db *sqldb.DB) error {
+	if c.silent() && len(c.Checkpoint) == 0 {
+		return nil
+	}
+	published, err := (stateFlags{Dir: c.Dir}).public()
+	if err != nil {
+		return err
+	}
+	s, err := c.read(published)
+	if err != nil {
+		return err
+	}
+	store := authoritystore.New(db)
+	last, err := lastKept(env, store)
+	if err != nil {
+		return err
+	}
+	missing, err := ca.New(ca.Options{Store: store, Clock: env.clock, Random: env.random}).Missing(env.ctx, s.all())
+	if err != nil {
+		return err
+	}
+	s.tellRecords(env, last)
+	env.say("cli.restore-missing", "count", count(len(missing)))
+	tellSerials(env, missing)
+	return nil
 }
