@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/certhall/certhall"
+	"github.com/certhall/certhall/authority/register"
 	"github.com/certhall/certhall/gm/ocsp"
 	"github.com/certhall/certhall/store/storetest"
 )
@@ -19,7 +20,7 @@ import (
 var certificates = flag.Int64("certificates", 1_000_000, "certificates that are loaded before searches and status are measured")
 
 // each is how many questions of a kind are asked in one go.
-const each = 20_000
+const each = 8_000
 
 // BenchmarkMillions asks for status and searches among millions of
 // certificates, from all clients at once, each time for others: what half and
@@ -71,6 +72,33 @@ func amongMillions(b *testing.B, address string) {
 			return err
 		}, pairs)
 	})
+	reg := &register.Register{Store: o.store}
+	inner := pairs - 200 // whose organisation and key are whole
+	for _, s := range []struct {
+		name   string
+		search func(n int64) register.Search
+		want   int
+	}{
+		{"serial", func(n int64) register.Search { return register.Search{Serial: signSerial(n)} }, 1},
+		{"key-number", func(n int64) register.Search { return register.Search{KeyNumber: keyNumberOf(n)} }, 2},
+		{"organisation", func(n int64) register.Search { return register.Search{Organisation: organisationOf(n)} }, 50},
+		{"expiry", func(int64) register.Search {
+			return register.Search{ExpiresBefore: time.Now().AddDate(1, 0, 0), Limit: 50}
+		}, 50},
+	} {
+		b.Run("search/"+s.name, func(b *testing.B) {
+			latencies(b, func(n int64) error { return find(b, reg, s.search(firstLoaded+100+n), s.want) }, inner)
+		})
+	}
+}
+
+// find searches, and wants as many as there are.
+func find(b *testing.B, reg *register.Register, s register.Search, want int) error {
+	found, err := reg.Find(b.Context(), s)
+	if err == nil && len(found.Pairs) != want {
+		b.Errorf("%+v: %d found, want %d", s, len(found.Pairs), want)
+	}
+	return err
 }
 
 // latencies asks at random from all clients and reports how long answers took.
