@@ -34,7 +34,7 @@ type Options struct {
 	Gates     []Gate         // each can refuse to issue
 	Elders    Elders         // what predecessors say of their certificates; nil: nothing, so that cases with them wait
 	Portals   []proof.Portal // whose pages agents obey, by the signed origin list
-	Operator  string         // who runs this process, and where; stands in the record of unsealing
+	RunBy     string         // who runs this process, and where; stands in the record of unsealing
 	OrderedBy string         // who gives this CA its orders by hand, for the record; "" in a server
 	Clock     certhall.Clock
 	Random    io.Reader // crypto/rand.Reader, but in simulations
@@ -124,7 +124,7 @@ func New(o Options) *CA { return &CA{opt: o} }
 // Unseal hands over the keys and records it. Issuing works from here on.
 func (ca *CA) Unseal(ctx context.Context, k Keys) error {
 	err := ca.opt.Store.Write(ctx, func(w Writer) error {
-		serials := map[string]string{"notary": string(certhall.SerialOf(k.Notary.Certificate.SerialNumber)), "by": ca.opt.Operator}
+		serials := map[string]string{"notary": string(certhall.SerialOf(k.Notary.Certificate.SerialNumber)), "by": ca.opt.RunBy}
 		for name, s := range k.Issuers {
 			serials[name] = string(certhall.SerialOf(s.Certificate.SerialNumber))
 		}

@@ -35,6 +35,7 @@ type Erased struct {
 	Reason   string            `json:"reason"`
 	Early    bool              `json:"early,omitempty"`
 	Evidence []byte            `json:"evidence"` // proof.Signed of the Decision, DER
+	Operator string            `json:"operator,omitempty"`
 }
 
 // Erase orders on a reviewer's decision (service erase) that a lineage's
@@ -70,7 +71,7 @@ func (ca *CA) Erase(ctx context.Context, evidence proof.Signed, what Erasure) er
 		if err != nil || !fresh {
 			return err
 		}
-		e := Erased{Reason: d.Reason, Early: what.Early, Evidence: encodeSigned(evidence)}
+		e := Erased{Reason: d.Reason, Early: what.Early, Evidence: encodeSigned(evidence), Operator: ca.opt.OrderedBy}
 		if e.Records, err = ca.toErase(w, o.lineage, what.Records); err != nil {
 			return err
 		}

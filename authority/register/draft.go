@@ -17,6 +17,7 @@ import (
 var (
 	ErrReason       = certhall.NewError("reason-unknown", certhall.Invalid) // reasons
 	ErrNotSuspended = certhall.NewError("not-suspended", certhall.Conflict)
+	ErrErased       = certhall.NewError("erased-already", certhall.Conflict)
 	ErrNotStaff     = certhall.NewError("staff-unknown", certhall.NotFound)
 )
 
@@ -66,6 +67,45 @@ func (r *Register) draftOver(ctx context.Context, s certhall.Serial, service, re
 			d.Documents = append(d.Documents, p.SignCert)
 			m.Lineage, m.Subject, m.Organisation, m.Project = string(p.Lineage), p.SubjectDER, p.Organisation, p.Project
 			m.KeyNumber, m.Profile = p.KeyNumber, p.Profile
+		}
+		return r.vouch(rd, &d)
+	})
+	if err != nil {
+		return proof.Draft{}, err
+	}
+	d.Message = proof.Encode(m)
+	return d, nil
+}
+
+// DraftErasure drafts the decision that the personal data of the lineage of the
+// pair with a serial goes. It stays in the record for good: the holder's name is
+// not in it.
+func (r *Register) DraftErasure(ctx context.Context, s certhall.Serial, reason string, life time.Duration) (d proof.Draft, err error) {
+	m := proof.Decision{
+		Authority: r.ID, Service: proof.EraseService, Verdict: proof.Approve, Reason: reason, Expiry: r.now().Add(life).Truncate(time.Second),
+	}
+	if m.Nonce, err = proof.NewNonce(r.Random); err != nil {
+		return d, err
+	}
+	err = r.Store.Look(ctx, func(rd Reader) error {
+		p, err := find(rd, Serial(string(s)))
+		if err != nil {
+			return err
+		}
+		pairs, err := rd.LineagePairs(p.Lineage)
+		if err != nil {
+			return err
+		}
+		m.Documents, d.Documents = nil, nil
+		for _, p := range pairs {
+			if p.SignCert == nil {
+				continue // never issued, or erased already
+			}
+			m.Documents, d.Documents = append(m.Documents, gm.SM3(p.SignCert)), append(d.Documents, p.SignCert)
+			m.Lineage, m.Organisation, m.Project, m.KeyNumber = string(p.Lineage), p.Organisation, p.Project, p.KeyNumber
+		}
+		if m.Lineage == "" {
+			return ErrErased
 		}
 		return r.vouch(rd, &d)
 	})

@@ -26,6 +26,7 @@ type adminCmd struct {
 	Cert            certCmd            `cmd:"" help:"Find certificates, tell their story, suspend, revoke, resume."`
 	Reviewer        staffCmd           `cmd:"" help:"Enrol, retire and list reviewers: two officers sign."`
 	Officer         staffCmd           `cmd:"" help:"Enrol, retire and list officers: two officers sign."`
+	Record          recordCmd          `cmd:"" help:"Personal data in the record: erase what need be kept no longer."`
 	NodeCertificate nodeCertificateCmd `cmd:"" help:"Make the folder of another machine: a hall, a publisher, one more node that issues; or renew its certificate."`
 	OCSPCertificate ocspCertificateCmd `cmd:"" name:"ocsp-certificate" help:"Renew the certificates that OCSP answers are signed under, for two years."`
 	RootCRL         rootCRLCmd         `cmd:"" name:"root-crl" help:"Make a root's next revocation list, with its offline key: every year, and to revoke a CA."`

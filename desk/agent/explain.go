@@ -34,6 +34,7 @@ const (
 	followsRefuse  = "refuse"
 	followsEnrol   = "enrol"
 	followsRetired = "retire"
+	followsErase   = "erase"
 )
 
 // digestLength is that of SM3 and of SHA-256, in bytes.
@@ -112,6 +113,8 @@ func explainDecision(m proof.Decision, documents [][]byte) (facts []Fact, err er
 	switch {
 	case m.Verdict == proof.Approve && (m.Service == string(certhall.Revoke) || m.Service == proof.ResumeService):
 		more, err = explainLineage(m, documents)
+	case m.Verdict == proof.Approve && m.Service == proof.EraseService:
+		more, err = explainErasure(m, documents)
 	case m.Verdict == proof.Approve && m.Service == string(certhall.Apply):
 		more, err = explainApplication(m)
 	case m.Verdict == proof.VoidAttempt && m.Case != "" && m.Attempt > 0:
@@ -156,6 +159,24 @@ func explainLineage(m proof.Decision, documents [][]byte) ([]Fact, error) {
 		{"subject", subject(m.Subject)}, {"organisation", m.Organisation}, {"project", m.Project}, {"key-number", m.KeyNumber},
 		{"fingerprint", fingerprint(keyDigest(holder))},
 	}, append(facts, Fact{"follows", follows})...), nil
+}
+
+// explainErasure explains a decision that a lineage's personal data goes. The
+// decision stays in the record for good, so the name is not in it, but only in
+// the certificates that are shown.
+func explainErasure(m proof.Decision, documents [][]byte) ([]Fact, error) {
+	if m.Lineage == "" || m.Reason == "" || len(m.Subject) > 0 || len(documents) == 0 || len(documents) != len(m.Documents) {
+		return nil, ErrUnexplained.Becausef("%d certificates are shown, %d named", len(documents), len(m.Documents))
+	}
+	facts := []Fact{{"organisation", m.Organisation}, {"project", m.Project}, {"key-number", m.KeyNumber}}
+	for i, der := range documents {
+		c, err := gm.ParseCertificate(der)
+		if err != nil || !bytes.Equal(gm.SM3(der), m.Documents[i]) {
+			return nil, ErrUnexplained.Becausef("certificate %d is not the one that is named", i+1)
+		}
+		facts = append(facts, Fact{"certificate", line(c)})
+	}
+	return append(facts, Fact{"follows", followsErase}), nil
 }
 
 // explainApplication explains a decision over a request: what it certifies is

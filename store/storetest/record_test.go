@@ -3,7 +3,9 @@ package storetest_test
 import (
 	"bytes"
 	"crypto/rand"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -295,6 +297,132 @@ func TestCheckpointsOfSeveralNodes(t *testing.T) {
 		end.Last.Number++
 		if added, err := r.store.AddCheckpoint(t.Context(), end.Last); added || err == nil {
 			t.Errorf("a checkpoint of no record: %v %v", added, err)
+		}
+	})
+}
+
+// decide is a reviewer's signed decision about a lineage.
+func (r *records) decide(service, lineage, reason string) proof.Signed {
+	r.Helper()
+	nonce, err := proof.NewNonce(rand.Reader)
+	r.must(err)
+	signed, err := r.office.Reviewer.Sign(r.Context(), proof.Encode(proof.Decision{Authority: "test", Service: service, Lineage: lineage,
+		Verdict: proof.Approve, Reason: reason, Nonce: nonce, Expiry: r.now.Add(time.Hour)}))
+	r.must(err)
+	return signed
+}
+
+// holding counts the rows in which a name still stands.
+func (r *records) holding(name string) (n int) {
+	r.Helper()
+	for _, q := range []string{"SELECT data FROM records", "SELECT subject FROM pairs", "SELECT subject_der FROM papers", "SELECT request FROM papers",
+		"SELECT evidence FROM papers", "SELECT sign_tbs FROM papers", "SELECT enc_tbs FROM papers", "SELECT sign FROM certificates", "SELECT enc FROM certificates"} {
+		rows, err := r.db.Writer().QueryContext(r.Context(), q)
+		r.must(err)
+		for rows.Next() {
+			var text []byte
+			r.must(rows.Scan(&text))
+			if bytes.Contains(text, []byte(name)) {
+				n++
+			}
+		}
+		r.must(rows.Err())
+		rows.Close()
+	}
+	return n
+}
+
+// TestErasing: after the law's five years a reviewer's decision takes names,
+// salts, evidence and certificates; chain, status and fsck stay whole, and the
+// record says who decided and why.
+func TestErasing(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, address string) {
+		r := keepRecords(t, address)
+		one, two := holderOf("l1"), holderOf("l2")
+		one.Name, two.Name = "李四", "王五"
+		for _, a := range []demo.Applicant{one, two} {
+			_, err := r.office.CA.Issue(t.Context(), r.request(a))
+			r.must(err)
+		}
+		r.checkpoint()
+		finish := func() int {
+			_, err := audit.Sequencer{Store: r.store}.Run(t.Context())
+			r.must(err)
+			n, err := r.office.CA.FinishErasures(t.Context())
+			r.must(err)
+			return n
+		}
+		erase := func(evidence proof.Signed, what ca.Erasure) error {
+			return r.office.CA.Erase(t.Context(), evidence, what)
+		}
+
+		if err := erase(r.decide("revoke", "l1", "x"), ca.Erasure{}); !errors.Is(err, authority.ErrEvidence) {
+			t.Errorf("on a decision to revoke: %v", err)
+		}
+		if err := erase(r.decide(proof.EraseService, "l3", "x"), ca.Erasure{}); !errors.Is(err, authority.ErrUnknownLineage) {
+			t.Errorf("of nobody: %v", err)
+		}
+		age := func(years int) { // staff's own certificates would have ended, too
+			r.sql(fmt.Sprintf("UPDATE pairs SET not_after = not_after - %d", years*365*24*3600*1000))
+		}
+		age(5)
+		if err := erase(r.decide(proof.EraseService, "l1", "保存期满"), ca.Erasure{}); !errors.Is(err, ca.ErrKeep) {
+			t.Errorf("four years after the end: %v", err)
+		}
+		// Early, one record: its data goes, certificate and evidence stay.
+		var first int64
+		r.must(r.db.Writer().QueryRow("SELECT min(seq) FROM records WHERE lineage = 'l1'").Scan(&first))
+		if err := erase(r.decide(proof.EraseService, "l2", "判决"), ca.Erasure{Records: []int64{first}, Early: true}); !errors.Is(err, ca.ErrNotOfLineage) {
+			t.Errorf("another's record: %v", err)
+		}
+		before := r.holding("李四")
+		r.must(erase(r.decide(proof.EraseService, "l1", "判决"), ca.Erasure{Records: []int64{first}, Early: true}))
+		if n := finish(); n != 1 || r.holding("李四") != before-1 {
+			t.Errorf("%d records, %d rows of %d", n, r.holding("李四"), before)
+		}
+		// After the time, all of it, although the power fails half-way.
+		age(2)
+		evidence := r.decide(proof.EraseService, "l1", "保存期满")
+		r.must(erase(evidence, ca.Erasure{}))
+		if r.holding("李四") == 0 {
+			t.Error("erased before the record of it has its number")
+		}
+		r.must(erase(evidence, ca.Erasure{}))
+		if n := finish(); n == 0 || finish() != 0 {
+			t.Errorf("erased %d records", n)
+		}
+		if n := r.holding("李四"); n != 0 {
+			t.Errorf("the name still stands in %d rows", n)
+		}
+		if n := r.holding("王五"); n < 5 {
+			t.Errorf("another's name stands in %d rows only", n)
+		}
+		var salts int
+		r.must(r.db.Writer().QueryRow("SELECT count(*) FROM records WHERE data IS NULL AND length(salt) > 0").Scan(&salts))
+		r.wait(time.Hour)
+		r.checkpoint()
+		report, err := r.verify()
+		if err != nil || salts != 0 || report.Erased < 3 {
+			t.Errorf("%d salts, %+v, %v", salts, report, err)
+		}
+		found, err := fsck.Check(t.Context(), r.db, nil)
+		if err != nil || len(found) > 0 {
+			t.Errorf("fsck: %v %v", found, err)
+		}
+		events, err := r.office.CA.Events(t.Context(), 0, 1000)
+		if err != nil || int64(len(events)) != report.Records {
+			t.Errorf("the hall hears %d events of %d: %v", len(events), report.Records, err)
+		}
+		var said ca.Erased
+		for _, e := range read(t, r.store, ca.Reader.Erasures) {
+			r.must(json.Unmarshal(e.Data, &said))
+		}
+		if said.Reason != "保存期满" || len(said.Pairs) != 1 || !bytes.Equal(said.Evidence, proof.Encode(evidence)) {
+			t.Errorf("%+v", said)
+		}
+		view, err := r.office.CA.Pair(t.Context(), authority.PairQuery{Case: "case1", Attempt: 1})
+		if err != nil || view.Pair == nil || view.Pair.Subject != "" || view.Pair.SignSerial == "" || view.Certificate != nil {
+			t.Errorf("%+v %v", view.Pair, err)
 		}
 	})
 }
