@@ -19,6 +19,9 @@ type OCSPStore interface {
 	Changes(ctx context.Context, after int64, limit int) (pairs []certhall.PairID, last int64, err error)
 }
 
+// lookupTime is how long an answer waits for the database.
+const lookupTime = 5 * time.Second
+
 // Question asks for a serial of an issuer.
 type Question struct {
 	Issuer string
@@ -47,6 +50,7 @@ type Responder struct {
 	speakers atomic.Pointer[speakers]
 	cache    cache
 	follower follower
+	said     atomic.Int64 // when it complained last, in seconds
 }
 
 // NewResponder makes a responder that speaks for nobody yet: SetIssuers.
@@ -135,8 +139,8 @@ type inquiry struct {
 func (r *Responder) live(ctx context.Context, i inquiry) *OCSPAnswer {
 	standings, this, asked, err := r.standings(ctx, i)
 	if err != nil {
-		if ctx.Err() == nil {
-			r.opt.Log.ErrorContext(ctx, "OCSP: standings", "cause", certhall.CauseText(err))
+		if ctx.Err() == nil { // else whoever asked has gone
+			r.complain("the database does not answer", i, err)
 		}
 		return Refusal(OCSPTryLater)
 	}
@@ -145,12 +149,12 @@ func (r *Responder) live(ctx context.Context, i inquiry) *OCSPAnswer {
 		next = end
 	}
 	if !i.now.Before(next) {
-		r.opt.Log.ErrorContext(ctx, "OCSP: the certificate has ended", "issuer", i.by.Name)
+		r.complain("the OCSP certificate has ended", i, nil)
 		return Refusal(OCSPInternalError)
 	}
 	a, err := i.by.sign(i.request, standings, i.now, this, next)
 	if err != nil {
-		r.opt.Log.ErrorContext(ctx, "OCSP: sign", "issuer", i.by.Name, "cause", certhall.CauseText(err))
+		r.complain("the OCSP key does not sign", i, err)
 		return Refusal(OCSPInternalError)
 	}
 	half := this.Add(next.Sub(this) / 2)
@@ -188,6 +192,8 @@ func (r *Responder) standings(ctx context.Context, i inquiry) (standings []Stand
 	if len(questions) == 0 {
 		return standings, this, nil, nil
 	}
+	ctx, end := context.WithTimeout(ctx, lookupTime)
+	defer end()
 	found, err := r.opt.Store.Standings(ctx, questions)
 	if err != nil {
 		return nil, this, nil, err
@@ -199,4 +205,11 @@ func (r *Responder) standings(ctx context.Context, i inquiry) (standings []Stand
 		}
 	}
 	return standings, this, asked, nil
+}
+
+// complain writes to the log, once a second at most: requests come by the thousand.
+func (r *Responder) complain(what string, i inquiry, err error) {
+	if second := i.now.Unix(); r.said.Swap(second) != second {
+		r.opt.Log.Error("OCSP: "+what, "issuer", i.by.Name, "cause", certhall.CauseText(err))
+	}
 }

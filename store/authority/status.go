@@ -14,8 +14,8 @@ import (
 
 var _ status.OCSPStore = (*Store)(nil)
 
-// standingsTime bounds the wait for a database that does not answer: who asks
-// for a status asks again.
+// standingsTime bounds a batch of lookups: on a database that hangs, no caller's
+// own limit ends it.
 const standingsTime = 5 * time.Second
 
 // inquiry is one caller's question for standings.
