@@ -269,3 +269,30 @@ func TestHeaders(t *testing.T) {
 		}
 	}
 }
+
+// What is read of a list is what was written, and a list that is none breaks nothing.
+func TestReadCRL(t *testing.T) {
+	s := issuer(t, must(sm2.GenerateKey(rand.Reader)))
+	for n := range len(edges()) + 1 {
+		der := signed(t, s, head, edges()[:n]...)
+		var serials []certhall.Serial
+		number, err := ReadCRL(der, func(s certhall.Serial) { serials = append(serials, s) })
+		if err != nil || number != head.Number || len(serials) != n {
+			t.Fatal(number, serials, err)
+		}
+		for i, e := range edges()[:n] {
+			if serials[i] != e.Serial {
+				t.Errorf("%s read as %s", e.Serial, serials[i])
+			}
+		}
+		for i := range der {
+			_, _ = ReadCRL(der[:i], func(certhall.Serial) {})
+		}
+		if _, err := ReadCRL(append(der, 0), func(certhall.Serial) {}); err == nil {
+			t.Error("something stands behind it")
+		}
+	}
+	if _, err := ReadCRL(s.Certificate.Raw, func(certhall.Serial) {}); err == nil {
+		t.Error("a certificate is read as a CRL")
+	}
+}

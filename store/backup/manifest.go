@@ -100,7 +100,8 @@ func (s Stored) Table(name string) *Table {
 }
 
 // kept tells which tables are copied: not those that keep count of migrations,
-// and not the job queue's.
+// not the job queue's, and no CRLs: a restored authority makes a new one at
+// once, and never serves one that was replaced long ago.
 func kept(table string) bool {
-	return table != sqldb.SchemaTable && table != unfinished && !strings.HasPrefix(table, "river_")
+	return table != sqldb.SchemaTable && table != unfinished && table != "crls" && table != "crl_parts" && !strings.HasPrefix(table, "river_")
 }

@@ -72,6 +72,11 @@ var authorityRules = []Rule{
 		UNION SELECT id FROM cases c WHERE (state = 'closed') <> EXISTS (SELECT 1 FROM records r WHERE r.case_id = c.id AND r.kind = 'closed')`},
 	{Key: "certificates", check: (*run).certificates},
 	{Key: "chain", check: (*run).chain},
+	{Key: "crl-numbers", broken: `
+		SELECT issuer FROM crls GROUP BY issuer, number HAVING count(*) > 1
+		UNION SELECT a.issuer FROM crls a JOIN crls b ON b.issuer = a.issuer AND b.number > a.number WHERE b.this_update < a.this_update
+		UNION SELECT issuer FROM crls c WHERE NOT EXISTS (SELECT 1 FROM crl_turns t WHERE t.issuer = c.issuer AND t.number >= c.number)`},
+	{Key: "crl-complete", check: (*run).crls},
 	{Key: "checkpoints", broken: `
 		SELECT CAST(number AS TEXT) FROM checkpoints c WHERE NOT EXISTS (SELECT 1 FROM records r WHERE r.seq = c.number AND r.hash = c.hash)
 		UNION SELECT CAST(number AS TEXT) FROM (SELECT number, lag(number) OVER (ORDER BY n) AS earlier FROM checkpoints) AS c WHERE earlier >= number`},

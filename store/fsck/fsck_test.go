@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"testing"
@@ -13,6 +14,7 @@ import (
 	"github.com/certhall/certhall/authority"
 	"github.com/certhall/certhall/authority/audit"
 	"github.com/certhall/certhall/authority/ca"
+	"github.com/certhall/certhall/authority/status"
 	"github.com/certhall/certhall/demo"
 	"github.com/certhall/certhall/gm"
 	"github.com/certhall/certhall/locale"
@@ -64,6 +66,11 @@ func databases(t *testing.T) (authorityDB, hallDB []byte) {
 	must(t, err)
 	_, err = audit.Sequencer{Store: store}.Run(t.Context())
 	must(t, err)
+	crls := status.Publisher{Store: store, Issuers: []string{authority.MainIssuer}, Signer: a.CA.Issuer, Policy: status.DefaultCRLPolicy(),
+		Node: "node", Clock: now, Log: slog.New(slog.DiscardHandler)}
+	if made, err := crls.Run(t.Context()); made != 1 || err != nil {
+		t.Fatal(made, err)
+	}
 
 	h := memory(t, nil)
 	must(t, hall.Migrate(t.Context(), h))
@@ -253,6 +260,8 @@ func TestEveryRuleNotices(t *testing.T) {
 		"recorded":            "UPDATE pairs SET state = 'void' WHERE state = 'issued'",
 		"certificates":        "UPDATE certificates SET sign = enc",
 		"chain":               "UPDATE records SET kind = 'closed' WHERE seq = 5",
+		"crl-numbers":         "UPDATE crl_turns SET number = 1",
+		"crl-complete":        "UPDATE pairs SET state = 'revoked', revoked_at = 1 WHERE state = 'superseded'; UPDATE records SET kind = 'revoked' WHERE kind = 'intended'",
 		"checkpoints":         "INSERT INTO checkpoints (number, hash, at, signed) VALUES (5, x'00', 1, x'00')",
 		"erased":              "UPDATE records SET data = NULL WHERE seq = 5",
 	}
