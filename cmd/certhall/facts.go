@@ -44,3 +44,8 @@ func (p *project) UnmarshalText(text []byte) error {
 	*p = project{Code: code, Names: map[string]string{locale.Chinese: chinese, locale.English: english}}
 	return nil
 }
+
+// MarshalText implements encoding.TextMarshaler.
+func (p project) MarshalText() ([]byte, error) {
+	return []byte(p.Code + "=" + p.Names[locale.Chinese] + "|" + p.Names[locale.English]), nil
+}

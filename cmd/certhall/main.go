@@ -32,6 +32,7 @@ type cli struct {
 	Backup  backupCmd  `cmd:"" help:"Copy both databases and the state folder into one file; or verify such a file."`
 	Restore restoreCmd `cmd:"" help:"Make databases and state folder anew from a backup, and reconcile the authority with what the world was told after it."`
 	Admin   adminCmd   `cmd:"" help:"Officers' hands: certificates, reviewers and officers."`
+	Config  configCmd  `cmd:"" help:"Check or show the configuration of serve."`
 	Audit   auditCmd   `cmd:"" help:"The record: check it, export it, take a checkpoint."`
 }
 
@@ -89,7 +90,11 @@ func run(args []string) int {
 	}
 	command, err := parser.Parse(args)
 	if err != nil {
-		fmt.Fprintln(os.Stderr, "certhall:", err)
+		if said := new(certhall.Error); errors.As(err, &said) {
+			env.complain(said)
+		} else {
+			fmt.Fprintln(os.Stderr, "certhall:", err)
+		}
 		return exitUsage
 	}
 	err = command.Run(env)

@@ -1,13 +1,22 @@
 package main
 
-// serveCmd runs the server of a founded authority, or some of its roles.
-type serveCmd struct {
+// serveOptions are what serve is run with: each is a flag and a key of the
+// configuration file.
+type serveOptions struct {
+	Config settingsFlag `type:"path" help:"Configuration file, TOML: its keys are these flags, which win over it."`
 	houseFlags
 	listenFlags
+	logFlags
+}
+
+// serveCmd runs the server of a founded authority, or some of its roles.
+type serveCmd struct {
+	serveOptions
 	passphraseFlags
 }
 
 func (c *serveCmd) Run(env *environment) error {
+	env.log = c.logger()
 	at, err := c.listenFlags.open(env)
 	if err != nil {
 		return err

@@ -61,6 +61,12 @@ func openExisting(env *environment, address string) (*sqldb.DB, error) {
 
 // open opens a database unless a restore into it was not finished.
 func open(env *environment, address string) (*sqldb.DB, error) {
+	if err := checkDatabase(address); err != nil {
+		return nil, err
+	}
+	if err := databasePasswords(); err != nil {
+		return nil, err
+	}
 	db, err := sqldb.Open(env.ctx, address)
 	if err != nil {
 		return nil, err
@@ -81,4 +87,22 @@ func openStore(env *environment, address string, migrations fs.FS) (*sqldb.DB, e
 		return nil, errors.Join(err, db.Close())
 	}
 	return db, nil
+}
+
+// pgpass is the systemd credential with the databases' passwords
+// (LoadCredential=certhall-pgpass:…), in the form of libpq's .pgpass.
+const pgpass = "certhall-pgpass"
+
+// databasePasswords lets the PostgreSQL driver find that credential, unless
+// PGPASSFILE names another file.
+func databasePasswords() error {
+	dir := os.Getenv("CREDENTIALS_DIRECTORY")
+	if dir == "" || os.Getenv("PGPASSFILE") != "" {
+		return nil
+	}
+	path := filepath.Join(dir, pgpass)
+	if _, err := os.Stat(path); err != nil {
+		return nil // none is needed, or its lack is said when connecting
+	}
+	return os.Setenv("PGPASSFILE", path)
 }
