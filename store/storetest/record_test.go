@@ -306,8 +306,8 @@ func (r *records) decide(service, lineage, reason string) proof.Signed {
 	r.Helper()
 	nonce, err := proof.NewNonce(rand.Reader)
 	r.must(err)
-	signed, err := r.office.Reviewer.Sign(r.Context(), proof.Encode(proof.Decision{Authority: "test", Service: service, Lineage: lineage,
-		Verdict: proof.Approve, Reason: reason, Nonce: nonce, Expiry: r.now.Add(time.Hour)}))
+	signed, err := r.office.Reviewer.Sign(r.Context(), proof.Draft{Message: proof.Encode(proof.Decision{Authority: "test", Service: service, Lineage: lineage,
+		Verdict: proof.Approve, Reason: reason, Nonce: nonce, Expiry: r.now.Add(time.Hour)})})
 	r.must(err)
 	return signed
 }
