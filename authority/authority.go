@@ -212,6 +212,7 @@ var (
 	ErrEvidenceExpired = certhall.NewError("evidence-expired", certhall.Conflict)
 	ErrNonce           = certhall.NewError("nonce-wrong", certhall.Conflict)
 	ErrRequest         = certhall.NewError("request-wrong", certhall.Invalid)
+	ErrWeakKey         = certhall.NewError("key-weak", certhall.Invalid)
 	ErrProfile         = certhall.NewError("profile-unknown", certhall.Invalid)
 	ErrService         = certhall.NewError("service-unknown", certhall.Invalid)
 	ErrRestored        = certhall.NewError("restored-unreconciled", certhall.Unavailable) // taken_at

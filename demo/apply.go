@@ -44,7 +44,7 @@ func (a *Authority) issueFirst(ctx context.Context, desk Desk, keySerial string,
 		return proof.Bundle{}, err
 	}
 	prepared, err := order[proof.Prepared](ctx, desk, keySerial, proof.Prepare{
-		Authority: a.ID, Ticket: signed, Project: p.Project, Profile: profile, TermYears: p.TermYears,
+		Authority: a.ID, Ticket: signed, Project: p.Project, Profile: p.profile(), TermYears: p.TermYears,
 		Disposal: string(certhall.Keep), Chain: a.Founded.Chain(),
 	})
 	if err != nil {

@@ -1,6 +1,7 @@
 package demo
 
 import (
+	"cmp"
 	"context"
 	"encoding/asn1"
 	"time"
@@ -22,10 +23,10 @@ type Applicant struct {
 	Project      string
 	KeyNumber    string // 证书卡号
 	TermYears    int
+	Profile      string // of authority/ca's; "": a pair of an organisation's, with SM2
 }
 
-// profile of all demo certificates.
-const profile = "organisation"
+func (p Applicant) profile() string { return cmp.Or(p.Profile, "organisation") }
 
 // subject is C, O and CN.
 func (p Applicant) subject() ([]byte, error) {
@@ -73,7 +74,7 @@ func (a *Authority) Decide(ctx context.Context, p Applicant, ticket proof.Ticket
 		Authority: a.ID, Service: string(certhall.Apply), Case: ticket.Case, Attempt: ticket.Attempt,
 		Entitlement: certhall.NewID(a.Clock.Now(), a.Random),
 		Subject:     subject, Identity: identity, Lineage: string(p.Lineage), Organisation: p.Organisation,
-		Project: p.Project, KeyNumber: p.KeyNumber, KeySerial: keySerial, Profile: profile, TermYears: p.TermYears,
+		Project: p.Project, KeyNumber: p.KeyNumber, KeySerial: keySerial, Profile: p.profile(), TermYears: p.TermYears,
 		RequestDigest: digest, Verdict: proof.Approve, Reason: "演示", Nonce: ticket.Nonce,
 		Expiry: expiry(a.Clock.Now(), decisionLife),
 	})})

@@ -2,6 +2,7 @@ package demo
 
 import (
 	"context"
+	"crypto"
 	"crypto/x509/pkix"
 	"io"
 
@@ -58,8 +59,8 @@ func (s *inMemory) Sign(_ context.Context, d proof.Draft) (proof.Signed, error) 
 }
 
 // Request makes a P10 with a software key (RFC 2986).
-func Request(random io.Reader, key *sm2.PrivateKey, name string) ([]byte, error) {
+func Request(random io.Reader, key crypto.Signer, name string) ([]byte, error) {
 	return smx509.CreateCertificateRequest(random, &smx509.CertificateRequest{
-		Subject: pkix.Name{CommonName: name}, SignatureAlgorithm: smx509.SM2WithSM3,
+		Subject: pkix.Name{CommonName: name},
 	}, key)
 }

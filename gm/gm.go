@@ -94,11 +94,12 @@ func CertificateKey(c *smx509.Certificate) (*ecdsa.PublicKey, error) {
 	return pub, nil
 }
 
-// ParseRequest parses a PKCS#10 request (GB/T 20518 refers to RFC 2986), and
-// checks that its key is SM2, its algorithm SM2 with SM3 and its signature
-// right. It returns the key and the digest of the CertificationRequestInfo:
-// the P10's own signature changes each time, the info does not.
-func ParseRequest(der []byte) (pub *ecdsa.PublicKey, digest []byte, err error) {
+// ParseRequest parses a PKCS#10 request (RFC 2986, to which GB/T 20518 refers),
+// and checks that its key is strong and of a kind that is used here, that it is
+// signed by the key's one algorithm, and rightly. It returns the key and the
+// digest of the CertificationRequestInfo: the P10's own signature changes each
+// time, the info does not.
+func ParseRequest(der []byte) (pub crypto.PublicKey, digest []byte, err error) {
 	if len(der) > MaxRequest {
 		return nil, nil, fmt.Errorf("gm: request of %d bytes", len(der))
 	}
@@ -107,17 +108,20 @@ func ParseRequest(der []byte) (pub *ecdsa.PublicKey, digest []byte, err error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	pub, ok := req.PublicKey.(*ecdsa.PublicKey)
-	if !ok || !sm2.IsSM2PublicKey(pub) {
-		return nil, nil, ErrNotSM2
-	}
-	if req.SignatureAlgorithm != smx509.SM2WithSM3 {
-		return nil, nil, fmt.Errorf("gm: request signed with %v", req.SignatureAlgorithm)
-	}
-	if err := Verify(pub, req.RawTBSCertificateRequest, req.Signature); err != nil {
+	if err := CheckKey(req.PublicKey); err != nil {
 		return nil, nil, err
 	}
-	return pub, SM3(req.RawTBSCertificateRequest), nil
+	a, err := AlgorithmOf(req.PublicKey)
+	if err != nil {
+		return nil, nil, err
+	}
+	if req.SignatureAlgorithm != map[Algorithm]smx509.SignatureAlgorithm{SM2: smx509.SM2WithSM3, RSA: smx509.SHA256WithRSA, ECDSA: smx509.ECDSAWithSHA256}[a] {
+		return nil, nil, fmt.Errorf("gm: request signed with %v", req.SignatureAlgorithm)
+	}
+	if err := VerifyAny(req.PublicKey, req.RawTBSCertificateRequest, req.Signature); err != nil {
+		return nil, nil, err
+	}
+	return req.PublicKey, a.Digest(req.RawTBSCertificateRequest), nil
 }
 
 // MarshalPublicKey writes the SubjectPublicKeyInfo (RFC 5280, 4.1.2.7).
@@ -125,10 +129,15 @@ func MarshalPublicKey(pub crypto.PublicKey) ([]byte, error) {
 	return smx509.MarshalPKIXPublicKey(pub)
 }
 
+// ParseKey reads a SubjectPublicKeyInfo.
+func ParseKey(spki []byte) (pub crypto.PublicKey, err error) {
+	defer recovered(&err)
+	return smx509.ParsePKIXPublicKey(spki)
+}
+
 // ParsePublicKey reads a SubjectPublicKeyInfo that must hold an SM2 key.
 func ParsePublicKey(spki []byte) (pub *ecdsa.PublicKey, err error) {
-	defer recovered(&err)
-	k, err := smx509.ParsePKIXPublicKey(spki)
+	k, err := ParseKey(spki)
 	if err != nil {
 		return nil, err
 	}
@@ -153,13 +162,18 @@ func ParseAnyPublicKey(spki []byte) (pub crypto.PublicKey, err error) {
 	return pub, err
 }
 
-// KeyDigest is the SM3 digest over a key's SubjectPublicKeyInfo.
-func KeyDigest(pub *ecdsa.PublicKey) ([]byte, error) {
+// KeyDigest is the digest over a key's SubjectPublicKeyInfo: SM3 with SM2,
+// SHA-256 with RSA and ECDSA.
+func KeyDigest(pub crypto.PublicKey) ([]byte, error) {
+	a, err := AlgorithmOf(pub)
+	if err != nil {
+		return nil, err
+	}
 	spki, err := MarshalPublicKey(pub)
 	if err != nil {
 		return nil, err
 	}
-	return SM3(spki), nil
+	return a.Digest(spki), nil
 }
 
 // Seal encrypts a short message to an SM2 key (GB/T 32918.4, SM2Cipher DER).

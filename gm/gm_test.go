@@ -181,11 +181,26 @@ func TestParseRequest(t *testing.T) {
 	if _, again, err := ParseRequest(second); err != nil || !bytes.Equal(again, digest) {
 		t.Error("the digest hangs on the signature", err)
 	}
-	p256, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	for _, a := range []Algorithm{RSA, ECDSA} {
+		other, err := a.GenerateKey(rand.Reader, 2048)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p10 := request(t, other)
+		pub, digest, err := ParseRequest(p10)
+		if err != nil || !SameKey(pub, other.Public()) || len(digest) != 32 {
+			t.Errorf("%s: %v", a, err)
+		}
+		p10[len(p10)-1] ^= 1
+		if _, _, err := ParseRequest(p10); err == nil {
+			t.Errorf("%s: a wrong signature is taken", a)
+		}
+	}
+	p384, err := ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := ParseRequest(request(t, p256)); !errors.Is(err, ErrNotSM2) {
+	if _, _, err := ParseRequest(request(t, p384)); !errors.Is(err, ErrAlgorithm) {
 		t.Error("another curve:", err)
 	}
 	for i := range first {

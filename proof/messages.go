@@ -78,7 +78,7 @@ type OldKey struct {
 	Project       string `asn1:"utf8"`
 	Profile       string `asn1:"utf8"`
 	TermYears     int
-	RequestDigest []byte    // SM3 over the CertificationRequestInfo
+	RequestDigest []byte    // over the CertificationRequestInfo, by the algorithm of its key
 	Disposal      string    `asn1:"utf8"` // of the old container: keep or delete
 	KeySerial     string    `asn1:"utf8"` // of the USB key with the new container
 	Nonce         []byte    // the ticket's
@@ -171,7 +171,9 @@ type Draft struct {
 	Voucher   Signed   // any Ticket or Receipt: whose notary's word binds the authority's id to its root; empty before there is one
 }
 
-// Bundle is what issuing gives. Nobody signs it: each part proves itself.
+// Bundle is what issuing gives. Nobody signs it: each part proves itself. Where
+// the profile has a single certificate (RSA, ECDSA), Enc, Envelope and
+// SealedNonce are empty.
 type Bundle struct {
 	Authority   string `asn1:"utf8"`
 	Case        string `asn1:"utf8"`
@@ -186,7 +188,8 @@ type Bundle struct {
 }
 
 // Acknowledgement proves that all four parts lie on the key and work: signed
-// by the new signing key.
+// by the new signing key. Where there is a single certificate, EncSerial and
+// Nonce are empty and Untestable is false: no encryption key is missing a test.
 type Acknowledgement struct {
 	Authority  string `asn1:"utf8"`
 	Case       string `asn1:"utf8"`

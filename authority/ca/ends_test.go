@@ -28,7 +28,7 @@ func TestClaim(t *testing.T) {
 	r := o.prepare(certhall.Renew, "c", h)
 	b, err := o.Issue(t.Context(), r.call(t, h.person))
 	must(t, err)
-	digest, _ := gm.KeyDigest(&r.key.PublicKey)
+	digest, _ := gm.KeyDigest(r.key.Public())
 	if _, err := o.Claim(t.Context(), o.claim("c", 1, nil, h)); !errors.Is(err, authority.ErrOtherKey) {
 		t.Errorf("a claim that does not know the issued key: %v", err)
 	}

@@ -24,14 +24,14 @@ func (ca *CA) Enrol(ctx context.Context, p10 []byte, evidence proof.Signed) ([]b
 	if e.Retire != "" {
 		return nil, ca.retireStaff(ctx, e, evidence)
 	}
-	key, digest, err := gm.ParseRequest(p10)
+	req, err := parseRequest(p10)
 	if err != nil {
-		return nil, authority.ErrRequest.Because(err)
+		return nil, err
 	}
-	if !bytes.Equal(digest, e.RequestDigest) {
+	if !bytes.Equal(req.digest, e.RequestDigest) {
 		return nil, authority.ErrEvidence.Becausef("another request")
 	}
-	return ca.enrol(ctx, e.Role, e.Name, key, e.Nonce, encodeSigned(evidence))
+	return ca.enrol(ctx, e.Role, e.Name, req, e.Nonce, encodeSigned(evidence))
 }
 
 // weighEnrolment wants an enrolment signed by two officers.
@@ -77,9 +77,9 @@ func (ca *CA) signedByOfficers(ctx context.Context, s proof.Signed, now time.Tim
 // EnrolFounder enrols an officer at the ceremony itself, before there is
 // anybody who could sign: allowed only while there are fewer than two.
 func (ca *CA) EnrolFounder(ctx context.Context, name string, p10 []byte) ([]byte, error) {
-	key, _, err := gm.ParseRequest(p10)
+	req, err := parseRequest(p10)
 	if err != nil {
-		return nil, authority.ErrRequest.Because(err)
+		return nil, err
 	}
 	var officers []*Staff
 	err = ca.opt.Store.Read(ctx, func(rd Reader) (err error) {
@@ -92,22 +92,18 @@ func (ca *CA) EnrolFounder(ctx context.Context, name string, p10 []byte) ([]byte
 	if len(officers) >= 2 || !named(name) {
 		return nil, authority.ErrEvidence.Becausef("founders are two")
 	}
-	digest, err := gm.KeyDigest(key)
-	if err != nil {
-		return nil, authority.ErrRequest.Because(err)
-	}
-	if slices.ContainsFunc(officers, func(m *Staff) bool { return bytes.Equal(m.KeyDigest, digest) }) {
+	if slices.ContainsFunc(officers, func(m *Staff) bool { return bytes.Equal(m.KeyDigest, req.keyDigest) }) {
 		return nil, authority.ErrEvidence.Becausef("one key for two officers")
 	}
 	nonce, err := proof.NewNonce(ca.opt.Random)
 	if err != nil {
 		return nil, err
 	}
-	return ca.enrol(ctx, proof.Officer, name, key, nonce, nil)
+	return ca.enrol(ctx, proof.Officer, name, req, nonce, nil)
 }
 
 // enrol stores the intent, signs outside the transaction, and activates.
-func (ca *CA) enrol(ctx context.Context, role, name string, key *ecdsa.PublicKey, nonce, evidence []byte) ([]byte, error) {
+func (ca *CA) enrol(ctx context.Context, role, name string, req request, nonce, evidence []byte) ([]byte, error) {
 	k, err := ca.mayIssue(ctx)
 	if err != nil {
 		return nil, err
@@ -121,10 +117,11 @@ func (ca *CA) enrol(ctx context.Context, role, name string, key *ecdsa.PublicKey
 	if m.Serial, err = certhall.NewSerial(ca.opt.Random); err != nil {
 		return nil, err
 	}
-	if m.KeyDigest, err = gm.KeyDigest(key); err != nil {
-		return nil, authority.ErrRequest.Because(err)
-	}
+	m.KeyDigest = req.keyDigest
 	profile := ca.opt.Profiles[StaffProfile]
+	if req.algorithm != profile.Algorithm {
+		return nil, authority.ErrRequest.Becausef("a key of algorithm %v for staff", req.algorithm)
+	}
 	end := whole(certhall.AddYears(now, profile.MaxYears))
 	if end.After(issuer.Certificate.NotAfter) {
 		end = issuer.Certificate.NotAfter
@@ -133,7 +130,7 @@ func (ca *CA) enrol(ctx context.Context, role, name string, key *ecdsa.PublicKey
 	if err != nil {
 		return nil, err
 	}
-	m.TBS, err = ca.draft(issuer, content{m.Serial, subject, nil, key, whole(now.Add(-ca.opt.Policy.Backdate)), end, profile, profile.Sign})
+	m.TBS, err = ca.draft(issuer, content{m.Serial, subject, nil, req.key, whole(now.Add(-ca.opt.Policy.Backdate)), end, profile, profile.Sign})
 	if err != nil {
 		return nil, err
 	}

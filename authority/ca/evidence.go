@@ -3,7 +3,9 @@ package ca
 import (
 	"bytes"
 	"context"
+	"crypto"
 	"crypto/ecdsa"
+	"errors"
 	"strings"
 	"time"
 	"unicode"
@@ -31,11 +33,29 @@ type grounds struct {
 	pair        Pair   // lineage, project, organisation, key number, profile, term, subject, identity, disposal
 }
 
-// request is a P10 whose signature has been checked.
+// request is a P10 whose key and signature have been checked.
 type request struct {
-	key       *ecdsa.PublicKey
+	key       crypto.PublicKey
+	algorithm gm.Algorithm
 	keyDigest []byte
 	digest    []byte
+}
+
+// parseRequest reads and checks a P10.
+func parseRequest(p10 []byte) (r request, err error) {
+	if r.key, r.digest, err = gm.ParseRequest(p10); err == nil {
+		r.algorithm, err = gm.AlgorithmOf(r.key)
+	}
+	if err == nil {
+		r.keyDigest, err = gm.KeyDigest(r.key)
+	}
+	if weak := (gm.WeakKey{}); errors.As(err, &weak) {
+		return r, authority.ErrWeakKey.Because(err)
+	}
+	if err != nil {
+		return r, authority.ErrRequest.Because(err)
+	}
+	return r, nil
 }
 
 // weigh checks the evidence for issuing a pair to this request: the heart of
@@ -62,9 +82,16 @@ func (ca *CA) weighOldKey(r authority.IssueRequest, req request, at place, now t
 	if old == nil {
 		return grounds{}, authority.ErrEvidence.Becausef("the case has no old pair")
 	}
-	e, err := verifyByPair[proof.OldKey](r.Evidence, old)
+	key, err := pairKey(old)
 	if err != nil {
 		return grounds{}, err
+	}
+	e, err := verifyBy[proof.OldKey](r.Evidence, key)
+	if err != nil {
+		return grounds{}, err
+	}
+	if !algorithmIs(key, req.algorithm) {
+		return grounds{}, authority.ErrRequest.Becausef("the algorithm is not the old key's")
 	}
 	disposal := certhall.Disposal(e.Disposal)
 	fits := e.Authority == ca.opt.ID && e.Case == string(r.Case) && e.Attempt == r.Attempt &&
@@ -165,6 +192,12 @@ func verifyByPair[M proof.Message](s proof.Signed, p *Pair) (M, error) {
 	if err != nil {
 		return none, err
 	}
+	return verifyBy[M](s, pub)
+}
+
+// verifyBy decodes a message that must carry one signature, by the given key.
+func verifyBy[M proof.Message](s proof.Signed, pub crypto.PublicKey) (M, error) {
+	var none M
 	m, err := proof.VerifyKey[M](s, pub)
 	if err != nil {
 		return none, authority.ErrEvidence.Because(err)
@@ -173,12 +206,12 @@ func verifyByPair[M proof.Message](s proof.Signed, p *Pair) (M, error) {
 }
 
 // pairKey is the signing key of an issued pair.
-func pairKey(p *Pair) (*ecdsa.PublicKey, error) {
+func pairKey(p *Pair) (crypto.PublicKey, error) {
 	c, err := gm.ParseCertificate(p.SignCert)
 	if err != nil {
 		return nil, authority.ErrNotIssued.Because(err)
 	}
-	return gm.CertificateKey(c)
+	return c.PublicKey, nil
 }
 
 // verifyDecision decodes a decision of an active reviewer's, and answers the

@@ -9,7 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/emmansun/gmsm/sm2"
 	"github.com/emmansun/gmsm/smx509"
 
 	"github.com/certhall/certhall"
@@ -53,11 +52,11 @@ func (o *office) brought(name string, rows ...ca.Import) []ca.Imported {
 }
 
 // oldPair is a pair of an earlier CA's, near its end.
-func (o *office) oldPair(old *earlier.CA, name string) (ca.Import, *sm2.PrivateKey) {
+func (o *office) oldPair(old *earlier.CA, name string) (ca.Import, crypto.Signer) {
 	key := newKey(o.t)
 	from, to := o.clock.Now().AddDate(0, -11, 0), o.clock.Now().AddDate(0, 1, 0)
 	return ca.Import{
-		Sign: old.Issue(name, &key.PublicKey, earlier.Signing, from, to).Raw, Enc: old.Issue(name, &newKey(o.t).PublicKey, earlier.Encryption, from, to).Raw,
+		Sign: old.Issue(name, key.Public(), earlier.Signing, from, to).Raw, Enc: old.Issue(name, newKey(o.t).Public(), earlier.Encryption, from, to).Raw,
 		Organisation: earlier.Code, Project: "procurement", Profile: "organisation", KeyNumber: "HT-1",
 	}, key
 }
@@ -83,21 +82,21 @@ func TestImportAndRenew(t *testing.T) {
 			old := earlier.New(t, kind, name, o.clock.Now())
 			if kind == gm.RSA { // serials are unique over all predecessors
 				for range 100 {
-					old.Issue("x", &newKey(t).PublicKey, earlier.All, o.clock.Now(), o.clock.Now().AddDate(1, 0, 0))
+					old.Issue("x", newKey(t).Public(), earlier.All, o.clock.Now(), o.clock.Now().AddDate(1, 0, 0))
 				}
 			}
 			o.takeOver(old, name)
 			o.list(old, name, 24*time.Hour)
 			pair, key := o.oldPair(old, "甲单位"+name)
 			single := newKey(t)
-			rows := []ca.Import{pair, o.oldSingle(old, "乙单位"+name, &single.PublicKey, "organisation")}
+			rows := []ca.Import{pair, o.oldSingle(old, "乙单位"+name, single.Public(), "organisation")}
 			dry, err := o.Import(t.Context(), name, rows, true)
 			must(t, err)
 			if dry[0].There || dry[0].Refused != nil {
 				t.Errorf("%+v", dry[0])
 			}
 			results := o.brought(name, rows...)
-			for i, holding := range []*sm2.PrivateKey{key, single} {
+			for i, holding := range []crypto.Signer{key, single} {
 				h := holder{person{holding, rows[i].Sign}, results[i].Pair}
 				r := o.prepare(certhall.Renew, o.newCase(), h)
 				r.evidence.Disposal = "delete"
@@ -194,7 +193,7 @@ func TestImportRefuses(t *testing.T) {
 	}
 	// Two with one holder's name: the first is current.
 	a, b := change(func(r *ca.Import) { r.Holder = "C-1" }), second
-	b.Sign, b.Enc = o.oldSingle(old, "乙", &newKey(t).PublicKey, "organisation").Sign, nil
+	b.Sign, b.Enc = o.oldSingle(old, "乙", newKey(t).Public(), "organisation").Sign, nil
 	b.Holder = "C-1"
 	results, err := o.Import(t.Context(), "old", []ca.Import{a, b}, false)
 	must(t, err)
@@ -297,7 +296,7 @@ func TestTakeOver(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	user := old.Issue("甲", &newKey(t).PublicKey, earlier.All, o.clock.Now(), o.clock.Now().AddDate(1, 0, 0))
+	user := old.Issue("甲", newKey(t).Public(), earlier.All, o.clock.Now(), o.clock.Now().AddDate(1, 0, 0))
 	if err := take(func(m *proof.Takeover) { m.Certificate = user.Raw }, o.officers[:]...); !errors.Is(err, authority.ErrPredecessorCert) {
 		t.Errorf("no CA: %v", err)
 	}

@@ -2,6 +2,7 @@ package ca
 
 import (
 	"bytes"
+	"crypto"
 	"encoding/asn1"
 	"errors"
 	"fmt"
@@ -24,7 +25,7 @@ func (ca *CA) lint(tbs []byte, by issuer, want content) error {
 	}
 	serial := want.Serial.Big()
 	wantSerial, _ := asn1.Marshal(serial)
-	key, keyErr := gm.ParsePublicKey(t.PublicKey.FullBytes)
+	key, keyErr := gm.ParseKey(t.PublicKey.FullBytes)
 	checks := []struct {
 		ok   bool
 		what string
@@ -32,14 +33,16 @@ func (ca *CA) lint(tbs []byte, by issuer, want content) error {
 		{t.Version == 2, "version is not v3"},
 		{serial.Sign() > 0 && serial.BitLen() >= 64 && len(serial.Bytes()) <= 20, "serial is not positive, of 64 bits and at most 20 octets (RFC 5280, 4.1.2.2)"},
 		{bytes.Equal(t.Serial.FullBytes, wantSerial), "serial is another"},
-		{t.Algorithm.Algorithm.Equal(gm.OIDSM2WithSM3), "algorithm is not SM2-with-SM3"},
+		{bytes.Equal(t.Algorithm.FullBytes, signatureAlgorithms[want.Profile.Algorithm]), "algorithm is not the profile's"},
+		{algorithmIs(issuer.PublicKey, want.Profile.Algorithm), "issuer is of another algorithm"},
 		{bytes.Equal(t.Issuer.FullBytes, issuer.RawSubject), "issuer is not the issuer's subject"},
 		{t.Validity.NotBefore.Equal(want.NotBefore) && t.Validity.NotAfter.Equal(want.NotAfter), "validity is another"},
 		{t.Validity.NotBefore.Before(t.Validity.NotAfter), "validity ends before it begins"},
 		{!t.Validity.NotAfter.After(issuer.NotAfter), "outlives the issuer"},
 		{!t.Validity.NotBefore.Before(issuer.NotBefore), "begins before the issuer"},
 		{bytes.Equal(t.Subject.FullBytes, want.Subject), "subject is another"},
-		{keyErr == nil && gm.SameKey(key, want.Key), "public key is not the SM2 key asked for"},
+		{keyErr == nil && gm.SameKey(key, want.Key), "public key is not the key asked for"},
+		{algorithmIs(key, want.Profile.Algorithm), "public key is not of the profile's algorithm"},
 	}
 	for _, c := range checks {
 		if !c.ok {
@@ -47,6 +50,19 @@ func (ca *CA) lint(tbs []byte, by issuer, want content) error {
 		}
 	}
 	return ca.lintExtensions(t, by, want)
+}
+
+// signatureAlgorithms are the AlgorithmIdentifiers, byte for byte: parameters
+// are absent with SM2 (GM/T 0015) and ECDSA (RFC 5758), NULL with RSA (RFC 4055).
+var signatureAlgorithms = map[gm.Algorithm][]byte{
+	gm.SM2:   {0x30, 0x0a, 0x06, 0x08, 0x2a, 0x81, 0x1c, 0xcf, 0x55, 0x01, 0x83, 0x75},
+	gm.RSA:   {0x30, 0x0d, 0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x0b, 0x05, 0x00},
+	gm.ECDSA: {0x30, 0x0a, 0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x02},
+}
+
+func algorithmIs(key crypto.PublicKey, want gm.Algorithm) bool {
+	a, err := gm.AlgorithmOf(key)
+	return err == nil && a == want
 }
 
 // lintExtensions holds the extensions against a list of what must be there,
@@ -79,7 +95,7 @@ func (ca *CA) lintExtensions(t tbsCertificate, by issuer, want content) error {
 	if err != nil {
 		return err
 	}
-	if len(ski) != 22 || !bytes.Equal(ski[2:], gm.SM3(t.PublicKey.FullBytes)[:20]) {
+	if len(ski) != 22 || !bytes.Equal(ski[2:], want.Profile.Algorithm.Digest(t.PublicKey.FullBytes)[:20]) {
 		return errors.New("lint: subject key identifier is not the key's")
 	}
 	usage, err := take(oidKeyUsage, true)

@@ -14,7 +14,7 @@ var errNotTBS = errors.New("lint: not a TBSCertificate in DER")
 // readTBS takes a TBSCertificate apart (RFC 5280, 4.1), strictly in DER. It
 // reads with another library than the one buildTBS writes with.
 func readTBS(der []byte) (t tbsCertificate, err error) {
-	var inner, version, algorithm, oid, validity, extensions, list cryptobyte.String
+	var inner, version, validity, extensions, list cryptobyte.String
 	whole := cryptobyte.String(der)
 	element := func(into *asn1.RawValue, want tag.Tag) bool {
 		return inner.ReadASN1Element((*cryptobyte.String)(&into.FullBytes), want)
@@ -23,8 +23,7 @@ func readTBS(der []byte) (t tbsCertificate, err error) {
 		inner.ReadASN1(&version, tag.Tag(0).ContextSpecific().Constructed()) &&
 		version.ReadASN1Integer(&t.Version) && version.Empty() &&
 		element(&t.Serial, tag.INTEGER) &&
-		inner.ReadASN1(&algorithm, tag.SEQUENCE) && algorithm.ReadASN1Element(&oid, tag.OBJECT_IDENTIFIER) && algorithm.Empty() &&
-		oid.ReadASN1ObjectIdentifier(&t.Algorithm.Algorithm) &&
+		element(&t.Algorithm, tag.SEQUENCE) &&
 		element(&t.Issuer, tag.SEQUENCE) &&
 		inner.ReadASN1(&validity, tag.SEQUENCE) &&
 		readTime(&validity, &t.Validity.NotBefore) && readTime(&validity, &t.Validity.NotAfter) && validity.Empty() &&

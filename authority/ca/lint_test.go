@@ -117,7 +117,7 @@ func TestLintRefuses(t *testing.T) {
 	for name, change := range map[string]func(*tbsCertificate){
 		"version 1":           func(t *tbsCertificate) { t.Version = 0 },
 		"another serial":      func(t *tbsCertificate) { t.Serial.FullBytes, _ = asn1.Marshal(big.NewInt(7)) },
-		"another algorithm":   func(t *tbsCertificate) { t.Algorithm.Algorithm = gm.OIDSM2Curve },
+		"another algorithm":   func(t *tbsCertificate) { t.Algorithm.FullBytes = gm.ECDSA.Identifier() },
 		"another issuer":      func(t *tbsCertificate) { t.Issuer = t.Subject },
 		"another subject":     func(t *tbsCertificate) { t.Subject = t.Issuer },
 		"another key":         func(t *tbsCertificate) { t.PublicKey.FullBytes = spki },

@@ -3,6 +3,7 @@ package ca_test
 import (
 	"cmp"
 	"context"
+	"crypto"
 	"crypto/rand"
 	"encoding/asn1"
 	"fmt"
@@ -58,11 +59,12 @@ type office struct {
 	cases    int
 	limit    int // of suspensions a day; 0: the policy's
 	gates    []ca.Gate
+	kind     gm.Algorithm // of the holders' keys
 }
 
 // person holds a key and the certificate for it.
 type person struct {
-	key         *sm2.PrivateKey
+	key         crypto.Signer
 	certificate []byte
 }
 
@@ -73,10 +75,16 @@ func newOffice(t *testing.T) *office {
 
 func newOfficeOn(t *testing.T, address string) *office {
 	t.Helper()
+	return newOfficeOf(t, gm.SM2, address)
+}
+
+// newOfficeOf is an office whose holders' keys are of an algorithm.
+func newOfficeOf(t *testing.T, kind gm.Algorithm, address string) *office {
+	t.Helper()
 	store := newStore(t, address)
 	var err error
-	o := &office{t: t, clock: &clock{t: time.Date(2026, 3, 1, 2, 0, 0, 0, time.UTC)}, store: store}
-	o.founded, err = ceremony.Found(ceremony.Plan{ID: "test", Name: "测试机构", Address: "https://hall.example", Clock: o.clock, Random: rand.Reader})
+	o := &office{t: t, clock: &clock{t: begun}, store: store, kind: kind}
+	o.founded, err = founded[kind]()
 	must(t, err)
 	o.CA = o.node(store)
 	for i := range o.officers {
@@ -89,6 +97,20 @@ func newOfficeOn(t *testing.T, address string) *office {
 	o.reviewer.certificate, err = o.Enrol(t.Context(), request, o.enrolment(proof.Reviewer, "审核员一", request))
 	must(t, err)
 	return o
+}
+
+// begun is when every office's clock begins.
+var begun = time.Date(2026, 3, 1, 2, 0, 0, 0, time.UTC)
+
+// founded are the authorities of the offices, each founded once: RSA keys take
+// a while.
+var founded = map[gm.Algorithm]func() (*ceremony.Authority, error){gm.SM2: found(gm.SM2), gm.RSA: found(gm.RSA), gm.ECDSA: found(gm.ECDSA)}
+
+func found(kind gm.Algorithm) func() (*ceremony.Authority, error) {
+	return sync.OnceValues(func() (*ceremony.Authority, error) {
+		return ceremony.Found(ceremony.Plan{ID: "test", Name: "测试机构", Address: "https://hall.example",
+			Algorithms: []gm.Algorithm{kind}, Clock: &clock{t: begun}, Random: rand.Reader})
+	})
 }
 
 func newStore(t *testing.T, address string) *storeauthority.Store {
@@ -186,7 +208,7 @@ func (o *office) apply(lineage string, years int) holder {
 	o.t.Helper()
 	c := o.newCase()
 	ticket := o.ticket(certhall.Apply, c, "")
-	key := newKey(o.t)
+	key := o.newKey()
 	request := p10(o.t, key)
 	b, err := o.Issue(o.t.Context(), authority.IssueRequest{Case: c, Attempt: ticket.Attempt, Request: request,
 		Evidence: signBy(o.t, o.decision(c, lineage, years, request), o.reviewer)})
@@ -196,7 +218,7 @@ func (o *office) apply(lineage string, years int) holder {
 	return o.holder(c, key, b)
 }
 
-func (o *office) holder(c certhall.CaseID, key *sm2.PrivateKey, b proof.Bundle) holder {
+func (o *office) holder(c certhall.CaseID, key crypto.Signer, b proof.Bundle) holder {
 	v, err := o.Pair(o.t.Context(), authority.PairQuery{Case: c})
 	must(o.t, err)
 	return holder{person{key, b.Sign}, *v.Pair}
@@ -206,7 +228,7 @@ func (o *office) decision(c certhall.CaseID, lineage string, years int, request 
 	subject, err := ca.MarshalName(ca.Attribute{ID: asn1.ObjectIdentifier{2, 5, 4, 6}, Value: "CN"}, ca.Attribute{ID: asn1.ObjectIdentifier{2, 5, 4, 3}, Value: "测试单位"})
 	must(o.t, err)
 	return proof.Decision{Authority: "test", Service: "apply", Case: string(c), Attempt: 1, Entitlement: "ent" + string(c), Subject: subject,
-		Lineage: lineage, Organisation: "91110000MA00000000", Project: "procurement", KeyNumber: "K001", KeySerial: "USB1", Profile: "organisation",
+		Lineage: lineage, Organisation: "91110000MA00000000", Project: "procurement", KeyNumber: "K001", KeySerial: "USB1", Profile: map[gm.Algorithm]string{gm.SM2: "organisation", gm.RSA: "rsa2048", gm.ECDSA: "p256"}[o.kind],
 		TermYears: years, RequestDigest: infoDigest(o.t, request), Verdict: proof.Approve, Nonce: nonce(o.t), Expiry: o.expiry()}
 }
 
@@ -222,14 +244,14 @@ func (o *office) ticket(s certhall.Service, c certhall.CaseID, old certhall.Seri
 // renewal is one attempt to renew a holder's pair, up to the evidence.
 type renewal struct {
 	ticket   proof.Ticket
-	key      *sm2.PrivateKey
+	key      crypto.Signer
 	request  []byte
 	evidence proof.OldKey
 }
 
 func (o *office) prepare(s certhall.Service, c certhall.CaseID, h holder) renewal {
 	o.t.Helper()
-	r := renewal{ticket: o.ticket(s, c, h.pair.SignSerial), key: newKey(o.t)}
+	r := renewal{ticket: o.ticket(s, c, h.pair.SignSerial), key: o.newKey()}
 	r.request = p10(o.t, r.key)
 	r.evidence = proof.OldKey{Authority: "test", Service: string(s), Case: string(c), Attempt: r.ticket.Attempt, Entitlement: "ent" + string(c),
 		OldSerial: string(h.pair.SignSerial), Project: h.pair.Project, Profile: h.pair.Profile, TermYears: 1, RequestDigest: infoDigest(o.t, r.request),
@@ -241,16 +263,19 @@ func (r renewal) call(t *testing.T, by person) authority.IssueRequest {
 	return authority.IssueRequest{Case: certhall.CaseID(r.ticket.Case), Attempt: r.ticket.Attempt, Request: r.request, Evidence: signBy(t, r.evidence, by)}
 }
 
-func (o *office) acknowledgement(b proof.Bundle, key *sm2.PrivateKey) proof.Signed {
+func (o *office) acknowledgement(b proof.Bundle, key crypto.Signer) proof.Signed {
 	o.t.Helper()
-	encKey, err := gm.OpenEnvelopedKey(key, b.Envelope)
+	digest, err := gm.KeyDigest(key.Public())
 	must(o.t, err)
-	opened, err := gm.Open(encKey, b.SealedNonce)
-	must(o.t, err)
-	digest, err := gm.KeyDigest(&key.PublicKey)
-	must(o.t, err)
-	return signBy(o.t, proof.Acknowledgement{Authority: "test", Case: b.Case, Attempt: b.Attempt, SignSerial: serialIn(o.t, b.Sign),
-		EncSerial: serialIn(o.t, b.Enc), KeyDigest: digest, Nonce: opened}, person{key, b.Sign})
+	m := proof.Acknowledgement{Authority: "test", Case: b.Case, Attempt: b.Attempt, SignSerial: serialIn(o.t, b.Sign), KeyDigest: digest}
+	if len(b.Enc) > 0 {
+		encKey, err := gm.OpenEnvelopedKey(key.(*sm2.PrivateKey), b.Envelope)
+		must(o.t, err)
+		m.EncSerial = serialIn(o.t, b.Enc)
+		m.Nonce, err = gm.Open(encKey, b.SealedNonce)
+		must(o.t, err)
+	}
+	return signBy(o.t, m, person{key, b.Sign})
 }
 
 // renew runs a renewal to its end.
@@ -303,16 +328,21 @@ func must(t *testing.T, err error) {
 	}
 }
 
-func newKey(t *testing.T) *sm2.PrivateKey {
+func newKey(t *testing.T) crypto.Signer { return newKeyOf(t, gm.SM2) }
+
+func newKeyOf(t *testing.T, a gm.Algorithm) crypto.Signer {
 	t.Helper()
-	key, err := sm2.GenerateKey(rand.Reader)
+	key, err := a.GenerateKey(rand.Reader, 2048)
 	must(t, err)
 	return key
 }
 
-func p10(t *testing.T, key *sm2.PrivateKey) []byte {
+// newKey is a key such as the office's holders have.
+func (o *office) newKey() crypto.Signer { return newKeyOf(o.t, o.kind) }
+
+func p10(t *testing.T, key crypto.Signer) []byte {
 	t.Helper()
-	der, err := smx509.CreateCertificateRequest(rand.Reader, &smx509.CertificateRequest{SignatureAlgorithm: smx509.SM2WithSM3}, key)
+	der, err := smx509.CreateCertificateRequest(rand.Reader, &smx509.CertificateRequest{}, key)
 	must(t, err)
 	return der
 }
@@ -343,7 +373,7 @@ func signBy(t *testing.T, m proof.Message, by ...person) proof.Signed {
 	t.Helper()
 	var s proof.Signed
 	for _, p := range by {
-		one, err := proof.Sign(m, p.certificate, func(b []byte) ([]byte, error) { return gm.Sign(rand.Reader, p.key, b) })
+		one, err := proof.Sign(m, p.certificate, func(b []byte) ([]byte, error) { return gm.SignAny(rand.Reader, p.key, b) })
 		must(t, err)
 		s.Message = one.Message
 		s.Signatures = append(s.Signatures, one.Signatures...)

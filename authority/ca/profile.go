@@ -17,9 +17,11 @@ import (
 type Profile struct {
 	Name      string       `json:"name"`
 	Algorithm gm.Algorithm `json:"algorithm"` // of the keys, and of the issuing CA
-	// Sign and Enc are the halves of a pair; a profile of staff has Sign only.
+	// Sign and Enc are the halves of a pair; a single certificate has Sign alone.
 	Sign Half `json:"sign"`
 	Enc  Half `json:"enc"`
+	// Staff marks the profile of officers and reviewers: no pair has it.
+	Staff bool `json:"staff"`
 	// Identity lists the OIDs of the identity extensions a decision may bring.
 	Identity []string `json:"identity"`
 	// Policies are the OIDs of certificatePolicies (RFC 5280, 4.2.1.4).
@@ -32,6 +34,9 @@ type Half struct {
 	KeyUsage    []string `json:"key_usage"`     // names of RFC 5280, 4.2.1.3
 	ExtKeyUsage []string `json:"ext_key_usage"` // OIDs
 }
+
+// Single tells whether there is no encryption half.
+func (p Profile) Single() bool { return len(p.Enc.KeyUsage) == 0 }
 
 //go:embed profiles.json
 var profilesJSON []byte

@@ -250,7 +250,7 @@ func TestAcknowledgementMustProveTheEncryptionKey(t *testing.T) {
 	r := o.prepare(certhall.Renew, "c", h)
 	b, err := o.Issue(t.Context(), r.call(t, h.person))
 	must(t, err)
-	digest, _ := gm.KeyDigest(&r.key.PublicKey)
+	digest, _ := gm.KeyDigest(r.key.Public())
 	ack := proof.Acknowledgement{Authority: "test", Case: "c", Attempt: 1, SignSerial: serialIn(t, b.Sign), EncSerial: serialIn(t, b.Enc), KeyDigest: digest}
 	ack.Nonce = nonce(t)
 	if _, err := o.Acknowledge(t.Context(), signBy(t, ack, person{r.key, b.Sign})); !errors.Is(err, authority.ErrEvidence) {

@@ -204,11 +204,14 @@ type Pair struct {
 	ErasedAt       time.Time // when its names, evidence and certificates were erased
 }
 
+// Single tells whether the pair is one certificate: there is no encryption half.
+func (p *Pair) Single() bool { return p.EncSerial == "" }
+
 // Intent is a pair about to be signed, with its escrow row and record.
 type Intent struct {
 	Pair       Pair
 	NewLineage bool   // add the lineage's row
-	Escrow     []byte // the encryption key, sealed to the escrow
+	Escrow     []byte // the encryption key, sealed to the escrow; nil for a single certificate
 	Record     Record
 }
 

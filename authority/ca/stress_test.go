@@ -62,7 +62,7 @@ func TestEverythingAtOnce(t *testing.T) {
 				return nil
 			}
 			for _, k := range keys {
-				if d, _ := gm.KeyDigest(&k.key.PublicKey); string(d) == string(v.KeyDigest) {
+				if d, _ := gm.KeyDigest(k.key.Public()); string(d) == string(v.KeyDigest) {
 					_, err = n.Acknowledge(t.Context(), o.acknowledgement(*v.Bundle, k.key))
 				}
 			}

@@ -1,7 +1,7 @@
 package ca
 
 import (
-	"crypto/ecdsa"
+	"crypto"
 	"encoding/asn1"
 	"fmt"
 	"strings"
@@ -40,16 +40,11 @@ type extension struct {
 	Value    []byte
 }
 
-// algorithm is the AlgorithmIdentifier SM2-with-SM3, parameters absent (GM/T 0015).
-type algorithm struct{ Algorithm asn1.ObjectIdentifier }
-
-var sm2WithSM3 = algorithm{gm.OIDSM2WithSM3}
-
 // tbsCertificate is TBSCertificate of RFC 5280, 4.1.
 type tbsCertificate struct {
 	Version    int `asn1:"explicit,tag:0"`
 	Serial     asn1.RawValue
-	Algorithm  algorithm
+	Algorithm  asn1.RawValue // of the issuer's signature
 	Issuer     asn1.RawValue
 	Validity   validity
 	Subject    asn1.RawValue
@@ -61,7 +56,7 @@ type validity struct{ NotBefore, NotAfter time.Time }
 
 type certificate struct {
 	TBS       asn1.RawValue
-	Algorithm algorithm
+	Algorithm asn1.RawValue
 	Signature asn1.BitString
 }
 
@@ -71,7 +66,7 @@ type content struct {
 	Serial              certhall.Serial
 	Subject             []byte // Name, DER
 	Identity            []byte // SEQUENCE OF Extension, DER; nil for none
-	Key                 *ecdsa.PublicKey
+	Key                 crypto.PublicKey
 	NotBefore, NotAfter time.Time
 	Profile             Profile
 	Half                Half
@@ -92,10 +87,14 @@ func (ca *CA) buildTBS(by issuer, c content) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	algorithm, err := by.algorithm()
+	if err != nil {
+		return nil, err
+	}
 	return asn1.Marshal(tbsCertificate{
 		Version:    2, // v3
 		Serial:     asn1.RawValue{FullBytes: serial},
-		Algorithm:  sm2WithSM3,
+		Algorithm:  algorithm,
 		Issuer:     asn1.RawValue{FullBytes: by.Certificate.RawSubject},
 		Validity:   validity{c.NotBefore.UTC(), c.NotAfter.UTC()},
 		Subject:    asn1.RawValue{FullBytes: c.Subject},
@@ -104,9 +103,11 @@ func (ca *CA) buildTBS(by issuer, c content) ([]byte, error) {
 	})
 }
 
-// subjectKeyID is the leftmost 160 bits of SM3 over the SubjectPublicKeyInfo
-// (RFC 7093, method 4, with SM3 in place of SHA-256).
-func subjectKeyID(spki []byte) []byte { return gm.SM3(spki)[:20] }
+// algorithm is the AlgorithmIdentifier of the issuer's signatures.
+func (i issuer) algorithm() (asn1.RawValue, error) {
+	a, err := gm.AlgorithmOf(i.Certificate.PublicKey)
+	return asn1.RawValue{FullBytes: a.Identifier()}, err
+}
 
 func (ca *CA) extensions(by issuer, spki []byte, c content) ([]extension, error) {
 	fixed, err := ca.fixedExtensions(by.name, c.Profile, c.Half)
@@ -119,7 +120,7 @@ func (ca *CA) extensions(by issuer, spki []byte, c content) ([]extension, error)
 	if err != nil {
 		return nil, fmt.Errorf("ca: authority key identifier: %w", err)
 	}
-	ski, err := asn1.Marshal(subjectKeyID(spki))
+	ski, err := asn1.Marshal(c.Profile.Algorithm.KeyID(spki))
 	if err != nil {
 		return nil, fmt.Errorf("ca: subject key identifier: %w", err)
 	}
@@ -223,10 +224,14 @@ func keyUsageBitString(u smx509.KeyUsage) asn1.BitString {
 }
 
 // assemble joins to-be-signed bytes and signature into a certificate.
-func assemble(tbs, signature []byte) ([]byte, error) {
+func assemble(by issuer, tbs, signature []byte) ([]byte, error) {
+	algorithm, err := by.algorithm()
+	if err != nil {
+		return nil, err
+	}
 	return asn1.Marshal(certificate{
 		TBS:       asn1.RawValue{FullBytes: tbs},
-		Algorithm: sm2WithSM3,
+		Algorithm: algorithm,
 		Signature: asn1.BitString{Bytes: signature, BitLength: 8 * len(signature)},
 	})
 }

@@ -5,6 +5,7 @@
 package desktest
 
 import (
+	"crypto"
 	"crypto/ecdsa"
 	"crypto/rand"
 	"crypto/x509/pkix"
@@ -113,8 +114,12 @@ type Pair struct {
 }
 
 // Issue makes a pair for a signing key.
-func (a *Authority) Issue(c certhall.CaseID, attempt int, old certhall.Serial, commonName string, signing *ecdsa.PublicKey, years int) Pair {
+func (a *Authority) Issue(c certhall.CaseID, attempt int, old certhall.Serial, commonName string, pub crypto.PublicKey, years int) Pair {
 	a.tb.Helper()
+	signing, ok := pub.(*ecdsa.PublicKey)
+	if !ok {
+		a.tb.Fatalf("a pair for a %T", pub)
+	}
 	enc, err := sm2.GenerateKey(rand.Reader)
 	if err != nil {
 		a.tb.Fatal(err)
@@ -182,7 +187,7 @@ func serial(der []byte) certhall.Serial {
 }
 
 // End issues an end entity's certificate that began at Now.
-func (a *Authority) End(commonName string, pub *ecdsa.PublicKey, usage smx509.KeyUsage, years int) *smx509.Certificate {
+func (a *Authority) End(commonName string, pub crypto.PublicKey, usage smx509.KeyUsage, years int) *smx509.Certificate {
 	return a.certify(&a.Issuing, commonName, pub, func(t *smx509.Certificate) { t.KeyUsage = usage }, years)
 }
 
@@ -197,7 +202,7 @@ func (a *Authority) issue(issuer *Party, name string, fill func(*smx509.Certific
 	return Party{a.certify(issuer, name, &key.PublicKey, fill, years), key}
 }
 
-func (a *Authority) certify(issuer *Party, name string, pub *ecdsa.PublicKey, fill func(*smx509.Certificate), years int) *smx509.Certificate {
+func (a *Authority) certify(issuer *Party, name string, pub crypto.PublicKey, fill func(*smx509.Certificate), years int) *smx509.Certificate {
 	a.tb.Helper()
 	number, err := certhall.NewSerial(rand.Reader)
 	if err != nil {

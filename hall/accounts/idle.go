@@ -109,11 +109,7 @@ func (d *Desk) checkKey(ctx context.Context, t *attempt, lineages []certhall.Lin
 	if err != nil {
 		return err
 	}
-	key, err := gm.CertificateKey(certificate)
-	if err != nil {
-		return err
-	}
-	if _, err := proof.VerifyKey[proof.Login](signed, key); err != nil {
+	if _, err := proof.VerifyKey[proof.Login](signed, certificate.PublicKey); err != nil {
 		return ErrLoginKey.Because(err)
 	}
 	t.nonce, t.expires = l.Nonce, expires

@@ -39,11 +39,7 @@ func (c *Counter) weighOpening(ctx context.Context, der []byte) (opener, error) 
 	if err != nil {
 		return opener{}, err
 	}
-	key, err := gm.CertificateKey(certificate)
-	if err != nil {
-		return opener{}, err
-	}
-	if _, err := proof.VerifyKey[proof.Opening](signed, key); err != nil {
+	if _, err := proof.VerifyKey[proof.Opening](signed, certificate.PublicKey); err != nil {
 		return opener{}, ErrOpening.Because(err)
 	}
 	_, err = c.checkNonce(o.Nonce)

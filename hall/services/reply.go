@@ -148,9 +148,9 @@ func chainOf(v authority.PairView) [][]byte {
 }
 
 // encDigest is the key digest of a bundle's encryption certificate, nil
-// without one.
+// without one: a single certificate has none.
 func encDigest(v authority.PairView) ([]byte, error) {
-	if v.Bundle == nil {
+	if v.Bundle == nil || len(v.Bundle.Enc) == 0 {
 		return nil, nil
 	}
 	cert, err := gm.ParseCertificate(v.Bundle.Enc)

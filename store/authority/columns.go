@@ -38,6 +38,15 @@ func (i instant) Scan(v any) error {
 	return nil
 }
 
+// blob writes bytes that may be missing as empty ones, where a column must not
+// be NULL.
+func blob(b []byte) []byte {
+	if b == nil {
+		return []byte{}
+	}
+	return b
+}
+
 // null writes empty bytes as NULL, where a column may be empty.
 func null(b []byte) any {
 	if len(b) == 0 {

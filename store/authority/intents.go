@@ -21,7 +21,10 @@ func insertIntents(tx *sqldb.Tx, admitted []*saving) ([]sqldb.Statement, error) 
 		p := &i.intent.Pair
 		ids = append(ids, p.ID)
 		pairs = append(pairs, intentValues(p)...)
-		serials = append(serials, p.SignSerial, p.ID, p.EncSerial, p.ID)
+		serials = append(serials, p.SignSerial, p.ID)
+		if !p.Single() {
+			serials = append(serials, p.EncSerial, p.ID)
+		}
 		if i.intent.NewLineage {
 			applied = append(applied, p)
 		}

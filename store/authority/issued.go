@@ -40,7 +40,7 @@ func swapIssued(tx *sqldb.Tx, signed []*saving) (more []sqldb.Statement, err err
 		i.won = true
 		more = append(more, sqldb.Statement{Query: "UPDATE pairs SET state = 'issued', issued_at = $1 WHERE n = $2 AND state = 'intended' AND NOT suspended",
 			Args: []any{milliseconds(i.signed.At), n}})
-		certificates = append(certificates, n, i.signed.SignCert, i.signed.EncCert)
+		certificates = append(certificates, n, i.signed.SignCert, blob(i.signed.EncCert))
 	}
 	return append(more, insertions("certificates (n, sign, enc)", 3, certificates)...), nil
 }

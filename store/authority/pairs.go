@@ -56,8 +56,8 @@ func paperFields(p *ca.Pair) []any {
 }
 
 func paperValues(p *ca.Pair) []any {
-	return []any{p.SubjectDER, null(p.IdentityDER), p.Request, p.Evidence, p.SignTBS, p.EncTBS,
-		p.Envelope, p.Nonce, p.SealedNonce}
+	return []any{p.SubjectDER, null(p.IdentityDER), p.Request, p.Evidence, p.SignTBS, blob(p.EncTBS),
+		blob(p.Envelope), blob(p.Nonce), blob(p.SealedNonce)}
 }
 
 const (

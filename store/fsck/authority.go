@@ -57,7 +57,7 @@ var authorityRules = []Rule{
 		UNION SELECT n.id FROM pairs n JOIN pairs o ON o.id = n.old_pair WHERE n.acknowledged_at <> 0 AND o.superseded_at = 0 AND o.state = 'current'`},
 	{Key: "papers", broken: `
 		SELECT id FROM pairs p WHERE NOT EXISTS (SELECT 1 FROM papers WHERE papers.n = p.n AND (evidence_kind = 'import' OR (length(evidence) > 0) = (p.erased_at = 0)))
-		UNION SELECT id FROM pairs p WHERE evidence_kind <> 'import' AND NOT EXISTS (SELECT 1 FROM escrow WHERE escrow.n = p.n AND length(sealed) > 0)
+		UNION SELECT id FROM pairs p WHERE evidence_kind <> 'import' AND (enc_serial <> '') <> EXISTS (SELECT 1 FROM escrow WHERE escrow.n = p.n AND length(sealed) > 0)
 		UNION SELECT id FROM pairs p WHERE (issued_at <> 0 AND erased_at = 0) <> EXISTS (SELECT 1 FROM certificates c WHERE c.n = p.n)`},
 	{Key: "serials", broken: `
 		SELECT serial FROM serials GROUP BY serial HAVING count(*) > 1

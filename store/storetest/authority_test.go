@@ -88,8 +88,18 @@ func pair(id string, c certhall.CaseID, n int, l certhall.LineageID) ca.Pair {
 	}
 }
 
+// single takes a pair's encryption half away.
+func single(p ca.Pair) ca.Pair {
+	p.EncSerial, p.EncTBS, p.Envelope, p.Nonce, p.SealedNonce = "", nil, nil, nil, nil
+	return p
+}
+
 func intentOf(p ca.Pair) ca.Intent {
-	return ca.Intent{Pair: p, NewLineage: p.OldPair == "", Escrow: []byte("escrowed key"), Record: record(authority.PairIntended, p)}
+	i := ca.Intent{Pair: p, NewLineage: p.OldPair == "", Record: record(authority.PairIntended, p)}
+	if !p.Single() {
+		i.Escrow = []byte("escrowed key")
+	}
+	return i
 }
 
 func admitAll(ca.Standing) error { return nil }
@@ -126,7 +136,11 @@ func sign(t *testing.T, s *store.Store, p ca.Pair) {
 }
 
 func signatures(p ca.Pair) ca.Signatures {
-	return ca.Signatures{ID: p.ID, SignCert: []byte("sign " + p.ID), EncCert: []byte("enc " + p.ID), At: at(4), Record: record(authority.PairIssued, p)}
+	s := ca.Signatures{ID: p.ID, SignCert: []byte("sign " + p.ID), At: at(4), Record: record(authority.PairIssued, p)}
+	if !p.Single() {
+		s.EncCert = []byte("enc " + p.ID)
+	}
+	return s
 }
 
 func move(t *testing.T, s *store.Store, id certhall.PairID, from, to authority.State, ch ca.Change) {

@@ -15,6 +15,38 @@ import (
 	store "github.com/certhall/certhall/store/authority"
 )
 
+// Single certificates are stored beside pairs, in the same batch too.
+func TestSingleCertificates(t *testing.T) {
+	each(t, func(t *testing.T, s *store.Store) {
+		pairs := []ca.Pair{single(pair("s1", "c1", 1, "l1")), pair("p2", "c2", 1, "l2"), single(pair("s3", "c3", 1, "l3"))}
+		var both sync.WaitGroup
+		for _, p := range pairs {
+			open(t, s, p.Case, "", "")
+			both.Go(func() {
+				err := s.SaveIntent(context.Background(), intentOf(p), admitAll)
+				won, err2 := s.SaveIssued(context.Background(), signatures(p))
+				if err := errors.Join(err, err2); err != nil || !won {
+					t.Error(won, err)
+				}
+			})
+		}
+		both.Wait()
+		for _, p := range pairs {
+			got := read(t, s, func(r ca.Reader) (*ca.Pair, error) { return r.PairBySerial(p.SignSerial) })
+			if got == nil || got.ID != p.ID || got.Single() != p.Single() || len(got.EncTBS) != len(p.EncTBS) || len(got.Nonce) != len(p.Nonce) ||
+				string(got.SignCert) != "sign "+string(p.ID) || (len(got.EncCert) > 0) == p.Single() {
+				t.Errorf("%s: %+v", p.ID, got)
+			}
+			if escrowed := read(t, s, func(r ca.Reader) (bool, error) { return r.Escrowed(p.ID) }); escrowed == p.Single() {
+				t.Errorf("%s: escrowed is %v", p.ID, escrowed)
+			}
+		}
+		if p := read(t, s, func(r ca.Reader) (*ca.Pair, error) { return r.PairBySerial("") }); p != nil {
+			t.Error("no serial finds", p.ID)
+		}
+	})
+}
+
 func TestStandingIsWhatIsStored(t *testing.T) {
 	each(t, func(t *testing.T, s *store.Store) {
 		old := inForce(t, s, pair("p1", "c1", 1, "l1"))
