@@ -48,6 +48,7 @@ type Handler struct {
 	Person  Person
 	Lineage certhall.LineageID
 	Source  string
+	Name    string // as the earlier system wrote it; "" where it did not, or for others
 }
 
 // Store is what the desk needs of the database.
@@ -129,4 +130,7 @@ type HandlerWriter interface {
 	PersonOfPhone(phone, newID string, at time.Time) (Person, error)
 	// AddHandler links person and lineage, unless they are linked already.
 	AddHandler(h Handler, at time.Time) error
+	// NameHandler changes a link's name; DropHandler ends a link.
+	NameHandler(h Handler) error
+	DropHandler(h Handler) error
 }

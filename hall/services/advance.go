@@ -1,6 +1,7 @@
 package services
 
 import (
+	"maps"
 	"slices"
 	"time"
 
@@ -39,7 +40,7 @@ func (c *Case) take(e Event, now time.Time) (changed, repeat bool, err error) {
 		return false, false, ErrOutOfTurn
 	}
 	if e.Kind != EvDelayed {
-		c.Delay = ""
+		c.Delay, c.DelayBy = "", nil
 	}
 	switch e.Kind {
 	case EvOpened:
@@ -126,10 +127,10 @@ func (c *Case) take(e Event, now time.Time) (changed, repeat bool, err error) {
 		}
 		c.Request, c.Evidence, c.Claiming = nil, nil, true
 	case EvDelayed:
-		if c.Delay == e.Reason || !c.Busy() {
+		if c.Delay == e.Reason && maps.Equal(c.DelayBy, e.Params) || !c.Busy() {
 			return false, false, nil
 		}
-		c.Delay = e.Reason
+		c.Delay, c.DelayBy = e.Reason, e.Params
 	case EvFreed:
 		if c.Acknowledged || len(c.Closing) > 0 {
 			return false, false, ErrOutOfTurn

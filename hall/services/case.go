@@ -79,11 +79,12 @@ type Case struct {
 	Claim           []byte // proof.Signed
 	Lost            bool   // the container was gone after the acknowledgement was signed
 
-	Errands  []Errand // what is to be retired on the key
-	MakeRoom bool     // the key is full
-	Closing  []byte   // the authority's signed Closing with outcome closed
-	Delay    string   // code of what the authority answered instead of acting
-	Problem  *Problem // why the case was refused
+	Errands  []Errand          // what is to be retired on the key
+	MakeRoom bool              // the key is full
+	Closing  []byte            // the authority's signed Closing with outcome closed
+	Delay    string            // code of what the authority answered instead of acting
+	DelayBy  map[string]string // values for its text; nil for none
+	Problem  *Problem          // why the case was refused
 }
 
 // Problem is an error as it is stored and sent: a code and its values.

@@ -57,13 +57,14 @@ const EvForgotten EventKind = "forgotten"
 // Event is one thing that happened. Fields that a kind does not use are zero;
 // those without a JSON name are not repeated in the journal.
 type Event struct {
-	Kind    EventKind       `json:"-"`
-	Attempt int             `json:"attempt,omitempty"`
-	Reason  string          `json:"reason,omitempty"`  // trouble, delayed
-	Problem *Problem        `json:"problem,omitempty"` // refused
-	Serial  certhall.Serial `json:"serial,omitempty"`  // signing certificate of the pair concerned
-	At      time.Time       `json:"at,omitzero"`       // the authority's time
-	Seq     int64           `json:"seq,omitempty"`     // the authority's number of it
+	Kind    EventKind         `json:"-"`
+	Attempt int               `json:"attempt,omitempty"`
+	Reason  string            `json:"reason,omitempty"`  // trouble, delayed
+	Params  map[string]string `json:"params,omitempty"`  // delayed: values of the reason's text
+	Problem *Problem          `json:"problem,omitempty"` // refused
+	Serial  certhall.Serial   `json:"serial,omitempty"`  // signing certificate of the pair concerned
+	At      time.Time         `json:"at,omitzero"`       // the authority's time
+	Seq     int64             `json:"seq,omitempty"`     // the authority's number of it
 
 	Case        certhall.CaseID        `json:"of,omitempty"` // trouble: the case whose container it is
 	Errands     []Errand               `json:"errands,omitempty"`

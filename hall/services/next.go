@@ -108,7 +108,7 @@ func (k Case) wait(n Next, reason string) Next {
 		n.Wait = &Wait{AfterMS: waitSealed, Reason: "sealed"}
 	default:
 		n.Wait.AfterMS = waitSealed
-		n.Problem = &Problem{Code: k.Delay}
+		n.Problem = &Problem{Code: k.Delay, Params: k.DelayBy}
 	}
 	return n
 }

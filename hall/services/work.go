@@ -75,7 +75,7 @@ func (c *Counter) settle(ctx context.Context, k Case, e Effect, err error) error
 	var answer Event
 	switch {
 	case retryable(err) || e.Kind == EffectClose:
-		if _, lost := c.change(ctx, k.ID, Event{Kind: EvDelayed, Reason: code.Code}); lost != nil {
+		if _, lost := c.change(ctx, k.ID, Event{Kind: EvDelayed, Reason: code.Code, Params: code.Params}); lost != nil {
 			return errors.Join(err, lost)
 		}
 		return err

@@ -43,10 +43,10 @@ func (r *rows) Handlers(l certhall.LineageID) ([]accounts.Handler, error) {
 	var handlers []accounts.Handler
 	err := r.each(func(scan func(...any) error) error {
 		h := accounts.Handler{Lineage: l}
-		err := scan(&h.Person.ID, &h.Person.Phone, &h.Source)
+		err := scan(&h.Person.ID, &h.Person.Phone, &h.Source, &h.Name)
 		handlers = append(handlers, h)
 		return err
-	}, `SELECT persons.id, persons.phone, handlers.source FROM handlers JOIN persons ON persons.id = handlers.person
+	}, `SELECT persons.id, persons.phone, handlers.source, handlers.name FROM handlers JOIN persons ON persons.id = handlers.person
 		WHERE handlers.lineage = $1 ORDER BY handlers.made_at, persons.id`, string(l))
 	return handlers, err
 }
@@ -91,6 +91,14 @@ func (r *rows) PersonOfPhone(phone, newID string, made time.Time) (accounts.Pers
 }
 
 func (r *rows) AddHandler(h accounts.Handler, made time.Time) error {
-	return r.run(`INSERT INTO handlers (lineage, person, source, made_at) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING`,
-		string(h.Lineage), h.Person.ID, h.Source, ms(made))
+	return r.run(`INSERT INTO handlers (lineage, person, source, made_at, name) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING`,
+		string(h.Lineage), h.Person.ID, h.Source, ms(made), h.Name)
+}
+
+func (r *rows) NameHandler(h accounts.Handler) error {
+	return r.run(`UPDATE handlers SET name = $1 WHERE lineage = $2 AND person = $3`, h.Name, string(h.Lineage), h.Person.ID)
+}
+
+func (r *rows) DropHandler(h accounts.Handler) error {
+	return r.run(`DELETE FROM handlers WHERE lineage = $1 AND person = $2`, string(h.Lineage), h.Person.ID)
 }

@@ -15,7 +15,7 @@ var caseColumns = []string{
 	"attempt", "attempt_rank", "acknowledged", "new_serial", "acknowledged_at", "suspended", "held_seq", "closed_there",
 	"identified", "project", "profile", "term_years", "disposal", "key_serial", "phone", "phone_proved", "entitlement",
 	"request", "evidence", "installed", "untestable", "acknowledgement", "claiming", "claim", "lost",
-	"errands", "make_room", "closing", "delay", "problem",
+	"errands", "make_room", "closing", "delay", "delay_params", "problem",
 }
 
 func caseValues(c services.Case) ([]any, error) {
@@ -27,12 +27,20 @@ func caseValues(c services.Case) ([]any, error) {
 	if err != nil {
 		return nil, err
 	}
+	delayBy := ""
+	if len(c.DelayBy) > 0 {
+		text, err := json.Marshal(c.DelayBy)
+		if err != nil {
+			return nil, err
+		}
+		delayBy = string(text)
+	}
 	return []any{
 		string(c.ID), c.Version, string(c.Service), string(c.State), c.Busy(), string(c.Lineage), string(c.Serial), ms(c.OpenedAt),
 		c.Attempt, int(c.Rank), c.Acknowledged, string(c.NewSerial), ms(c.AcknowledgedAt), c.Suspended, c.HeldSeq, c.ClosedThere,
 		c.Identified, c.Project, c.Profile, c.TermYears, string(c.Disposal), c.KeySerial, c.Phone, c.PhoneProved, string(c.Entitlement),
 		c.Request, c.Evidence, c.Installed, c.Untestable, c.Acknowledgement, c.Claiming, c.Claim, c.Lost,
-		string(errands), c.MakeRoom, c.Closing, c.Delay, string(problem),
+		string(errands), c.MakeRoom, c.Closing, c.Delay, delayBy, string(problem),
 	}, nil
 }
 
@@ -40,13 +48,13 @@ func scanCase(scan func(...any) error) (*services.Case, error) {
 	var c services.Case
 	var busy bool // derived
 	var opened, acknowledged int64
-	var errands, problem string
+	var errands, delayBy, problem string
 	err := scan(
 		&c.ID, &c.Version, &c.Service, &c.State, &busy, &c.Lineage, &c.Serial, &opened,
 		&c.Attempt, &c.Rank, &c.Acknowledged, &c.NewSerial, &acknowledged, &c.Suspended, &c.HeldSeq, &c.ClosedThere,
 		&c.Identified, &c.Project, &c.Profile, &c.TermYears, &c.Disposal, &c.KeySerial, &c.Phone, &c.PhoneProved, &c.Entitlement,
 		&c.Request, &c.Evidence, &c.Installed, &c.Untestable, &c.Acknowledgement, &c.Claiming, &c.Claim, &c.Lost,
-		&errands, &c.MakeRoom, &c.Closing, &c.Delay, &problem,
+		&errands, &c.MakeRoom, &c.Closing, &c.Delay, &delayBy, &problem,
 	)
 	if err != nil {
 		return nil, err
@@ -54,6 +62,11 @@ func scanCase(scan func(...any) error) (*services.Case, error) {
 	c.OpenedAt, c.AcknowledgedAt = at(opened), at(acknowledged)
 	if err := json.Unmarshal([]byte(errands), &c.Errands); err != nil {
 		return nil, err
+	}
+	if delayBy != "" {
+		if err := json.Unmarshal([]byte(delayBy), &c.DelayBy); err != nil {
+			return nil, err
+		}
 	}
 	return &c, json.Unmarshal([]byte(problem), &c.Problem)
 }

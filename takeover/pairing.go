@@ -1,0 +1,300 @@
+package takeover
+
+import (
+	"encoding/asn1"
+	"math/big"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/emmansun/gmsm/smx509"
+	"golang.org/x/text/unicode/norm"
+
+	"github.com/certhall/certhall"
+	"github.com/certhall/certhall/authority"
+	"github.com/certhall/certhall/authority/ca"
+	"github.com/certhall/certhall/gm"
+	"github.com/certhall/certhall/hall/accounts"
+)
+
+// prepared is a row that has everything.
+type prepared struct {
+	ca.Import
+	row            int
+	serial         certhall.Serial
+	phone, handler string
+}
+
+// refusal says that a row is not taken.
+type refusal struct {
+	column string
+	reason *certhall.Error
+}
+
+func (r *refusal) Error() string { return r.reason.Error() }
+
+func refused(column string, reason *certhall.Error) *refusal { return &refusal{column, reason} }
+
+// prepare finds a row's certificates and reads what it says; nil where it is
+// refused. The findings' columns are ours.
+func (r *Run) prepare(f fields, files *Files, seen map[certhall.Serial]int) (*prepared, []Finding) {
+	p := &prepared{row: f.row, handler: f.values[colHandler]}
+	findings, no := r.fill(p, f, files)
+	if no == nil {
+		if first, twice := seen[p.serial]; twice {
+			no = refused(colSerial, ErrTwice.With("row", itoa(first)))
+		} else {
+			seen[p.serial] = f.row
+		}
+	}
+	if no != nil {
+		return nil, append(findings, Finding{Column: no.column, Serial: string(p.serial), Reason: no.reason})
+	}
+	for i := range findings {
+		findings[i].Warning, findings[i].Serial = true, string(p.serial)
+	}
+	return p, findings
+}
+
+func itoa(n int) string { return big.NewInt(int64(n)).String() }
+
+// fill answers warnings, or why the row is refused.
+func (r *Run) fill(p *prepared, f fields, files *Files) (warnings []Finding, no *refusal) {
+	for column, value := range f.values {
+		if strings.ContainsRune(value, utf8.RuneError) {
+			return nil, refused(column, ErrCharacters)
+		}
+		if shortened.MatchString(value) && (column == colSerial || column == colEncSerial || column == colPhone || column == colKeyNumber || column == colKeySerial) {
+			return nil, refused(column, ErrShortened)
+		}
+	}
+	if no := standingOf(f.values[colState]); no != nil {
+		return nil, no
+	}
+	sign, no := files.sign(f)
+	if no != nil {
+		return nil, no
+	}
+	p.serial = sign.serial
+	c, no := p.loadPair(f, files, sign)
+	if no != nil {
+		return nil, no
+	}
+	warn := func(column string, reason *certhall.Error) {
+		warnings = append(warnings, Finding{Column: column, Reason: reason})
+	}
+	p.Organisation = strings.ToUpper(norm.NFKC.String(f.values[colCode]))
+	if told := codeIn(c); p.Organisation == "" {
+		p.Organisation = told
+	} else if told != "" && told != p.Organisation {
+		warn(colCode, ErrCodeOther)
+	}
+	if p.Organisation != "" && !validCode(p.Organisation) {
+		warn(colCode, ErrCode)
+	}
+	if name := f.values[colOrganisation]; name != "" && !strings.Contains(c.Subject.String(), name) && utf8.ValidString(c.Subject.CommonName) {
+		warn(colOrganisation, ErrHolderName)
+	}
+	p.Project, p.KeyNumber, p.KeySerial, p.Holder = f.values[colProject], f.values[colKeyNumber], f.values[colKeySerial], f.values[colHolder]
+	if p.Profile = f.values[colProfile]; r.Profiles[p.Profile] != "" {
+		p.Profile = r.Profiles[p.Profile]
+	}
+	if p.Profile == "" {
+		p.Profile = profileOf(c)
+	}
+	if p.phone = norm.NFKC.String(f.values[colPhone]); p.phone != "" {
+		phone, err := accounts.ParsePhone(p.phone)
+		if err != nil {
+			return nil, refused(colPhone, certhall.AsError(err))
+		}
+		p.phone = phone
+	} else if p.handler != "" {
+		warn(colHandler, ErrNoPhone)
+	}
+	return warnings, nil
+}
+
+// shortened is how spreadsheets write long numbers when nobody stops them.
+var shortened = regexp.MustCompile(`^[0-9][.,]?[0-9]*[eE]\+?[0-9]+$`)
+
+// standingOf refuses what the table itself calls revoked or suspended.
+func standingOf(state string) *refusal {
+	switch strings.ToLower(state) {
+	case "", "正常", "有效", "已签发", "过期", "已过期", "normal", "valid", "good", "issued", "expired":
+		return nil
+	case "注销", "已注销", "吊销", "已吊销", "撤销", "已撤销", "作废", "已作废", "revoked":
+		return refused(colState, authority.ErrRevoked)
+	case "冻结", "已冻结", "挂起", "已挂起", "suspended", "hold":
+		return refused(colState, authority.ErrSuspended)
+	}
+	return refused(colState, ErrState)
+}
+
+// sign finds the row's signing certificate, by file and by serial number.
+func (f *Files) sign(row fields) (*entry, *refusal) {
+	byFile, no := f.named(row, colCertificate)
+	if no != nil {
+		return nil, no
+	}
+	bySerial, no := f.numbered(row, colSerial)
+	switch {
+	case no != nil:
+		return nil, no
+	case byFile != nil && bySerial != nil && byFile != bySerial:
+		return nil, refused(colSerial, ErrNotTheSame)
+	case byFile != nil:
+		return byFile, nil
+	case bySerial != nil:
+		return bySerial, nil
+	}
+	return nil, refused(colSerial, ErrSerial)
+}
+
+func (f *Files) named(row fields, column string) (*entry, *refusal) {
+	name := row.values[column]
+	if name == "" {
+		return nil, nil
+	}
+	e := f.byFile[strings.ToLower(filepath.Base(strings.ReplaceAll(name, `\`, "/")))]
+	if e == nil {
+		return nil, refused(column, ErrNoFile)
+	}
+	return e, nil
+}
+
+// numbered finds a certificate by its serial number, written in hexadecimal or,
+// where there is none such, in decimal.
+func (f *Files) numbered(row fields, column string) (*entry, *refusal) {
+	text := strings.ToLower(strings.NewReplacer(" ", "", ":", "", "-", "").Replace(row.values[column]))
+	if text = strings.TrimPrefix(text, "0x"); text == "" {
+		return nil, nil
+	}
+	hex, ok := new(big.Int).SetString(text, 16)
+	if !ok || len(text) > 64 {
+		return nil, refused(column, ErrSerial)
+	}
+	found := f.bySerial[certhall.SerialOf(hex)]
+	if decimal, ok := new(big.Int).SetString(text, 10); ok {
+		if other := f.bySerial[certhall.SerialOf(decimal)]; other != nil && other != found {
+			if found != nil {
+				return nil, refused(column, ErrTwoFiles)
+			}
+			found = other
+		}
+	}
+	switch {
+	case found == nil:
+		return nil, refused(column, ErrNoFile)
+	case found.ambiguous:
+		return nil, refused(column, ErrTwoFiles)
+	}
+	return found, nil
+}
+
+// single is written where a certificate has no other for encryption.
+var single = map[string]bool{"-": true, "无": true, "none": true, "single": true, "单证书": true}
+
+// loadPair reads the signing certificate and finds the one for encryption.
+func (p *prepared) loadPair(row fields, files *Files, sign *entry) (*smx509.Certificate, *refusal) {
+	der, err := sign.where.load()
+	if err != nil {
+		return nil, refused(colCertificate, ErrNoFile.Because(err))
+	}
+	c, err := gm.ParseCertificate(der)
+	if err != nil {
+		return nil, refused(colCertificate, ca.ErrImportCertificate.Because(err))
+	}
+	p.Sign = der
+	enc, no := files.encryption(row, sign, c)
+	if no != nil || enc == nil {
+		return c, no
+	}
+	if p.Enc, err = enc.where.load(); err != nil {
+		return nil, refused(colEnc, ErrNoFile.Because(err))
+	}
+	return c, nil
+}
+
+// encryption finds the encryption certificate: by the table, else by subject
+// and term, else by the neighbouring serial number; nil for a single one.
+func (f *Files) encryption(row fields, sign *entry, c *smx509.Certificate) (*entry, *refusal) {
+	if single[row.values[colEncSerial]] || single[row.values[colEnc]] {
+		return nil, nil
+	}
+	if e, no := f.named(row, colEnc); no != nil || e != nil {
+		return e, no
+	}
+	if e, no := f.numbered(row, colEncSerial); no != nil || e != nil {
+		return e, no
+	}
+	if algorithm, err := gm.AlgorithmOf(c.PublicKey); err != nil || algorithm != gm.SM2 {
+		return nil, nil
+	}
+	const day = 24 * 60 * 60
+	near := func(a, b int64) bool { return max(a, b)-min(a, b) <= day }
+	var fit, beside []*entry
+	for _, e := range f.bySubject[sign.subject] {
+		if near(e.from, sign.from) && near(e.to, sign.to) {
+			fit = append(fit, e)
+			if d := new(big.Int).Sub(e.serial.Big(), sign.serial.Big()); d.CmpAbs(big.NewInt(1)) == 0 {
+				beside = append(beside, e)
+			}
+		}
+	}
+	switch {
+	case len(fit) == 1:
+		return fit[0], nil
+	case len(beside) == 1:
+		return beside[0], nil
+	case len(fit) > 1:
+		return nil, refused(colEncSerial, ErrEncTwo)
+	case c.KeyUsage == 0 || c.KeyUsage&(smx509.KeyUsageKeyEncipherment|smx509.KeyUsageDataEncipherment|smx509.KeyUsageKeyAgreement) != 0:
+		return nil, nil // for all uses
+	case encryptsOnly(c):
+		return nil, refused(colSerial, ca.ErrImportUsage)
+	}
+	return nil, refused(colEncSerial, ErrEncMissing)
+}
+
+// profileOf is the profile where the table names none.
+func profileOf(c *smx509.Certificate) string {
+	algorithm, err := gm.AlgorithmOf(c.PublicKey)
+	if err != nil {
+		return ""
+	}
+	return map[gm.Algorithm]string{gm.SM2: "organisation", gm.RSA: "rsa2048", gm.ECDSA: "p256"}[algorithm]
+}
+
+// codeIn is the 统一社会信用代码 in a certificate's identity extensions, or "".
+func codeIn(c *smx509.Certificate) string {
+	for _, e := range c.Extensions {
+		switch e.Id.String() {
+		case "1.2.156.10260.4.4", "1.2.156.10260.4.1.4":
+			var value asn1.RawValue
+			if _, err := asn1.Unmarshal(e.Value, &value); err == nil && len(value.Bytes) == 18 && !strings.ContainsFunc(string(value.Bytes), func(r rune) bool { return r > unicode.MaxASCII }) {
+				return string(value.Bytes)
+			}
+		}
+	}
+	return ""
+}
+
+// validCode checks the check character of a 统一社会信用代码 (GB 32100-2015, 4.6).
+func validCode(code string) bool {
+	const characters = "0123456789ABCDEFGHJKLMNPQRTUWXY"
+	weights := [17]int{1, 3, 9, 27, 19, 26, 16, 17, 20, 29, 25, 13, 8, 24, 10, 30, 28}
+	if len(code) != 18 {
+		return false
+	}
+	sum := 0
+	for i, w := range weights {
+		value := strings.IndexByte(characters, code[i])
+		if value < 0 {
+			return false
+		}
+		sum += value * w
+	}
+	return code[17] == characters[(31-sum%31)%31]
+}
