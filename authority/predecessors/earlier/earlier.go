@@ -19,6 +19,7 @@ import (
 	"github.com/emmansun/gmsm/smx509"
 
 	"github.com/certhall/certhall/gm"
+	"github.com/certhall/certhall/gm/ocsp"
 	"github.com/certhall/certhall/proof"
 )
 
@@ -135,6 +136,60 @@ func (c *CA) CRL(at time.Time, life time.Duration, revoked ...Revocation) []byte
 		})
 	}
 	der, err := smx509.CreateRevocationList(rand.Reader, t, c.Certificate, c.Key)
+	c.must(err)
+	return der
+}
+
+// What an OCSP answer says (CertStatus, RFC 6960, 4.2.1).
+var (
+	Good    = asn1.RawValue{Class: asn1.ClassContextSpecific, Tag: 0}
+	Revoked = asn1.RawValue{Class: asn1.ClassContextSpecific, Tag: 1, IsCompound: true, Bytes: []byte("\x18\x0f20260101000000Z")}
+	Unknown = asn1.RawValue{Class: asn1.ClassContextSpecific, Tag: 2}
+)
+
+// OCSP is the CA's own answer about a certificate, made at a time and good for
+// a while (RFC 6960, 4.2.1).
+func (c *CA) OCSP(about *smx509.Certificate, standing asn1.RawValue, at time.Time, life time.Duration) []byte {
+	c.tb.Helper()
+	question, err := ocsp.Request(c.Certificate, nil, about.SerialNumber)
+	c.must(err)
+	var asked struct {
+		TBS struct{ Questions []struct{ ID asn1.RawValue } }
+	}
+	_, err = asn1.Unmarshal(question, &asked)
+	c.must(err)
+	kind, err := gm.AlgorithmOf(c.Key.Public())
+	c.must(err)
+	type single struct {
+		ID         asn1.RawValue
+		Status     asn1.RawValue
+		ThisUpdate time.Time `asn1:"generalized"`
+		NextUpdate time.Time `asn1:"generalized,explicit,tag:0"`
+	}
+	tbs, err := asn1.Marshal(struct {
+		Responder  asn1.RawValue
+		ProducedAt time.Time `asn1:"generalized"`
+		Answers    []single
+	}{
+		asn1.RawValue{Class: asn1.ClassContextSpecific, Tag: 1, IsCompound: true, Bytes: c.Certificate.RawSubject}, at.UTC(),
+		[]single{{asked.TBS.Questions[0].ID, standing, at.UTC(), at.Add(life).UTC()}},
+	})
+	c.must(err)
+	signature, err := gm.SignAny(rand.Reader, c.Key, tbs)
+	c.must(err)
+	basic, err := asn1.Marshal(struct {
+		TBS, Algorithm asn1.RawValue
+		Signature      asn1.BitString
+	}{asn1.RawValue{FullBytes: tbs}, asn1.RawValue{FullBytes: kind.Identifier()}, asn1.BitString{Bytes: signature, BitLength: 8 * len(signature)}})
+	c.must(err)
+	type content struct {
+		Type asn1.ObjectIdentifier
+		DER  []byte
+	}
+	der, err := asn1.Marshal(struct {
+		Status asn1.Enumerated
+		Bytes  content `asn1:"explicit,tag:0"`
+	}{0, content{asn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 48, 1, 1}, basic}})
 	c.must(err)
 	return der
 }
