@@ -284,13 +284,11 @@ func TestTakeOver(t *testing.T) {
 	}
 	as := func(*proof.Takeover) {}
 	for name, err := range map[string]error{
-		"one officer":          take(as, o.officers[0]),
-		"one officer twice":    take(as, o.officers[0], o.officers[0]),
-		"a reviewer":           take(as, o.officers[0], o.reviewer),
-		"another authority's":  take(func(m *proof.Takeover) { m.Authority = "rb" }, o.officers[:]...),
-		"a name of our own":    take(func(m *proof.Takeover) { m.Name = "issuing-rsa" }, o.officers[:]...),
-		"an address of a file": take(func(m *proof.Takeover) { m.CRL = "file:///etc/passwd" }, o.officers[:]...),
-		"no certificate":       take(func(m *proof.Takeover) { m.Certificate = nil }, o.officers[:]...),
+		"one officer":         take(as, o.officers[0]),
+		"one officer twice":   take(as, o.officers[0], o.officers[0]),
+		"a reviewer":          take(as, o.officers[0], o.reviewer),
+		"another authority's": take(func(m *proof.Takeover) { m.Authority = "rb" }, o.officers[:]...),
+		"no certificate":      take(func(m *proof.Takeover) { m.Certificate = nil }, o.officers[:]...),
 	} {
 		if !errors.Is(err, authority.ErrEvidence) {
 			t.Errorf("%s: %v", name, err)
@@ -299,6 +297,12 @@ func TestTakeOver(t *testing.T) {
 	user := old.Issue("甲", newKey(t).Public(), earlier.All, o.clock.Now(), o.clock.Now().AddDate(1, 0, 0))
 	if err := take(func(m *proof.Takeover) { m.Certificate = user.Raw }, o.officers[:]...); !errors.Is(err, authority.ErrPredecessorCert) {
 		t.Errorf("no CA: %v", err)
+	}
+	if err := take(func(m *proof.Takeover) { m.Name = "issuing-rsa" }, o.officers[:]...); !errors.Is(err, authority.ErrPredecessorName) {
+		t.Errorf("a name of our own: %v", err)
+	}
+	if err := take(func(m *proof.Takeover) { m.CRL = "file:///etc/passwd" }, o.officers[:]...); !errors.Is(err, authority.ErrPredecessorAddress) {
+		t.Errorf("the address of a file: %v", err)
 	}
 	if err := take(func(m *proof.Takeover) { m.Expiry = o.clock.Now() }, o.officers[:]...); !errors.Is(err, authority.ErrEvidenceExpired) {
 		t.Error(err)

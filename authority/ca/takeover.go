@@ -51,6 +51,23 @@ var (
 	ownName         = regexp.MustCompile(`^(issuing|root)(-|$)`)
 )
 
+// CheckTakeover says what is wrong with a takeover, before anybody signs it:
+// ErrPredecessorName, ErrPredecessorAddress, ErrPredecessorCert.
+func CheckTakeover(t proof.Takeover) error {
+	switch {
+	case !predecessorName.MatchString(t.Name) || ownName.MatchString(t.Name):
+		return authority.ErrPredecessorName.With("name", t.Name)
+	case !address(t.CRL) || !address(t.OCSP):
+		return authority.ErrPredecessorAddress
+	case t.Withdraw:
+		return nil
+	}
+	if _, err := gm.ParseIssuer(t.Certificate); err != nil {
+		return authority.ErrPredecessorCert.Because(err)
+	}
+	return nil
+}
+
 // TakeOver carries out a Takeover that two officers signed: the authority
 // succeeds a predecessor's certificates from now on, its status is looked for
 // elsewhere, or it is withdrawn. A name keeps its certificate for ever.
@@ -60,20 +77,17 @@ func (ca *CA) TakeOver(ctx context.Context, evidence proof.Signed) (Predecessor,
 	if err != nil {
 		return Predecessor{}, err
 	}
-	if t.Authority != ca.opt.ID || len(t.Nonce) != proof.NonceLength || !predecessorName.MatchString(t.Name) || ownName.MatchString(t.Name) ||
-		!address(t.CRL) || !address(t.OCSP) || t.Withdraw != (len(t.Certificate) == 0) {
+	if t.Authority != ca.opt.ID || len(t.Nonce) != proof.NonceLength || t.Withdraw != (len(t.Certificate) == 0) {
 		return Predecessor{}, authority.ErrEvidence.Becausef("fields do not fit")
+	}
+	if err := CheckTakeover(t); err != nil {
+		return Predecessor{}, err
 	}
 	if !now.Before(t.Expiry) {
 		return Predecessor{}, authority.ErrEvidenceExpired
 	}
 	if err := ca.signedByOfficers(ctx, evidence, now); err != nil {
 		return Predecessor{}, err
-	}
-	if !t.Withdraw {
-		if _, err := gm.ParseIssuer(t.Certificate); err != nil {
-			return Predecessor{}, authority.ErrPredecessorCert.Because(err)
-		}
 	}
 	var p Predecessor
 	return p, ca.opt.Store.Write(ctx, func(w Writer) error {

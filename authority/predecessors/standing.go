@@ -5,6 +5,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -189,6 +190,15 @@ func (s *Status) Stale(ctx context.Context) ([]string, error) {
 		}
 	}
 	return names, nil
+}
+
+// Ready says that a predecessor's list is stale: ErrPredecessorStale.
+func (s *Status) Ready(ctx context.Context) error {
+	names, err := s.Stale(ctx)
+	if err == nil && len(names) > 0 {
+		return authority.ErrPredecessorStale.With("predecessor", strings.Join(names, ", "))
+	}
+	return err
 }
 
 func fromPEM(data []byte) []byte {

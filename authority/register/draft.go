@@ -157,6 +157,20 @@ func (r *Register) draftCeremony(ctx context.Context, m proof.Enrolment, life ti
 	return d, nil
 }
 
+// DraftTakeover drafts the record by which two officers take a predecessor's
+// issuing CA over, or withdraw it; authority, nonce and expiry are filled in.
+func (r *Register) DraftTakeover(ctx context.Context, m proof.Takeover, life time.Duration) (d proof.Draft, err error) {
+	m.Authority, m.Expiry = r.ID, r.now().Add(life).Truncate(time.Second)
+	if m.Nonce, err = proof.NewNonce(r.Random); err != nil {
+		return d, err
+	}
+	if err := r.Store.Look(ctx, func(rd Reader) error { return r.vouch(rd, &d) }); err != nil {
+		return proof.Draft{}, err
+	}
+	d.Message = proof.Encode(m)
+	return d, nil
+}
+
 // vouch adds what binds the authority's id to its root in the eyes of the
 // signer's agent.
 func (r *Register) vouch(rd Reader, d *proof.Draft) error {

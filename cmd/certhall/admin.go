@@ -13,6 +13,7 @@ import (
 	"github.com/certhall/certhall"
 	"github.com/certhall/certhall/authority/ca"
 	"github.com/certhall/certhall/authority/kmc"
+	"github.com/certhall/certhall/authority/predecessors"
 	"github.com/certhall/certhall/authority/register"
 	"github.com/certhall/certhall/proof"
 	authoritystore "github.com/certhall/certhall/store/authority"
@@ -27,6 +28,8 @@ type adminCmd struct {
 	Reviewer        staffCmd           `cmd:"" help:"Enrol, retire and list reviewers: two officers sign."`
 	Officer         staffCmd           `cmd:"" help:"Enrol, retire and list officers: two officers sign."`
 	Record          recordCmd          `cmd:"" help:"Personal data in the record: erase what need be kept no longer."`
+	Predecessor     predecessorCmd     `cmd:"" help:"Earlier systems whose certificates are succeeded."`
+	Import          importCmd          `cmd:"" help:"Bring the certificates, handlers and phones of an earlier system."`
 	NodeCertificate nodeCertificateCmd `cmd:"" help:"Make the folder of another machine: a hall, a publisher, one more node that issues; or renew its certificate."`
 	OCSPCertificate ocspCertificateCmd `cmd:"" name:"ocsp-certificate" help:"Renew the certificates that OCSP answers are signed under, for two years."`
 	RootCRL         rootCRLCmd         `cmd:"" name:"root-crl" help:"Make a root's next revocation list, with its offline key: every year, and to revoke a CA."`
@@ -62,6 +65,7 @@ func (f officeFlags) operator() (string, error) {
 type office struct {
 	*register.Register
 	ca     *ca.CA
+	store  *authoritystore.Store
 	folder string
 	db     *sqldb.DB
 	env    *environment
@@ -87,7 +91,9 @@ func (f officeFlags) openOffice(env *environment) (*office, error) {
 		ca: ca.New(ca.Options{
 			ID: public.ID, Store: store, KMC: kmc.New(public.Escrow, env.random), Policy: ca.DefaultPolicy(), Chains: public.Chains(),
 			Profiles: ca.Profiles(), Addresses: ca.AddressesAt(public.Address), OrderedBy: operator, Clock: env.clock, Random: env.random,
+			Elders: &predecessors.Status{Store: store, Clock: env.clock},
 		}),
+		store:  store,
 		folder: filepath.Join(f.Dir, authorityFolder), db: db, env: env,
 	}, nil
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/certhall/certhall/authority/ca"
 	"github.com/certhall/certhall/authority/ceremony"
 	"github.com/certhall/certhall/authority/kmc"
+	"github.com/certhall/certhall/authority/predecessors"
 	"github.com/certhall/certhall/authority/rounds"
 	"github.com/certhall/certhall/authority/status"
 	"github.com/certhall/certhall/proof"
@@ -31,6 +32,7 @@ type authorityWing struct {
 	ca         *ca.CA
 	sequencer  audit.Sequencer
 	reconciled ca.Gate // after a restoration from a backup
+	elders     *predecessors.Status
 	keeper     *audit.Keeper
 	env        *environment
 }
@@ -52,16 +54,17 @@ func (f stateFlags) openAuthority(env *environment, origin string, demo bool) (*
 	}
 	store := authoritystore.New(db)
 	reconciled := ca.Reconciled(store)
+	elders := &predecessors.Status{Store: store, Clock: env.clock}
 	portal := portalOf(published, origin)
 	w := &authorityWing{
-		folder: filepath.Join(f.Dir, authorityFolder), published: published, portal: portal, db: db, store: store, env: env, reconciled: reconciled,
+		folder: filepath.Join(f.Dir, authorityFolder), published: published, portal: portal, db: db, store: store, env: env, reconciled: reconciled, elders: elders,
 		sequencer: audit.Sequencer{Store: store},
 	}
 	w.keeper = audit.NewKeeper(store, func(number int64, hash []byte) (proof.Signed, error) { return w.ca.Checkpoint(number, hash) },
 		&audit.Journal{Path: filepath.Join(f.Dir, audit.JournalName)}, env.clock)
 	w.ca = ca.New(ca.Options{
 		ID: published.ID, Store: store, KMC: kmc.New(published.Escrow, env.random), Policy: ca.DefaultPolicy(),
-		Chains: published.Chains(), Profiles: ca.Profiles(), Gates: []ca.Gate{reconciled, w.keeper.Gate},
+		Chains: published.Chains(), Profiles: ca.Profiles(), Gates: []ca.Gate{reconciled, w.keeper.Gate}, Elders: elders,
 		Addresses: ca.AddressesAt(published.Address), Portals: []proof.Portal{portal}, RunBy: operator(),
 		Clock: env.clock, Random: env.random,
 	})
@@ -103,6 +106,7 @@ func (w *authorityWing) checks() []web.Check {
 		{Name: "authority-database", Ready: func(ctx context.Context) error { return answers(ctx, w.db) }},
 		{Name: "restored", Ready: w.reconciled},
 		{Name: "issuing", Ready: w.canIssue},
+		{Name: "predecessors", Ready: w.elders.Ready, Warns: true},
 		{Name: "record", Ready: w.keeper.Ready},
 	}
 }

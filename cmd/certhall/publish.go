@@ -3,9 +3,11 @@ package main
 import (
 	"context"
 	"path/filepath"
+	"sync"
 
 	"github.com/certhall/certhall/authority/audit"
 	"github.com/certhall/certhall/authority/ceremony"
+	"github.com/certhall/certhall/authority/predecessors"
 	"github.com/certhall/certhall/authority/status"
 	authoritystore "github.com/certhall/certhall/store/authority"
 	"github.com/certhall/certhall/store/sqldb"
@@ -88,7 +90,10 @@ func (w *publishWing) checks() []web.Check {
 
 // run does what publishing needs unasked.
 func (w *publishWing) run(ctx context.Context) error {
+	var loops sync.WaitGroup
+	loops.Go(func() { (&predecessors.Fetcher{Store: w.store, Clock: w.env.clock, Log: w.env.log}).Run(ctx) })
 	w.ocsp.run(ctx)
+	loops.Wait()
 	return nil
 }
 
