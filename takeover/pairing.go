@@ -117,7 +117,7 @@ func (r *Run) fill(p *prepared, f fields, files *Files) (warnings []Finding, no 
 }
 
 // shortened is how spreadsheets write long numbers when nobody stops them.
-var shortened = regexp.MustCompile(`^[0-9][.,]?[0-9]*[eE]\+?[0-9]+$`)
+var shortened = regexp.MustCompile(`^[0-9]+([.,][0-9]+)?[eE]\+[0-9]+$`)
 
 // standingOf refuses what the table itself calls revoked or suspended.
 func standingOf(state string) *refusal {

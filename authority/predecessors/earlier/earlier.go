@@ -91,7 +91,7 @@ const (
 
 // Code is the organisation's code in the certificates, in the older scheme's
 // extension.
-const Code = "91310000MA1K35XE0X"
+const Code = "91310000MA1K35XE0L"
 
 // Issue gives a certificate for a key: sequential serials, as such systems do.
 func (c *CA) Issue(name string, pub crypto.PublicKey, usage smx509.KeyUsage, from, to time.Time) *smx509.Certificate {
