@@ -87,7 +87,7 @@ func full() services.Case {
 		Request: []byte{1}, Evidence: []byte{2}, Installed: true, Untestable: true, Acknowledgement: []byte{3},
 		Claiming: true, Claim: []byte{4}, Lost: true, Acknowledged: true,
 		Errands: []services.Errand{{Case: "c0", Attempt: 1, Void: true}, {Case: "c1", Attempt: 2}}, MakeRoom: true,
-		Closing: []byte{5}, Delay: "sealed", Problem: &services.Problem{Code: "x", Params: map[string]string{"a": "b"}},
+		Closing: []byte{5}, Delay: "sealed", DelayBy: map[string]string{"predecessor": "old"}, Problem: &services.Problem{Code: "x", Params: map[string]string{"a": "b"}},
 	}
 }
 
