@@ -317,3 +317,24 @@ func TestDocsNameWhatIsThere(t *testing.T) {
 		t.Errorf("found only %d names: the search is broken", found)
 	}
 }
+
+// TestDocsNameTestsThereAre: a document that says which test holds a promise
+// says so rightly.
+func TestDocsNameTestsThereAre(t *testing.T) {
+	named := regexp.MustCompile("`((?:Test|Benchmark)\\w+)` in `([a-z0-9_/]+\\.go)`")
+	found := 0
+	for _, path := range files(t) {
+		if !strings.HasSuffix(path, ".md") {
+			continue
+		}
+		for _, m := range named.FindAllStringSubmatch(strings.Join(lines(t, path), "\n"), -1) {
+			found++
+			if !slices.ContainsFunc(lines(t, m[2]), func(line string) bool { return strings.HasPrefix(line, "func "+m[1]+"(") }) {
+				t.Errorf("%s: there is no %s in %s", path, m[1], m[2])
+			}
+		}
+	}
+	if found < 5 {
+		t.Errorf("found only %d tests: the search is broken", found)
+	}
+}

@@ -141,7 +141,7 @@ func (p *publication) listed() string {
 	return strings.Join(serials, " ")
 }
 
-// field.md, vault#2844: a CRL is not made again for every revocation; those
+// vault#2844: a CRL is not made again for every revocation; those
 // that come together are told by one, within a minute.
 func TestRevocationsAreGathered(t *testing.T) {
 	p := newPublication(t)
@@ -173,7 +173,7 @@ func TestRevocationsAreGathered(t *testing.T) {
 	}
 }
 
-// field.md, vault#16762: a CRL does not expire although nothing is revoked. It
+// vault#16762: a CRL does not expire although nothing is revoked. It
 // is made again at half life; if it cannot be, readiness says so, with when.
 func TestQuietCRLDoesNotExpire(t *testing.T) {
 	p := newPublication(t)
@@ -220,7 +220,7 @@ func TestQuietCRLDoesNotExpire(t *testing.T) {
 	}
 }
 
-// field.md, dogtag#3873: the number never goes backwards: not with the clock,
+// dogtag#3873: the number never goes backwards: not with the clock,
 // and not after a restore from an old copy.
 func TestNumbersOnlyGrow(t *testing.T) {
 	p := newPublication(t)
@@ -264,7 +264,7 @@ func TestNumbersOnlyGrow(t *testing.T) {
 	}
 }
 
-// field.md, certificates#1351: of several nodes one makes the CRL.
+// certificates#1351: of several nodes one makes the CRL.
 func TestTwoNodesMakeOne(t *testing.T) {
 	p := newPublication(t)
 	nodes := []*status.Publisher{p.node("a", p.store), p.node("b", p.store), p.node("c", p.store)}
@@ -413,7 +413,7 @@ func TestFailureIsRetriedLater(t *testing.T) {
 	}
 }
 
-// field.md, vault#9176: a CRL is never too large to store, and is read in
+// vault#9176: a CRL is never too large to store, and is read in
 // parts, from any place; the one before it stays for those who read it still.
 func TestLongCRLIsStoredAndReadInParts(t *testing.T) {
 	p := newPublication(t)

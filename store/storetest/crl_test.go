@@ -117,7 +117,7 @@ func TestWhatACRLCarries(t *testing.T) {
 	})
 }
 
-// field.md, openwisp#1467: renewing never takes a revoked serial off. Within
+// openwisp#1467: renewing never takes a revoked serial off. Within
 // its grace the old pair is not on it.
 func TestRenewingKeepsTheRevokedOnTheCRL(t *testing.T) {
 	eachDB(t, func(t *testing.T, _ *sqldb.DB, s *store.Store) {
