@@ -35,9 +35,6 @@ type Reader interface {
 	// CaseRecords are a case's entries of the record, in order; some may have no
 	// number yet.
 	CaseRecords(certhall.CaseID) ([]ca.Record, error)
-	// LineageCases are the open cases of a lineage (ca.Reader); AllCases the
-	// ended ones too, in order.
-	AllCases(certhall.LineageID) ([]*ca.Case, error)
 	// AllStaff lists everybody who has or had a role, in order.
 	AllStaff(role string) ([]*ca.Staff, error)
 	// LastTicket is the ticket that was signed last; nil before there is one.

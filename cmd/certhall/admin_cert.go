@@ -14,6 +14,7 @@ import (
 // certCmd is what officers do with certificates.
 type certCmd struct {
 	Find    certFindCmd    `cmd:"" help:"Find certificates by serial number, key number, organisation, subject or end."`
+	Show    certShowCmd    `cmd:"" help:"Tell a certificate's whole story, with its evidence checked anew."`
 	Suspend certSuspendCmd `cmd:"" help:"Put all certificates of a holder in a project on hold, at once and on your word."`
 	Revoke  certRevokeCmd  `cmd:"" help:"Without --evidence: draft a revocation for a reviewer to sign. With it: carry it out, for ever."`
 	Resume  certResumeCmd  `cmd:"" help:"Without --evidence: draft for a reviewer to sign that a suspension is lifted. With it: carry it out."`
@@ -82,6 +83,25 @@ func (e *environment) state(p *ca.Pair) string {
 		words = append(words, e.text("cli.state.expired"))
 	}
 	return strings.Join(words, e.text("cli.comma"))
+}
+
+type certShowCmd struct {
+	officeFlags
+	showFlags
+	Serial certhall.Serial `arg:"" help:"Serial number of the signing or the encryption certificate."`
+}
+
+func (c *certShowCmd) Run(env *environment) error {
+	o, err := c.openOffice(env)
+	if err != nil {
+		return err
+	}
+	defer o.close()
+	story, err := o.OfCertificate(env.ctx, c.Serial)
+	if err != nil {
+		return err
+	}
+	return c.tell(env, o, story, nil)
 }
 
 type certSuspendCmd struct {

@@ -76,6 +76,8 @@ type Reader interface {
 	AccountOfName(key string) (*Account, error)
 	// LineagesOf are the lineages that a person handles.
 	LineagesOf(person string) ([]certhall.LineageID, error)
+	// Acts are what officers did to a person, in order.
+	Acts(person string) ([]Act, error)
 	// Visit is the log-in of a session; zero if there is none.
 	Visit(Session) (Visit, error)
 	// Tries counts what was tried after a time, and tells the first.
@@ -97,6 +99,11 @@ type Writer interface {
 	// LockAccount reads a person and holds him until the transaction ends.
 	LockAccount(person string) (*Account, error)
 	SetPassword(person, hash string) error
+	SetPhone(person, phone string) error
+	// ForgetPhone makes the codes sent to a phone, and proofs of it, count for
+	// nothing.
+	ForgetPhone(phone string) error
+	AddAct(Act) error
 	// SetUserName gives a person a user name; false if it is another's.
 	SetUserName(person, name, key string) (bool, error)
 	AddVisit(Visit) error

@@ -59,7 +59,7 @@ const EvForgotten EventKind = "forgotten"
 type Event struct {
 	Kind    EventKind         `json:"-"`
 	Attempt int               `json:"attempt,omitempty"`
-	Reason  string            `json:"reason,omitempty"`  // trouble, delayed
+	Reason  string            `json:"reason,omitempty"`  // trouble, delayed, close-asked by an officer
 	Params  map[string]string `json:"params,omitempty"`  // delayed: values of the reason's text
 	Problem *Problem          `json:"problem,omitempty"` // refused
 	Serial  certhall.Serial   `json:"serial,omitempty"`  // signing certificate of the pair concerned
@@ -73,6 +73,7 @@ type Event struct {
 	Phone       string                 `json:"-"`
 	Entitlement certhall.EntitlementID `json:"entitlement,omitempty"`
 	Untestable  bool                   `json:"untestable,omitempty"`
+	Operator    string                 `json:"operator,omitempty"` // the officer who ordered it
 	Request     []byte                 `json:"-"`
 	Message     []byte                 `json:"-"` // proof.Signed
 	Retired     []Effect               `json:"-"` // cleared: reports to carry

@@ -65,6 +65,10 @@ type Reader interface {
 	// CertificatesOf gives for each lineage that a person handles its current
 	// pair, or the last one that was, the soonest end first; at most limit.
 	CertificatesOf(person string, limit int) ([]Certificate, error)
+	// Journal is what happened to a case, in order.
+	Journal(certhall.CaseID) ([]Entry, error)
+	// FindCases is the search that Counter.FindCases documents.
+	FindCases(CaseSearch) ([]ListedCase, error)
 	// Cursor is the number of the last event that was followed.
 	Cursor() (int64, error)
 	Handlers(certhall.LineageID) ([]accounts.Handler, error)

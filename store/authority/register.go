@@ -123,17 +123,6 @@ func (r rows) CaseRecords(c certhall.CaseID) (records []ca.Record, err error) {
 	return records, err
 }
 
-// AllCases implements register.Reader.
-func (r rows) AllCases(l certhall.LineageID) (cases []*ca.Case, err error) {
-	found, err := r.Query("SELECT "+caseColumns+" FROM cases WHERE lineage = $1 ORDER BY n", l)
-	err = all(found, err, func(row *sql.Rows) error {
-		c := new(ca.Case)
-		cases = append(cases, c)
-		return row.Scan(caseFields(c)...)
-	})
-	return cases, err
-}
-
 // AllStaff implements register.Reader.
 func (r rows) AllStaff(role string) ([]*ca.Staff, error) {
 	return r.staff("role = $1 ORDER BY n", role)

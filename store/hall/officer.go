@@ -1,0 +1,96 @@
+package hall
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/certhall/certhall"
+	"github.com/certhall/certhall/hall/accounts"
+	"github.com/certhall/certhall/hall/services"
+)
+
+// Acts implements accounts.Reader.
+func (r *rows) Acts(person string) ([]accounts.Act, error) {
+	var found []accounts.Act
+	err := r.each(func(scan func(...any) error) error {
+		var a accounts.Act
+		var when int64
+		err := scan(&a.ID, &when, &a.Operator, &a.Kind, &a.Person, &a.Was, &a.Became, &a.Reason)
+		a.At = at(when)
+		found = append(found, a)
+		return err
+	}, `SELECT id, at, operator, kind, person, was, became, reason FROM acts WHERE person = $1 ORDER BY at, id`, person)
+	return found, err
+}
+
+// AddAct implements accounts.Writer.
+func (r *rows) AddAct(a accounts.Act) error {
+	return r.run(`INSERT INTO acts (id, at, operator, kind, person, was, became, reason) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
+		a.ID, ms(a.At), a.Operator, a.Kind, a.Person, a.Was, a.Became, a.Reason)
+}
+
+// SetPhone implements accounts.Writer.
+func (r *rows) SetPhone(person, phone string) error {
+	return r.run(`UPDATE persons SET phone = $1 WHERE id = $2`, phone, person)
+}
+
+// ForgetPhone implements accounts.Writer.
+func (r *rows) ForgetPhone(phone string) error {
+	if err := r.run(`UPDATE codes SET used = TRUE WHERE phone = $1`, phone); err != nil { // they still count as sent
+		return err
+	}
+	return r.run(`DELETE FROM proofs WHERE phone = $1`, phone)
+}
+
+// Journal implements services.Reader.
+func (r *rows) Journal(c certhall.CaseID) ([]services.Entry, error) {
+	var found []services.Entry
+	err := r.each(func(scan func(...any) error) error {
+		e := services.Entry{Case: c}
+		var when int64
+		err := scan(&e.Version, &e.Kind, &when, &e.Data)
+		e.At = at(when)
+		found = append(found, e)
+		return err
+	}, `SELECT version, kind, at, data FROM journal WHERE case_id = $1 ORDER BY version`, string(c))
+	return found, err
+}
+
+// FindCases implements services.Reader. Ids sort by the time they were made:
+// the latest come first, and a page goes on behind the id shown last.
+func (r *rows) FindCases(s services.CaseSearch) ([]services.ListedCase, error) {
+	query, args := caseSearch(s)
+	return r.listed(query, args...)
+}
+
+func caseSearch(s services.CaseSearch) (query string, args []any) {
+	var where []string
+	and := func(condition string, values ...any) {
+		for _, v := range values {
+			args = append(args, v)
+			condition = strings.Replace(condition, "?", "$"+strconv.Itoa(len(args)), 1)
+		}
+		where = append(where, condition)
+	}
+	if s.Serial != "" {
+		and("id IN (SELECT id FROM cases WHERE serial = ? UNION SELECT id FROM cases WHERE new_serial = ? AND new_serial <> '')", string(s.Serial), string(s.Serial))
+	}
+	if s.KeyNumber != "" {
+		and("lineage IN (SELECT lineage FROM certificates WHERE key_number = ?)", s.KeyNumber)
+	}
+	if s.Organisation != "" {
+		and("lineage IN (SELECT lineage FROM certificates WHERE organisation = ?)", s.Organisation)
+	}
+	if s.Phone != "" {
+		and("(lineage IN (SELECT lineage FROM handlers JOIN persons ON persons.id = handlers.person WHERE persons.phone = ?) OR phone = ?)", s.Phone, s.Phone)
+	}
+	if s.State != "" {
+		and("state = ?", string(s.State))
+	}
+	if s.After != "" {
+		and("id < ?", string(s.After))
+	}
+	args = append(args, s.Limit)
+	return listedFrom(`(SELECT id AS chosen_id FROM cases WHERE `+strings.Join(where, " AND ")+` ORDER BY id DESC LIMIT $`+strconv.Itoa(len(args))+
+		`) AS chosen JOIN cases ON cases.id = chosen.chosen_id`) + `ORDER BY cases.id DESC`, args
+}
