@@ -166,13 +166,19 @@ func (h *house) says(line string) string {
 // of each, so that each can run in a shell of its own.
 func tryIt(t *testing.T, readme string) []string {
 	t.Helper()
+	return linesOf(t, readme, "try-it")
+}
+
+// linesOf gives the commands of the README's block with a mark.
+func linesOf(t *testing.T, readme, mark string) []string {
+	t.Helper()
 	text, err := os.ReadFile(readme)
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, block, ok := strings.Cut(string(text), "<!-- try-it")
+	_, block, ok := strings.Cut(string(text), "<!-- "+mark)
 	if !ok {
-		t.Fatalf("%s has no try-it block", readme)
+		t.Fatalf("%s has no block %s", readme, mark)
 	}
 	_, block, _ = strings.Cut(block, "```\n")
 	block, _, _ = strings.Cut(block, "```")
@@ -189,7 +195,7 @@ func tryIt(t *testing.T, readme string) []string {
 		}
 	}
 	if len(commands) < 6 {
-		t.Fatalf("%s: only %d commands in the try-it block", readme, len(commands))
+		t.Fatalf("%s: only %d commands in the block %s", readme, len(commands), mark)
 	}
 	return commands
 }
