@@ -292,6 +292,23 @@ func TestTwoNodesMakeOne(t *testing.T) {
 	}
 }
 
+// hesitating lets another node go first between seeing that a CRL is due and
+// taking the turn.
+type hesitating struct {
+	status.CRLStore
+	meanwhile func()
+}
+
+func (h hesitating) TakeTurn(ctx context.Context, issuer, holder string, now, until time.Time) (status.Turn, bool, error) {
+	h.meanwhile()
+	return h.CRLStore.TakeTurn(ctx, issuer, holder, now, until)
+}
+
+func TestNodeThatComesLateMakesNone(t *testing.T) {
+	p := newPublication(t)
+	p.round(p.node("a", hesitating{p.store, func() { p.round(p.node("b", p.store), 1) }}), 0)
+}
+
 // dying is a node's store that fails at one call: before it, or after it was done.
 type dying struct {
 	status.CRLStore
@@ -410,6 +427,51 @@ func TestFailureIsRetriedLater(t *testing.T) {
 	}
 	if tries != 2 {
 		t.Errorf("tried %d times in 20 seconds", tries)
+	}
+}
+
+// RFC 5280, 3.3: a certificate that ended leaves the CRL only after it was on
+// one made after its end; here, on those of a whole life more. However long
+// nothing was published, and also if it was revoked after its end.
+func TestEndedCertificateIsToldOnceMore(t *testing.T) {
+	p := newPublication(t)
+	n := p.node("a", p.store)
+	begin := p.clock.Now()
+	pair := func(id string, ends, revoked time.Duration) {
+		t.Helper()
+		err := p.db.Write(t.Context(), func(tx *sqldb.Tx) error {
+			_, err := tx.Exec(`INSERT INTO pairs (id, lineage, case_id, attempt, state, subject, organisation, project, profile, term_years, key_number, key_serial,
+				sign_serial, enc_serial, not_before, not_after, entitlement, old_pair, old_serial, disposal, evidence_kind, key_digest, request_digest, intended_at, revoked_at)
+				VALUES ($1, $1, $1, 1, 'void', '', '', '', '', 1, '', '', $2, $3, 0, $4, $1, '', '', '', '', $5, $5, 1, $6)`,
+				id, "5"+id, "6"+id, begin.Add(ends).UnixMilli(), []byte("d"), begin.Add(revoked).UnixMilli())
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	const day = 24 * time.Hour
+	pair("1", 2*day, -day)
+	p.round(n, 1)
+	for _, c := range []struct {
+		after time.Duration
+		want  string
+	}{
+		{4 * day, "51 61"}, {4 * day, "51 61"}, {4 * day, "51 61"}, // made after its end: at 4, 8 and 12 days
+		{4 * day, ""}, // at 16 days: the one before, at 12, was made more than a life after the end
+	} {
+		p.clock.add(c.after)
+		p.round(n, 1)
+		if got := p.listed(); got != c.want {
+			t.Errorf("%v: listed %q, want %q", p.clock.Now().Sub(begin), got, c.want)
+		}
+	}
+	pair("2", 17*day, 16*day) // it ends, and nothing is published for a year
+	pair("3", -300*day, 376*day)
+	p.clock.add(365 * day)
+	p.round(n, 1)
+	if got := p.listed(); got != "52 62 53 63" {
+		t.Errorf("after a year: listed %q", got)
 	}
 }
 
