@@ -43,7 +43,8 @@ import org.bouncycastle.util.encoders.Hex;
  * Reads what the authority made with somebody else's code and prints what it
  * found, one "name = value" a line. The folder holds root.cer, ca.cer,
  * sign.cer, enc.cer, request.p10, envelope.der and signing.key (the signing
- * key's D in hex), all DER but the last. An exception ends it with an error.
+ * key's D in hex), all DER but the last. Of a single certificate there is no
+ * enc.cer, envelope.der and signing.key. An exception ends it with an error.
  */
 public class Check {
     static Path dir;
@@ -51,12 +52,14 @@ public class Check {
     public static void main(String[] args) throws Exception {
         dir = Path.of(args[0]);
         Security.addProvider(new BouncyCastleProvider());
-        for (String name : List.of("sign", "enc")) {
-            certificate(name);
-            path(name);
-        }
+        certificate("sign");
+        path("sign");
         request();
-        envelope();
+        if (Files.exists(dir.resolve("enc.cer"))) {
+            certificate("enc");
+            path("enc");
+            envelope();
+        }
     }
 
     static byte[] read(String name) throws Exception {
