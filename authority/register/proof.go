@@ -26,6 +26,8 @@ type Proof struct {
 	// Trouble is why it proves nothing: malformed, signature-wrong,
 	// signer-unknown, other-content. "" if the signature verifies and it says
 	// what it is stored for.
+	// signer-erased: his certificate was erased on purpose, with its holder's
+	// personal data; nothing speaks against the proof.
 	Trouble string `json:"trouble,omitempty"`
 
 	DER    []byte `json:"-"` // of the proof.Signed, or of the certificate
@@ -38,6 +40,7 @@ const (
 	SignatureWrong = "signature-wrong"
 	SignerUnknown  = "signer-unknown"
 	OtherContent   = "other-content"
+	SignerErased   = "signer-erased"
 )
 
 // Roles of signers.
@@ -53,6 +56,7 @@ const (
 type signer struct {
 	role        string
 	certificate []byte
+	erased      bool
 }
 
 // check verifies a stored message by its signer's certificate; fits tells
@@ -62,6 +66,9 @@ func check[M proof.Message](der []byte, by signer, fits func(M) bool, says func(
 	c, err := gm.ParseCertificate(by.certificate)
 	if err != nil {
 		p.Trouble = SignerUnknown
+		if by.erased {
+			p.Trouble = SignerErased
+		}
 		return p
 	}
 	p.By, p.Serial = c.Subject.CommonName, certhall.SerialOf(c.SerialNumber)
@@ -217,7 +224,7 @@ func byPair(role string, p *ca.Pair) signer {
 	if p == nil {
 		return signer{role: role}
 	}
-	return signer{role, p.SignCert}
+	return signer{role, p.SignCert, !p.ErasedAt.IsZero()}
 }
 
 // reviewer is who signed a decision, as the authority enrolled him; he may
@@ -247,7 +254,7 @@ func (t *teller) certificates(p *ca.Pair) []Proof {
 		der    []byte
 		serial certhall.Serial
 	}{{"sign", p.SignCert, p.SignSerial}, {"enc", p.EncCert, p.EncSerial}} {
-		if half.der == nil { // a single certificate
+		if len(half.der) == 0 { // a single certificate
 			continue
 		}
 		one := Proof{Kind: "certificate", Role: roleIssuer, DER: half.der, Says: map[string]string{"usage": half.usage, "number": string(half.serial)}}

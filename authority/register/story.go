@@ -48,7 +48,7 @@ type Story struct {
 // Sound tells whether every proof holds and no entry was changed.
 func (s Story) Sound() bool {
 	return !slices.ContainsFunc(s.Entries, func(e Entry) bool {
-		return e.Trouble == DataChanged || slices.ContainsFunc(e.Proofs, func(p Proof) bool { return p.Trouble != "" })
+		return e.Trouble == DataChanged || slices.ContainsFunc(e.Proofs, func(p Proof) bool { return p.Trouble != "" && p.Trouble != SignerErased })
 	})
 }
 
@@ -211,20 +211,24 @@ func (t *teller) entry(r ca.Record) (Entry, error) {
 			}
 		}
 	case authority.PairIntended:
-		if p != nil && p.Evidence != nil {
+		if p != nil && len(p.Evidence) > 0 {
 			more, err := t.grounds(p)
 			if err != nil {
 				return e, err
 			}
 			e.Proofs = append(e.Proofs, more)
 		}
-	case authority.PairIssued, authority.PairImported:
-		if p != nil && p.SignCert != nil {
+	case authority.PairImported: // by another CA
+		if p != nil {
+			e.Params["until"] = date(p.NotAfter)
+		}
+	case authority.PairIssued:
+		if p != nil && len(p.SignCert) > 0 {
 			e.Params["until"] = date(p.NotAfter)
 			e.Proofs = append(e.Proofs, t.certificates(p)...)
 		}
 	case authority.PairAcknowledged:
-		if p != nil && p.Receipt != nil {
+		if p != nil && len(p.Receipt) > 0 {
 			e.Proofs = append(e.Proofs, t.receipt(p))
 		}
 	case authority.PairRevoked, authority.PairRetired, authority.AttemptVoided:

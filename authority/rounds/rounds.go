@@ -16,6 +16,7 @@ import (
 	"github.com/certhall/certhall/authority"
 	"github.com/certhall/certhall/authority/audit"
 	"github.com/certhall/certhall/authority/ca"
+	"github.com/certhall/certhall/authority/register"
 	"github.com/certhall/certhall/authority/status"
 )
 
@@ -23,8 +24,9 @@ import (
 type Rounds struct {
 	CA        *ca.CA
 	Sequencer audit.Sequencer
-	CRLs      *status.Publisher // nil: this node makes none
-	Keeper    *audit.Keeper     // of checkpoints; nil: another process keeps them
+	CRLs      *status.Publisher  // nil: this node makes none
+	Keeper    *audit.Keeper      // of checkpoints; nil: another process keeps them
+	Register  *register.Register // to warn whose certificate ends; nil: nobody is warned
 	Log       *slog.Logger
 }
 
@@ -35,6 +37,7 @@ const (
 	keepEvery   = 2 * time.Second // signs once a minute at most
 	tidyEvery   = 30 * time.Second
 	crlEvery    = time.Second // to look whether one is due
+	warnEvery   = 24 * time.Hour
 )
 
 // lastTime is how long the last checkpoint may take when the process ends.
@@ -48,6 +51,9 @@ func (r Rounds) Run(ctx context.Context) {
 	wait.Go(func() { r.every(ctx, tidyEvery, "tidy", r.Tidy) })
 	if r.CRLs != nil {
 		wait.Go(func() { r.every(ctx, crlEvery, "CRLs", r.CRLs.Run) })
+	}
+	if r.Register != nil {
+		wait.Go(func() { r.every(ctx, warnEvery, "staff", r.warn) })
 	}
 	if r.Keeper != nil {
 		wait.Go(func() { r.every(ctx, keepEvery, "checkpoint", r.Keeper.Run) })
@@ -75,6 +81,17 @@ func (r Rounds) Tidy(ctx context.Context) (int, error) {
 		}
 	}
 	return total, failed
+}
+
+// warn names the officers and reviewers whose certificates end soon: without
+// them nobody can decide, nor enrol who could.
+func (r Rounds) warn(ctx context.Context) (int, error) {
+	ending, err := r.Register.Ending(ctx)
+	for _, m := range ending {
+		r.Log.Warn("a certificate of staff ends soon: enrol another (certhall admin "+m.Role+" enrol)",
+			"role", m.Role, "name", m.Name, "serial", m.Serial, "ends", m.NotAfter.In(certhall.Beijing).Format(time.DateOnly))
+	}
+	return len(ending), err
 }
 
 func (r Rounds) every(ctx context.Context, d time.Duration, what string, round func(context.Context) (int, error)) {

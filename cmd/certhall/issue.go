@@ -14,6 +14,7 @@ import (
 	"github.com/certhall/certhall/authority/ceremony"
 	"github.com/certhall/certhall/authority/kmc"
 	"github.com/certhall/certhall/authority/predecessors"
+	"github.com/certhall/certhall/authority/register"
 	"github.com/certhall/certhall/authority/rounds"
 	"github.com/certhall/certhall/authority/status"
 	"github.com/certhall/certhall/proof"
@@ -121,7 +122,10 @@ func (w *authorityWing) canIssue(context.Context) error {
 
 // run makes the authority's rounds.
 func (w *authorityWing) run(ctx context.Context) error {
-	rounds.Rounds{CA: w.ca, Sequencer: w.sequencer, Keeper: w.keeper, CRLs: w.crls(), Log: w.env.log}.Run(ctx)
+	rounds.Rounds{
+		CA: w.ca, Sequencer: w.sequencer, Keeper: w.keeper, CRLs: w.crls(), Log: w.env.log,
+		Register: &register.Register{Store: w.store, ID: w.published.ID, Clock: w.env.clock},
+	}.Run(ctx)
 	return nil
 }
 

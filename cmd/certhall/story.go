@@ -98,7 +98,11 @@ func (e *environment) entry(n register.Entry) {
 	}
 	for _, p := range n.Proofs {
 		key := "cli.story.proof"
-		if p.Trouble != "" {
+		switch p.Trouble {
+		case "":
+		case register.SignerErased:
+			key = "cli.story.erased-proof"
+		default:
 			key = "cli.story.no-proof"
 		}
 		line(key, "kind", e.text("cli.story.kind."+p.Kind), "role", e.text("cli.story.role."+p.Role), "by", p.By, "serial", string(p.Serial),
