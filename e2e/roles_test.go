@@ -247,7 +247,7 @@ func (in *installation) renew(serial string) {
 	ctx, stop := context.WithCancel(in.t.Context())
 	defer stop()
 	read := make(chan struct{})
-	go func() { defer close(read); in.readCodes(ctx) }()
+	go func() { defer close(read); readCodes(ctx, in.t, in.database("certhall_hall"), in.dir) }()
 	out, code := shell(in.t, in.dir, "bin/certhall-agent --yes --pin-fd 3 --keys "+in.keys+" renew --server http://"+in.hallAt+
 		" --authority root.cer --serial "+serial+" --phone "+stackPhone+" --code-file codes 3<pin")
 	stop()
@@ -257,15 +257,15 @@ func (in *installation) renew(serial string) {
 	}
 }
 
-// readCodes writes what the outbox holds into the file where the agent waits for it.
-func (in *installation) readCodes(ctx context.Context) {
-	db, err := sqldb.Open(ctx, in.database("certhall_hall"))
+// readCodes writes what a hall's outbox holds into the file where the agent waits for it.
+func readCodes(ctx context.Context, t *testing.T, database, dir string) {
+	db, err := sqldb.Open(ctx, database)
 	if err != nil {
-		in.t.Error(err)
+		t.Error(err)
 		return
 	}
 	defer db.Close()
-	outbox := notify.Outbox{Store: hallstore.New(db, nil), Clock: in.clock}
+	outbox := notify.Outbox{Store: hallstore.New(db, nil), Clock: certhall.SystemClock{}}
 	after := time.Now().Add(-time.Second)
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
@@ -281,13 +281,13 @@ func (in *installation) readCodes(ctx context.Context) {
 		}
 		for _, m := range messages {
 			after = m.At
-			f, err := os.OpenFile(filepath.Join(in.dir, "codes"), os.O_APPEND|os.O_WRONLY, 0)
+			f, err := os.OpenFile(filepath.Join(dir, "codes"), os.O_APPEND|os.O_WRONLY, 0)
 			if err == nil {
 				_, err = f.WriteString(m.Vars["code"] + "\n")
 				f.Close()
 			}
 			if err != nil {
-				in.t.Error(err)
+				t.Error(err)
 			}
 		}
 	}

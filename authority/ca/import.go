@@ -63,11 +63,12 @@ type NewImport struct {
 
 // What is wrong with an import.
 var (
-	ErrImportCertificate = certhall.NewError("import-certificate", certhall.Invalid) // unreadable, a CA's, or with a serial number that is none
-	ErrImportPair        = certhall.NewError("import-pair", certhall.Invalid)        // the two certificates do not belong together
-	ErrImportUsage       = certhall.NewError("import-usage", certhall.Invalid)       // it may not sign
-	ErrImportText        = certhall.NewError("import-text", certhall.Invalid)        // empty, too long, or no text
-	ErrImportProfile     = certhall.NewError("import-profile", certhall.Invalid)     // there is none such
+	ErrImportCertificate = certhall.NewError("import-certificate", certhall.Invalid)       // unreadable, a CA's, or with a serial number that is none
+	ErrImportPair        = certhall.NewError("import-pair", certhall.Invalid)              // the two certificates do not belong together
+	ErrImportUsage       = certhall.NewError("import-usage", certhall.Invalid)             // it may not sign
+	ErrImportText        = certhall.NewError("import-text", certhall.Invalid)              // empty, too long, or no text
+	ErrImportProfile     = certhall.NewError("import-profile", certhall.Invalid)           // there is none such
+	ErrImportAlgorithm   = certhall.NewError("import-profile-algorithm", certhall.Invalid) // it is for keys of another kind
 	ErrImportSerial      = certhall.NewError("import-serial-taken", certhall.Conflict)
 	ErrImportLineage     = certhall.NewError("import-lineage-taken", certhall.Conflict)
 	ErrImportChanged     = certhall.NewError("import-unchangeable", certhall.Conflict) // was, now
@@ -221,6 +222,9 @@ func (ca *CA) weighImport(ctx context.Context, e *Predecessor, row Import, resul
 	algorithm, err2 := gm.AlgorithmOf(sign.PublicKey)
 	if err2 != nil {
 		return refuse(FieldSign, ErrImportCertificate.Because(err2))
+	}
+	if profile.Algorithm != algorithm {
+		return refuse(FieldProfile, ErrImportAlgorithm.With("profile", row.Profile))
 	}
 	spki, err2 := smx509.MarshalPKIXPublicKey(sign.PublicKey)
 	if err2 != nil {

@@ -175,6 +175,7 @@ func TestImportRefuses(t *testing.T) {
 		"no project":             {change(func(r *ca.Import) { r.Project = "" }), ca.ErrImportText, ca.FieldProject},
 		"a project with a break": {change(func(r *ca.Import) { r.Project = "a\nb" }), ca.ErrImportText, ca.FieldProject},
 		"no profile":             {change(func(r *ca.Import) { r.Profile = "vip" }), ca.ErrImportProfile, ca.FieldProfile},
+		"another algorithm's":    {change(func(r *ca.Import) { r.Profile = "rsa2048" }), ca.ErrImportAlgorithm, ca.FieldProfile},
 		"staff":                  {change(func(r *ca.Import) { r.Profile = ca.StaffProfile }), ca.ErrImportProfile, ca.FieldProfile},
 		"revoked there":          {revoked, authority.ErrRevoked, ca.FieldSign},
 		"another project now":    {holder(func(r *ca.Import) { r.Project = "insurance" }), ca.ErrImportChanged, ca.FieldProject},
