@@ -124,6 +124,7 @@ func nothing(string) bool { return false }
 const (
 	huma  = "github.com/danielgtaylor/huma"
 	river = "github.com/riverqueue/river"
+	prom  = "github.com/prometheus"
 )
 
 var walls = []wall{
@@ -141,6 +142,7 @@ var walls = []wall{
 	{in("web"), in("store"), nil, "web never reaches into the store"},
 	{outside("web"), nothing, []string{huma}, "web is the only importer of huma"},
 	{outside("jobs"), nothing, []string{river}, "jobs is the only importer of river"},
+	{outside("metrics"), nothing, []string{prom}, "metrics is the only importer of Prometheus"},
 	{outside(append([]string{"store", "jobs"}, wiring...)...), nothing, []string{"database/sql"}, "store is the only SQL; jobs passes its transactions to river"},
 	{outside(wiring...), in(wiring...), nil, "nothing leans on what wires all together"},
 	{in("store", "jobs", "web"), in("desk"), nil, "the server never reaches for a key"},

@@ -354,6 +354,17 @@ func (in *installation) published() {
 	}
 }
 
+// counted wants series at a node's /metrics.
+func (in *installation) counted(at string, series ...string) {
+	in.t.Helper()
+	text, status := get(in.t, "http://"+at+"/metrics")
+	for _, want := range series {
+		if !strings.Contains(text, want) {
+			in.t.Errorf("%s: /metrics answers %d without %s:\n%s", at, status, want, strings.Join(regexp.MustCompile(`(?m)^certhall_.*$`).FindAllString(text, -1), "\n"))
+		}
+	}
+}
+
 // TestRolesApart: four processes over PostgreSQL, each with its own folder and
 // its own database user. Renewals go on when a node that issues is killed, and
 // wait when none is left.
@@ -378,6 +389,9 @@ func TestRolesApart(t *testing.T) {
 	in.startIssue(1)
 	in.readyz(in.hallAt, http.StatusOK, "issuing")
 
+	in.counted(in.hallAt, `certhall_authority_calls_total{call="issue",outcome="ok"}`, `certhall_requests_total{method="POST",route="/api/cases/{case}/next",status="200"}`,
+		`certhall_jobs{state="running"}`, `certhall_ready{check="issuing"} 1`, `certhall_database_connections{database="hall",state="idle"}`, `certhall_tls_not_after_timestamp_seconds{certificate="internal"}`)
+	in.counted(in.publishAt, `certhall_ocsp_answers_total{from="live",status="successful"} 1`, `certhall_crl_number{issuer="issuing"}`, `certhall_crl_entries{issuer="issuing"}`)
 	hall.stop(syscall.SIGTERM)
 	if code := hall.cmd.ProcessState.ExitCode(); code != 0 {
 		t.Errorf("the hall ends with %d:\n%s", code, hall.screen)

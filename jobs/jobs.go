@@ -52,6 +52,7 @@ type Options struct {
 
 // Queue is the hall's queue of effects on one node.
 type Queue struct {
+	db     *sqldb.DB
 	client *river.Client[*sql.Tx]
 	worker *worker
 	opt    Options
@@ -85,7 +86,7 @@ func New(ctx context.Context, db *sqldb.DB, o Options) (*Queue, error) {
 	if _, err := migrator.Migrate(ctx, rivermigrate.DirectionUp, nil); err != nil {
 		return nil, err
 	}
-	q := &Queue{worker: &worker{log: o.Log}, opt: o}
+	q := &Queue{db: db, worker: &worker{log: o.Log}, opt: o}
 	workers := river.NewWorkers()
 	if err := river.AddWorkerSafely(workers, q.worker); err != nil {
 		return nil, err
@@ -161,6 +162,31 @@ func (q *Queue) Stop(ctx context.Context) error {
 	q.end()
 	q.loops.Wait()
 	return err
+}
+
+// States are River's names of the states of jobs that are not done.
+var States = []string{"available", "pending", "retryable", "running", "scheduled"}
+
+// Waiting counts the jobs that are not done, by River's name of their state.
+func (q *Queue) Waiting(ctx context.Context) (map[string]int64, error) {
+	counts := map[string]int64{}
+	err := q.db.Read(ctx, func(tx *sqldb.Tx) error {
+		rows, err := tx.Query("SELECT state, count(*) FROM river_job WHERE state IN ('available', 'pending', 'retryable', 'running', 'scheduled') GROUP BY state")
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		for rows.Next() {
+			var state string
+			var n int64
+			if err := rows.Scan(&state, &n); err != nil {
+				return err
+			}
+			counts[state] = n
+		}
+		return rows.Err()
+	})
+	return counts, err
 }
 
 // follow takes events as they come; several nodes may do so at once.

@@ -59,6 +59,9 @@ func (e edge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			}
 		}
 		// The pattern and not the path: what people type is none of the log's business.
+		if e.Observe != nil {
+			e.Observe(routeOf(r), methodOf(r), seen.status, time.Since(began))
+		}
 		e.Log.LogAttrs(ctx, slog.LevelInfo, "request", slog.String("request", at.id), slog.String("route", r.Pattern),
 			slog.String("method", methodOf(r)), slog.Int("status", seen.status), slog.Duration("took", time.Since(began)), slog.String("from", at.address))
 	}()
@@ -83,6 +86,19 @@ func (e edge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	e.mux.ServeHTTP(seen, r)
+}
+
+// metrics answers only the declared networks; nobody else learns that it is
+// there. Who came by a proxy that was not declared could be anybody.
+func (e edge) metrics(w http.ResponseWriter, r *http.Request) {
+	host, _, _ := net.SplitHostPort(r.RemoteAddr)
+	forwarded := r.Header.Get("X-Forwarded-For")+r.Header.Get("Forwarded") != ""
+	if forwarded && !e.isProxy(host) || !within(requestOf(r.Context()).address, e.MetricsFrom) {
+		r.Pattern = ""
+		refuse(w, r, http.StatusNotFound, ErrAddress)
+		return
+	}
+	e.Metrics.ServeHTTP(w, r)
 }
 
 // lost answers for addresses there are not, and methods they do not take.
@@ -150,9 +166,23 @@ func (e edge) addressOf(r *http.Request) string {
 	return host
 }
 
-func (e edge) isProxy(host string) bool {
+func (e edge) isProxy(host string) bool { return within(host, e.Proxies) }
+
+func within(host string, networks []netip.Prefix) bool {
 	a, err := netip.ParseAddr(host)
-	return err == nil && slices.ContainsFunc(e.Proxies, func(p netip.Prefix) bool { return p.Contains(a.Unmap()) })
+	return err == nil && slices.ContainsFunc(networks, func(p netip.Prefix) bool { return p.Contains(a.Unmap()) })
+}
+
+// routeOf is the pattern that a request matched, without its method.
+func routeOf(r *http.Request) string {
+	_, path, ok := strings.Cut(r.Pattern, " ")
+	switch {
+	case ok:
+		return path
+	case r.Pattern == "":
+		return "none"
+	}
+	return r.Pattern
 }
 
 func methodOf(r *http.Request) string {

@@ -52,20 +52,26 @@ type Check struct {
 	Warns bool
 }
 
+// Observe hears of a request: the route as a pattern, never what was typed.
+type Observe func(route, method string, status int, took time.Duration)
+
 // Options of the edge.
 type Options struct {
-	Counter Counter // nil: this node is no hall and serves neither pages nor /api
-	People  People
-	Once    Once
-	Origin  string // of the hall's pages, e.g. https://hall.example; "" trusts no page but those of the address that was asked
-	Hall    Hall
-	Pages   fs.FS  // the built portal; nil or empty: the top page says how to build it
-	Public  Public // status and records; zero: this node does not publish
-	Checks  []Check
-	Log     *slog.Logger   // nil: silent
-	Random  io.Reader      // for request ids
-	Proxies []netip.Prefix // whose X-Forwarded-For is believed
-	Version string         // of the program, for the API's document
+	Counter     Counter // nil: this node is no hall and serves neither pages nor /api
+	People      People
+	Once        Once
+	Origin      string // of the hall's pages, e.g. https://hall.example; "" trusts no page but those of the address that was asked
+	Hall        Hall
+	Pages       fs.FS  // the built portal; nil or empty: the top page says how to build it
+	Public      Public // status and records; zero: this node does not publish
+	Checks      []Check
+	Observe     Observe      // hears of every request; nil: nobody does
+	Metrics     http.Handler // /metrics, for the networks of MetricsFrom alone; nil: there is none
+	MetricsFrom []netip.Prefix
+	Log         *slog.Logger   // nil: silent
+	Random      io.Reader      // for request ids
+	Proxies     []netip.Prefix // whose X-Forwarded-For is believed
+	Version     string         // of the program, for the API's document
 }
 
 // New makes the handler of a node's whole HTTP side.
@@ -83,6 +89,9 @@ func New(o Options) http.Handler {
 		}
 	}
 	e := edge{mux, cross, readPages(nil, nil), o}
+	if o.Metrics != nil {
+		mux.HandleFunc("GET /metrics", e.metrics)
+	}
 	if o.Counter != nil {
 		e.openHall()
 	}

@@ -39,6 +39,9 @@ type OCSPOptions struct {
 	// each; default 20,000.
 	Cached int
 	Log    *slog.Logger // nil: silent
+	// Observe hears of every answer, and whether it came from memory as it was
+	// signed before; nil: nobody does.
+	Observe func(status OCSPStatus, memory bool)
 }
 
 // Responder answers OCSP requests (RFC 6960, RFC 5019) for all issuers of an
@@ -100,9 +103,17 @@ func (r *Responder) SetIssuers(issuers []Issuer) error {
 // client may believe this signer about them (RFC 6960, 4.2.2.2); asked for
 // apart they are answered.
 func (r *Responder) Answer(ctx context.Context, der []byte) *OCSPAnswer {
+	a, memory := r.answer(ctx, der)
+	if r.opt.Observe != nil {
+		r.opt.Observe(a.Status, memory)
+	}
+	return a
+}
+
+func (r *Responder) answer(ctx context.Context, der []byte) (a *OCSPAnswer, memory bool) {
 	q, ok := parseRequest(der)
 	if !ok {
-		return Refusal(OCSPMalformedRequest)
+		return Refusal(OCSPMalformedRequest), false
 	}
 	i := inquiry{request: q, now: r.opt.Clock.Now(), generation: r.cache.turn.Load()}
 	i.all = r.speakers.Load()
@@ -110,18 +121,18 @@ func (r *Responder) Answer(ctx context.Context, der []byte) *OCSPAnswer {
 		i.by = i.all.find(q.entries[k])
 	}
 	if i.by == nil {
-		return Refusal(OCSPUnauthorized)
+		return Refusal(OCSPUnauthorized), false
 	}
 	if i.by.Responder.Certificate == nil {
-		return Refusal(OCSPTryLater)
+		return Refusal(OCSPTryLater), false
 	}
 	i.heard, i.current = r.follower.heard(i.now)
 	if i.current && q.plain() {
 		if a := r.cache.answer(q.entries[0].id, i.now); a != nil {
-			return a
+			return a, true
 		}
 	}
-	return r.live(ctx, i)
+	return r.live(ctx, i), false
 }
 
 // inquiry is a request while it is answered.

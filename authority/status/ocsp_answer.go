@@ -18,6 +18,21 @@ const (
 	OCSPUnauthorized     OCSPStatus = 6
 )
 
+// String is the status' name in RFC 6960.
+func (s OCSPStatus) String() string {
+	switch s {
+	case OCSPSuccessful:
+		return "successful"
+	case OCSPMalformedRequest:
+		return "malformedRequest"
+	case OCSPTryLater:
+		return "tryLater"
+	case OCSPUnauthorized:
+		return "unauthorized"
+	}
+	return "internalError"
+}
+
 // OCSPAnswer is an OCSPResponse with what its carrier has to know. It is
 // shared: nobody may change it.
 type OCSPAnswer struct {

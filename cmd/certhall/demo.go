@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"sync"
@@ -44,7 +45,7 @@ func (c *demoCmd) Run(env *environment) error {
 		return nil
 	}
 	env.log = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	listen := listenFlags{Listen: c.Listen, TLSCert: c.TLSCert, TLSKey: c.TLSKey}
+	listen := listenFlags{Listen: c.Listen, TLSCert: c.TLSCert, TLSKey: c.TLSKey, MetricsFrom: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}
 	at, err := listen.open(env)
 	if err != nil {
 		return err
@@ -87,7 +88,7 @@ func (c *demoCmd) Run(env *environment) error {
 	if c.Agent {
 		beside.Go(func() { c.runAgent(ctx, env) })
 	}
-	return h.run(ctx, at, nil)
+	return h.run(ctx, at, listen)
 }
 
 // unseal hands the passphrase on as production does: by descriptor.

@@ -16,6 +16,7 @@ import (
 	"github.com/certhall/certhall/hall/once"
 	"github.com/certhall/certhall/hall/services"
 	"github.com/certhall/certhall/jobs"
+	"github.com/certhall/certhall/metrics"
 	hallstore "github.com/certhall/certhall/store/hall"
 	"github.com/certhall/certhall/store/sqldb"
 	"github.com/certhall/certhall/ui"
@@ -60,11 +61,11 @@ func (f houseFlags) openHall(env *environment, issue *authorityWing) (*hallWing,
 	}
 	h := &hallWing{env: env, published: published, facts: f.facts(published)}
 	if issue != nil {
-		h.authority = issue.ca
+		h.authority = env.metrics.Authority(issue.ca)
 	} else if h.far, err = f.openFar(env); err != nil {
 		return nil, err
 	} else {
-		h.authority = h.far
+		h.authority = env.metrics.Authority(h.far)
 	}
 	if err := h.open(f); err != nil {
 		return nil, errors.Join(err, h.close())
@@ -132,6 +133,18 @@ func (h *hallWing) checks() []web.Check {
 		checks = append(checks, h.far.checks()...)
 	}
 	return checks
+}
+
+func (h *hallWing) look(ctx context.Context, set metrics.Set) {
+	connections(h.db, "hall", set)
+	if waiting, err := h.queue.Waiting(ctx); err == nil {
+		for _, state := range jobs.States {
+			set(metrics.Jobs, float64(waiting[state]), "state", state)
+		}
+	}
+	if h.far != nil {
+		h.far.files.look(set, "internal")
+	}
 }
 
 // run works the hall's queue.

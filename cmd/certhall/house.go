@@ -5,13 +5,13 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
-	"net/netip"
 	"runtime/debug"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"github.com/certhall/certhall/demo"
+	"github.com/certhall/certhall/metrics"
 	"github.com/certhall/certhall/store/sqldb"
 	"github.com/certhall/certhall/web"
 )
@@ -28,6 +28,7 @@ import (
 //	what unsealing brings                           authorityWing.unseal, issue.go
 //	what a person meets                             hallWing, hall.go
 //	a condition of /readyz                          checks of the wing it belongs to
+//	a series of /metrics                            look of the wing, package metrics
 //	a flag                                          the …Flags of that wing; every flag of
 //	                                                serve is a key of the TOML file as well
 type house struct {
@@ -42,6 +43,8 @@ type house struct {
 type wing interface {
 	// checks are what /readyz asks.
 	checks() []web.Check
+	// look tells what stands in the wing, for /metrics.
+	look(ctx context.Context, set metrics.Set)
 	// run does what the wing does unasked, until ctx ends.
 	run(ctx context.Context) error
 	close() error
@@ -68,6 +71,7 @@ func (h *house) wings() []wing {
 // openHouse opens the wings of the process's roles; a demo's only for the demo
 // itself.
 func openHouse(env *environment, f houseFlags, demo bool) (*house, error) {
+	env.metrics = metrics.New(version())
 	h := &house{env: env}
 	if err := h.open(f, demo); err != nil {
 		return nil, errors.Join(err, h.close())
@@ -101,24 +105,34 @@ func (h *house) open(f houseFlags, isDemo bool) (err error) {
 }
 
 // run serves until ctx ends, then lets what runs come to its end.
-func (h *house) run(ctx context.Context, at *entrance, proxies []netip.Prefix) error {
+func (h *house) run(ctx context.Context, at *entrance, listen listenFlags) error {
 	group, ctx := errgroup.WithContext(ctx)
 	for _, w := range h.wings() {
 		group.Go(func() error { return w.run(ctx) })
 	}
-	group.Go(func() error { return at.serve(ctx, h.handler(at, proxies), h.env.log) })
+	group.Go(func() error { return at.serve(ctx, h.handler(at, listen), h.env.log) })
 	return group.Wait()
 }
 
 // handler is everything that the process answers by HTTP.
-func (h *house) handler(at *entrance, proxies []netip.Prefix) http.Handler {
-	o := web.Options{Log: h.env.log, Random: h.env.random, Proxies: proxies, Version: version()}
+func (h *house) handler(at *entrance, listen listenFlags) http.Handler {
+	o := web.Options{
+		Log: h.env.log, Random: h.env.random, Proxies: listen.Proxy, Version: version(),
+		Observe: h.env.metrics.Request, Metrics: h.env.metrics.Handler(), MetricsFrom: listen.MetricsFrom,
+	}
 	if at.files != nil {
 		o.Checks = append(o.Checks, web.Check{Name: "tls-certificate", Warns: true, Ready: func(context.Context) error { return at.files.ready() }})
+		h.env.metrics.Look(func(_ context.Context, set metrics.Set) { at.files.look(set, "public") })
 	}
 	for _, w := range h.wings() {
 		o.Checks = append(o.Checks, w.checks()...)
+		h.env.metrics.Look(w.look)
 	}
+	h.env.metrics.Look(func(ctx context.Context, set metrics.Set) {
+		for _, c := range o.Checks {
+			set(metrics.Ready, truth(c.Ready(ctx) == nil), "check", c.Name)
+		}
+	})
 	if h.publish != nil {
 		o.Public = h.publish.public()
 	}
@@ -136,6 +150,22 @@ func (h *house) close() error {
 		err = errors.Join(err, open[len(open)-1-i].close())
 	}
 	return err
+}
+
+// truth is a condition as a number.
+func truth(holds bool) float64 {
+	if holds {
+		return 1
+	}
+	return 0
+}
+
+// connections tells of a database's pool.
+func connections(db *sqldb.DB, name string, set metrics.Set) {
+	s := db.Stats()
+	set(metrics.DatabaseConnections, float64(s.InUse), "database", name, "state", "in-use")
+	set(metrics.DatabaseConnections, float64(s.Idle), "database", name, "state", "idle")
+	set(metrics.DatabaseWaits, float64(s.WaitCount), "database", name)
 }
 
 // stopTime is how long requests and jobs that run may take to end.

@@ -17,6 +17,7 @@ import (
 	"github.com/certhall/certhall/authority/register"
 	"github.com/certhall/certhall/authority/rounds"
 	"github.com/certhall/certhall/authority/status"
+	"github.com/certhall/certhall/metrics"
 	"github.com/certhall/certhall/proof"
 	authoritystore "github.com/certhall/certhall/store/authority"
 	"github.com/certhall/certhall/store/sqldb"
@@ -109,6 +110,17 @@ func (w *authorityWing) checks() []web.Check {
 		{Name: "issuing", Ready: w.canIssue},
 		{Name: "predecessors", Ready: w.elders.Ready, Warns: true},
 		{Name: "record", Ready: w.keeper.Ready},
+	}
+}
+
+func (w *authorityWing) look(ctx context.Context, set metrics.Set) {
+	connections(w.db, "authority", set)
+	set(metrics.Sealed, truth(w.ca.Sealed()))
+	if n, err := w.store.Waiting(ctx); err == nil {
+		set(metrics.RecordsWaiting, float64(n))
+	}
+	if end, err := w.store.End(ctx); err == nil && !end.Last.At.IsZero() {
+		set(metrics.CheckpointTime, float64(end.Last.At.Unix()))
 	}
 }
 

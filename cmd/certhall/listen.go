@@ -24,7 +24,8 @@ type listenFlags struct {
 	TLSCert string `name:"tls-cert" help:"Certificate chain, PEM; read again when it changes."`
 	TLSKey  string `name:"tls-key" help:"Key, PEM; read again when it changes."`
 	// Without it everybody behind a proxy would count as one sender of codes.
-	Proxy []netip.Prefix `help:"Network of a reverse proxy, such as 127.0.0.1/32, whose X-Forwarded-For is believed."`
+	Proxy       []netip.Prefix `help:"Network of a reverse proxy, such as 127.0.0.1/32, whose X-Forwarded-For is believed."`
+	MetricsFrom []netip.Prefix `name:"metrics-from" default:"127.0.0.0/8,::1/128" help:"Networks that /metrics answers; to all others it is not there."`
 }
 
 func (f listenFlags) tls() bool { return f.TLSCert != "" && f.TLSKey != "" }

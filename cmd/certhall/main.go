@@ -22,6 +22,7 @@ import (
 
 	"github.com/certhall/certhall"
 	"github.com/certhall/certhall/locale"
+	"github.com/certhall/certhall/metrics"
 )
 
 type cli struct {
@@ -51,6 +52,8 @@ type environment struct {
 	lang   string
 	clock  certhall.Clock
 	random io.Reader
+
+	metrics *metrics.Metrics // of a server, set by openHouse
 }
 
 // text is a text of the command line in the person's language.

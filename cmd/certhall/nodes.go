@@ -10,6 +10,7 @@ import (
 	"github.com/certhall/certhall"
 	"github.com/certhall/certhall/authority/nodes"
 	"github.com/certhall/certhall/authority/wire"
+	"github.com/certhall/certhall/metrics"
 	"github.com/certhall/certhall/web"
 )
 
@@ -50,7 +51,7 @@ func (f houseFlags) openDoor(env *environment, issue *authorityWing) (*door, err
 		return nil, err
 	}
 	handler := wire.Handler(wire.ServerOptions{
-		Authority: issue.ca, Ready: issue.canIssue, Refused: f.RefuseNodes, Log: env.log,
+		Authority: env.metrics.Authority(issue.ca), Ready: issue.canIssue, Refused: f.RefuseNodes, Log: env.log,
 	})
 	d := &door{files: files, env: env, server: &http.Server{Handler: handler, TLSConfig: nodes.ServerTLS(ca, files.get)}}
 	d.l, err = listenAt(f.InternalListen)
@@ -60,6 +61,8 @@ func (f houseFlags) openDoor(env *environment, issue *authorityWing) (*door, err
 func (d *door) checks() []web.Check {
 	return []web.Check{{Name: "internal-certificate", Warns: true, Ready: func(context.Context) error { return d.files.ready() }}}
 }
+
+func (d *door) look(_ context.Context, set metrics.Set) { d.files.look(set, "internal") }
 
 func (d *door) run(ctx context.Context) error { return serveUntil(ctx, d.server, d.l, d.env.log) }
 

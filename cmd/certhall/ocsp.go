@@ -50,8 +50,9 @@ func newOCSPDesk(env *environment, dir string, f ocspFlags, store *authoritystor
 	if f.OCSPLife == 0 { // the demo takes no flags
 		f.OCSPMaxAge = web.OCSPMaxAge
 	}
+	observe := func(s status.OCSPStatus, memory bool) { env.metrics.OCSP(s.String(), memory) }
 	d := &ocspDesk{
-		Responder: status.NewResponder(status.OCSPOptions{Store: store, Clock: env.clock, Life: f.OCSPLife, Log: env.log}),
+		Responder: status.NewResponder(status.OCSPOptions{Store: store, Clock: env.clock, Life: f.OCSPLife, Log: env.log, Observe: observe}),
 		env:       env, folder: filepath.Join(dir, authorityFolder), maxAge: f.OCSPMaxAge,
 	}
 	d.readKeys()

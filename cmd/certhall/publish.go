@@ -9,6 +9,7 @@ import (
 	"github.com/certhall/certhall/authority/ceremony"
 	"github.com/certhall/certhall/authority/predecessors"
 	"github.com/certhall/certhall/authority/status"
+	"github.com/certhall/certhall/metrics"
 	authoritystore "github.com/certhall/certhall/store/authority"
 	"github.com/certhall/certhall/store/sqldb"
 	"github.com/certhall/certhall/web"
@@ -86,6 +87,22 @@ func (w *publishWing) checks() []web.Check {
 		checks = append(checks, web.Check{Name: "crl-" + root.Name, Ready: func(ctx context.Context) error { return roots.Ready(ctx, root.Name) }})
 	}
 	return checks
+}
+
+func (w *publishWing) look(ctx context.Context, set metrics.Set) {
+	if !w.shared {
+		connections(w.db, "authority", set)
+	}
+	for _, issuer := range w.published.IssuingNames() {
+		crl, err := w.store.NewestCRL(ctx, issuer)
+		if err != nil || crl == nil {
+			continue
+		}
+		set(metrics.CRLNumber, float64(crl.Number), "issuer", issuer)
+		set(metrics.CRLThisUpdate, float64(crl.ThisUpdate.Unix()), "issuer", issuer)
+		set(metrics.CRLNextUpdate, float64(crl.NextUpdate.Unix()), "issuer", issuer)
+		set(metrics.CRLEntries, float64(crl.Entries), "issuer", issuer)
+	}
 }
 
 // run does what publishing needs unasked.

@@ -31,7 +31,7 @@ func (c *serveCmd) Run(env *environment) error {
 		return err
 	}
 	env.say("cli.serve-ready", "address", at.Addr().String())
-	return h.run(env.ctx, at, c.Proxy)
+	return h.run(env.ctx, at, c.listenFlags)
 }
 
 // unseal opens the authority's keys, where this process has any and a

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/certhall/certhall"
+	"github.com/certhall/certhall/metrics"
 )
 
 // Failures of a TLS certificate's files.
@@ -75,12 +76,12 @@ func (f *tlsFiles) ready() error {
 	return nil
 }
 
-// notAfter is the end of the certificate in use.
-func (f *tlsFiles) notAfter() time.Time {
+// look tells until when the certificate in use counts.
+func (f *tlsFiles) look(set metrics.Set, name string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.refresh()
-	return f.pair.Leaf.NotAfter
+	set(metrics.TLSNotAfter, float64(f.pair.Leaf.NotAfter.Unix()), "certificate", name)
 }
 
 func (f *tlsFiles) refresh() {

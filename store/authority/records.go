@@ -110,3 +110,11 @@ func (s *Store) anyWaiting(ctx context.Context) (waiting bool, err error) {
 	})
 	return waiting, err
 }
+
+// Waiting counts the records that have no number yet.
+func (s *Store) Waiting(ctx context.Context) (n int64, err error) {
+	err = s.db.Read(ctx, func(tx *sqldb.Tx) error {
+		return tx.QueryRow("SELECT count(*) FROM records WHERE seq IS NULL").Scan(&n)
+	})
+	return n, err
+}

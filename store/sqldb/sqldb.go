@@ -69,6 +69,9 @@ func (db *DB) Dialect() Dialect { return db.dialect }
 // begin immediate. The job queue shares it.
 func (db *DB) Writer() *sql.DB { return db.writer }
 
+// Stats are those of the pool that reads; on PostgreSQL it writes too.
+func (db *DB) Stats() sql.DBStats { return db.readers.Stats() }
+
 // Close closes all connections.
 func (db *DB) Close() error {
 	if db.readers != db.writer {
