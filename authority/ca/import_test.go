@@ -72,6 +72,23 @@ func onBoth(t *testing.T, f func(t *testing.T, o *office)) {
 	}
 }
 
+// Single certificates of an earlier CA's with RSA and P-256 keys are renewed to
+// single certificates, under the issuing CA of their algorithm.
+func TestImportedSinglesOfOtherAlgorithms(t *testing.T) {
+	kinds(t, func(t *testing.T, o *office) {
+		old := earlier.New(t, gm.RSA, "old-rsa", o.clock.Now())
+		o.takeOver(old, "old-rsa")
+		o.list(old, "old-rsa", 24*time.Hour)
+		key := o.newKey()
+		row := o.oldSingle(old, "甲单位", key.Public(), map[gm.Algorithm]string{gm.RSA: "rsa2048", gm.ECDSA: "p256"}[o.kind])
+		next, receipt := o.renew(certhall.Renew, holder{person{key, row.Sign}, o.brought("old-rsa", row)[0].Pair})
+		if next.pair.Issuer != authority.IssuerFor(o.kind) || next.pair.EncSerial != "" || receipt.Disposal != string(certhall.Keep) {
+			t.Errorf("%+v %+v", next.pair, receipt)
+		}
+		o.wantChains(next.certificate)
+	})
+}
+
 // TestImportAndRenew: pairs and single certificates of an earlier CA, with SM2
 // and with RSA, are renewed to pairs with the same subject and identity; what
 // the escrow does not hold is kept; the grace of the old pair ends here too.
