@@ -61,6 +61,7 @@ func TestDocuments(t *testing.T) {
 		{"GET", "/crl/issuing.crl", map[string]string{"If-Modified-Since": madeAt.Format(http.TimeFormat)}, 304, ""},
 		{"GET", "/crl/issuing.crl", map[string]string{"If-Modified-Since": madeAt.Add(-time.Second).Format(http.TimeFormat)}, 200, "0123456789"},
 		{"GET", "/crl/issuing.crl", map[string]string{"Range": "bytes=3-5"}, 206, "345"},
+		{"GET", "/crl/issuing.crl", map[string]string{"Range": "bytes=0-0,9-9,0-0"}, 200, "0123456789"},
 		{"GET", "/crl/issuing.crl", map[string]string{"Range": "bytes=3-5", "If-Range": `"old"`}, 200, "0123456789"},
 		{"GET", "/crl/issuing.crl", map[string]string{"Range": "bytes=30-50"}, 416, "*"},
 		{"GET", "/crl/other.crl", nil, 404, "address-unknown"},
