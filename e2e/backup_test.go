@@ -199,6 +199,9 @@ func TestBackupByTheBook(t *testing.T) {
 	if body, status := getUntil(t, "http://"+h.listen+"/readyz", h.screen); status != 503 || !strings.Contains(body, "restored-unreconciled") {
 		t.Errorf("readyz before it is reconciled: %d %s", status, body)
 	}
+	if body, status := getUntil(t, "http://"+h.listen+"/crl/issuing.crl", h.screen); status != 404 {
+		t.Errorf("a CRL before it is reconciled: %d %s", status, body)
+	}
 	h.stop(syscall.SIGTERM)
 	if said := h.operator("reconcile"); !strings.Contains(said, "2 were lost") {
 		t.Error("reconcile does not say that 2 serials were lost")

@@ -15,6 +15,8 @@ import (
 	"github.com/certhall/certhall/authority/audit"
 	"github.com/certhall/certhall/authority/ca"
 	"github.com/certhall/certhall/authority/status"
+	"github.com/certhall/certhall/gm"
+	"github.com/certhall/certhall/gm/ocsp"
 	"github.com/certhall/certhall/proof"
 	storeauthority "github.com/certhall/certhall/store/authority"
 	"github.com/certhall/certhall/store/backup"
@@ -23,16 +25,21 @@ import (
 	"github.com/certhall/certhall/store/storetest"
 )
 
+// publisher makes the main issuing CA's CRL.
+func (o *office) publisher() *status.Publisher {
+	return &status.Publisher{
+		Store: o.store, Issuers: []string{authority.MainIssuer}, Policy: status.DefaultCRLPolicy(), Node: "n", Clock: o.clock, Log: slog.New(slog.DiscardHandler),
+		Signer: func(string) (ca.Signer, error) { return o.founded.Keys(rand.Reader).Issuers[authority.MainIssuer], nil },
+		Gate:   ca.Reconciled(o.store),
+	}
+}
+
 // crl publishes the main issuing CA's CRL.
 func (o *office) crl() status.Published {
 	o.t.Helper()
-	p := &status.Publisher{
-		Store: o.store, Issuers: []string{authority.MainIssuer}, Policy: status.DefaultCRLPolicy(), Node: "n", Clock: o.clock, Log: slog.New(slog.DiscardHandler),
-		Signer: func(string) (ca.Signer, error) { return o.founded.Keys(rand.Reader).Issuers[authority.MainIssuer], nil },
-	}
 	_, err := audit.Sequencer{Store: o.store}.Run(o.t.Context())
 	must(o.t, err)
-	n, err := p.Run(o.t.Context())
+	n, err := o.publisher().Run(o.t.Context())
 	must(o.t, err)
 	if n != 1 {
 		o.t.Fatalf("%d CRLs were made", n)
@@ -47,6 +54,20 @@ func (o *office) standing(serial certhall.Serial) status.Standing {
 	answers, err := o.store.Standings(o.t.Context(), []status.Question{{Issuer: authority.MainIssuer, Serial: serial}})
 	must(o.t, err)
 	return answers[0]
+}
+
+// answer is how a responder answers a request about a serial.
+func (o *office) answer(serial certhall.Serial) status.OCSPStatus {
+	o.t.Helper()
+	main := o.founded.Main()
+	issuer := status.Issuer{Name: authority.MainIssuer, Certificate: main.Certificate, Responder: ca.Signer{
+		Certificate: main.OCSP.Certificate, Sign: func(message []byte) ([]byte, error) { return gm.SignAny(rand.Reader, main.OCSP.Key, message) },
+	}}
+	r := status.NewResponder(status.OCSPOptions{Store: o.store, Clock: o.clock, Gate: ca.Reconciled(o.store)})
+	must(o.t, r.SetIssuers([]status.Issuer{issuer}))
+	request, err := ocsp.Request(issuer.Certificate, nil, serial.Big())
+	must(o.t, err)
+	return r.Answer(o.t.Context(), request).Status
 }
 
 func (o *office) backUp(address string) (path string, m backup.Manifest) {
@@ -129,6 +150,14 @@ func TestRestoreKeepsSerialsAndRevocations(t *testing.T) {
 				t.Error("a reviewer is enrolled before it is reconciled")
 			}
 
+			// What was revoked after the backup stands there as good: nobody is told so.
+			if made, err := n.publisher().Run(ctx); made != 0 || err != nil {
+				t.Errorf("%d CRLs are published before it is reconciled: %v", made, err)
+			}
+			if s := n.answer(stolen.pair.SignSerial); s != status.OCSPTryLater {
+				t.Errorf("the status of a stolen key is told before it is reconciled: %d", s)
+			}
+
 			sources := []ca.KnownSerial{
 				{Issuer: authority.MainIssuer, Serial: lost.pair.SignSerial}, {Issuer: authority.MainIssuer, Serial: lost.pair.EncSerial},
 				{Issuer: authority.MainIssuer, Serial: renewed.pair.SignSerial},
@@ -147,6 +176,9 @@ func TestRestoreKeepsSerialsAndRevocations(t *testing.T) {
 				if s := n.standing(serial); !s.Known || !s.Revoked || s.Reason != reason {
 					t.Errorf("%s: %+v, want reason %d", serial, s, reason)
 				}
+			}
+			if s := n.answer(stolen.pair.SignSerial); s != status.OCSPSuccessful {
+				t.Errorf("reconciled, but status is not told: %d", s)
 			}
 			if s := n.standing(renewed.pair.SignSerial); !s.Known || s.Revoked {
 				t.Errorf("the pair whose renewal was lost: %+v", s)

@@ -36,7 +36,7 @@ const (
 	turnTime  = 30 * time.Second // another node takes over this long after a node's last sign of life
 	turnBeat  = 10 * time.Second
 	retryTime = 10 * time.Second
-	sayAgain  = 10 * time.Minute // how often the log repeats that a sealed authority cannot sign
+	sayAgain  = 10 * time.Minute // how often the log repeats why none can be signed
 )
 
 // Publisher makes the CRLs of the issuing CAs whenever they are due. Of several
@@ -50,13 +50,16 @@ type Publisher struct {
 	// Signer gives an issuing CA's certificate and key; authority.ErrSealed
 	// while they are away.
 	Signer func(issuer string) (ca.Signer, error)
+	// Gate says why no CRL may be made yet: ca.Reconciled, because a restored
+	// database lacks what was revoked after the backup. nil: nothing does.
+	Gate   ca.Gate
 	Policy CRLPolicy
 	Node   string // unique to this process
 	Clock  certhall.Clock
 	Log    *slog.Logger
 
 	retry map[string]time.Time // not before this again
-	said  map[string]time.Time // that the authority is sealed
+	said  map[string]time.Time // why none can be signed
 }
 
 // Run makes every CRL that is due now, and answers how many that were.
@@ -89,9 +92,15 @@ func (p *Publisher) publish(ctx context.Context, issuer string) (bool, error) {
 	if err != nil || why == "" {
 		return false, err
 	}
-	signer, err := p.Signer(issuer)
-	if errors.Is(err, authority.ErrSealed) {
-		p.complain(issuer, last, why)
+	var signer ca.Signer
+	if p.Gate != nil {
+		err = p.Gate(ctx)
+	}
+	if err == nil {
+		signer, err = p.Signer(issuer)
+	}
+	if errors.Is(err, authority.ErrSealed) || errors.Is(err, authority.ErrRestored) {
+		p.complain(issuer, last, why, err)
 		return false, nil
 	}
 	if err != nil {
@@ -228,15 +237,15 @@ func (p *Publisher) store(ctx context.Context, t Turn, list *List) ([]byte, erro
 }
 
 // complain says loudly, but not every second, that a CRL is due that cannot be signed.
-func (p *Publisher) complain(issuer string, last *Published, why string) {
+func (p *Publisher) complain(issuer string, last *Published, why string, cause error) {
 	now := p.Clock.Now()
 	if said, ok := p.said[issuer]; ok && now.Sub(said) < sayAgain && !now.Before(said) {
 		return
 	}
 	p.said[issuer] = now
-	attributes := []any{"issuer", issuer, "why", why}
+	attributes := []any{"issuer", issuer, "why", why, "cause", certhall.CauseText(cause)}
 	if last != nil {
 		attributes = append(attributes, "nextUpdate", last.NextUpdate)
 	}
-	p.Log.Error("a CRL is due, but the authority is sealed and cannot sign it", attributes...)
+	p.Log.Error("a CRL is due that cannot be signed", attributes...)
 }

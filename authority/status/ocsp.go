@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/certhall/certhall"
+	"github.com/certhall/certhall/authority/ca"
 )
 
 // OCSPStore is what the responder needs of the authority's database.
@@ -38,7 +39,10 @@ type OCSPOptions struct {
 	// Cached is how many certificates' answers are kept at most, of some 1.5 KB
 	// each; default 20,000.
 	Cached int
-	Log    *slog.Logger // nil: silent
+	// Gate says why nothing may be told yet: ca.Reconciled, because a restored
+	// database calls certificates good that the world was told are revoked. nil: nothing does.
+	Gate ca.Gate
+	Log  *slog.Logger // nil: silent
 	// Observe hears of every answer, and whether it came from memory as it was
 	// signed before; nil: nobody does.
 	Observe func(status OCSPStatus, memory bool)
@@ -95,7 +99,8 @@ func (r *Responder) SetIssuers(issuers []Issuer) error {
 //   - unauthorized: no entry is about an issuer that is answered for here
 //     (RFC 6960, 2.3; RFC 5019, 2.2.3: nobody else's status is guessed), which
 //     includes issuers named by another digest than SHA-1, SHA-256 and SM3;
-//   - tryLater: the database does not answer, or the OCSP key is not there;
+//   - tryLater: the database does not answer or was restored and is not
+//     reconciled, or the OCSP key is not there;
 //   - internalError: the OCSP certificate has ended.
 //
 // An answer is signed in the name of one issuer: that of the first entry that
@@ -125,6 +130,12 @@ func (r *Responder) answer(ctx context.Context, der []byte) (a *OCSPAnswer, memo
 	}
 	if i.by.Responder.Certificate == nil {
 		return Refusal(OCSPTryLater), false
+	}
+	if r.opt.Gate != nil {
+		if err := r.opt.Gate(ctx); err != nil {
+			r.complain("nothing may be told", i, err)
+			return Refusal(OCSPTryLater), false
+		}
 	}
 	i.heard, i.current = r.follower.heard(i.now)
 	if i.current && q.plain() {

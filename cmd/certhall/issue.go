@@ -144,7 +144,7 @@ func (w *authorityWing) run(ctx context.Context) error {
 // crls makes the issuing CAs' CRLs.
 func (w *authorityWing) crls() *status.Publisher {
 	return &status.Publisher{
-		Store: w.store, Issuers: w.published.IssuingNames(), Signer: w.ca.Issuer, Policy: status.DefaultCRLPolicy(),
+		Store: w.store, Issuers: w.published.IssuingNames(), Signer: w.ca.Issuer, Gate: w.reconciled, Policy: status.DefaultCRLPolicy(),
 		Node: certhall.NewID(w.env.clock.Now(), w.env.random), Clock: w.env.clock, Log: w.env.log,
 	}
 }

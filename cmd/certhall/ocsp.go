@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/certhall/certhall"
+	"github.com/certhall/certhall/authority/ca"
 	"github.com/certhall/certhall/authority/ceremony"
 	"github.com/certhall/certhall/authority/status"
 	authoritystore "github.com/certhall/certhall/store/authority"
@@ -46,13 +47,13 @@ type ocspDesk struct {
 	said   string          // the last complaint about the folder
 }
 
-func newOCSPDesk(env *environment, dir string, f ocspFlags, store *authoritystore.Store) *ocspDesk {
+func newOCSPDesk(env *environment, dir string, f ocspFlags, store *authoritystore.Store, gate ca.Gate) *ocspDesk {
 	if f.OCSPLife == 0 { // the demo takes no flags
 		f.OCSPMaxAge = web.OCSPMaxAge
 	}
 	observe := func(s status.OCSPStatus, memory bool) { env.metrics.OCSP(s.String(), memory) }
 	d := &ocspDesk{
-		Responder: status.NewResponder(status.OCSPOptions{Store: store, Clock: env.clock, Life: f.OCSPLife, Log: env.log, Observe: observe}),
+		Responder: status.NewResponder(status.OCSPOptions{Store: store, Clock: env.clock, Life: f.OCSPLife, Gate: gate, Log: env.log, Observe: observe}),
 		env:       env, folder: filepath.Join(dir, authorityFolder), maxAge: f.OCSPMaxAge,
 	}
 	d.readKeys()

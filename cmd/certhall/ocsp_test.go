@@ -39,7 +39,7 @@ func TestOCSPKeysAreReadAgain(t *testing.T) {
 	rename(secret, hidden)
 	var log bytes.Buffer
 	env := &environment{ctx: t.Context(), out: io.Discard, log: slog.New(slog.NewTextHandler(&log, nil)), clock: certhall.SystemClock{}, random: rand.Reader}
-	d := newOCSPDesk(env, dir, ocspFlags{}, nil)
+	d := newOCSPDesk(env, dir, ocspFlags{}, nil, nil)
 	if err := d.Ready(t.Context()); !errors.Is(err, status.ErrNoResponder) {
 		t.Errorf("without the secret: %v", err)
 	}

@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"github.com/certhall/certhall/authority/audit"
+	"github.com/certhall/certhall/authority/ca"
 	"github.com/certhall/certhall/authority/ceremony"
 	"github.com/certhall/certhall/authority/predecessors"
 	"github.com/certhall/certhall/authority/status"
@@ -25,6 +26,8 @@ type publishWing struct {
 	env       *environment
 	ocsp      *ocspDesk
 	shared    bool // the database is the issue role's, in the same process
+
+	reconciled ca.Gate // after a restoration from a backup
 }
 
 // openPublish opens the authority's database to read, or takes the one of the
@@ -33,14 +36,14 @@ type publishWing struct {
 func (f houseFlags) openPublish(env *environment, issue *authorityWing) (*publishWing, error) {
 	w, err := f.openRecords(env, issue)
 	if err == nil {
-		w.ocsp = newOCSPDesk(env, f.Dir, f.ocspFlags, w.store)
+		w.ocsp = newOCSPDesk(env, f.Dir, f.ocspFlags, w.store, w.reconciled)
 	}
 	return w, err
 }
 
 func (f stateFlags) openRecords(env *environment, issue *authorityWing) (*publishWing, error) {
 	if issue != nil {
-		return &publishWing{folder: issue.folder, published: issue.published, db: issue.db, store: issue.store, env: env, shared: true}, nil
+		return &publishWing{folder: issue.folder, published: issue.published, db: issue.db, store: issue.store, env: env, shared: true, reconciled: issue.reconciled}, nil
 	}
 	published, err := f.public()
 	if err != nil {
@@ -50,7 +53,8 @@ func (f stateFlags) openRecords(env *environment, issue *authorityWing) (*publis
 	if err != nil {
 		return nil, err
 	}
-	return &publishWing{folder: filepath.Join(f.Dir, authorityFolder), published: published, db: db, store: authoritystore.New(db), env: env}, nil
+	store := authoritystore.New(db)
+	return &publishWing{folder: filepath.Join(f.Dir, authorityFolder), published: published, db: db, store: store, env: env, reconciled: ca.Reconciled(store)}, nil
 }
 
 // public is what the world may ask.
@@ -76,7 +80,9 @@ func (w *publishWing) crls() *status.Shelf {
 func (w *publishWing) checks() []web.Check {
 	checks := []web.Check{{Name: "ocsp", Ready: w.ocsp.Ready}}
 	if !w.shared {
-		checks = append(checks, web.Check{Name: "authority-database", Ready: func(ctx context.Context) error { return answers(ctx, w.db) }})
+		checks = append(checks,
+			web.Check{Name: "authority-database", Ready: func(ctx context.Context) error { return answers(ctx, w.db) }},
+			web.Check{Name: "restored", Ready: w.reconciled})
 	}
 	shelf := w.crls()
 	for _, name := range shelf.Issuers {
