@@ -131,6 +131,31 @@ func TestBackupUnderLoad(t *testing.T) {
 	}
 }
 
+// TestOnlyTheAuthorityIsRestored: the authority is restored from a backup taken
+// before all renewals, the hall is not lost and has heard of all of them. It
+// goes back to what the authority remembers, and everybody renews once more.
+func TestOnlyTheAuthorityIsRestored(t *testing.T) {
+	authority, hall := databases(t, "postgres")
+	q := newQuarter(t, authority, hall, 4)
+	server := q.serve()
+	archive := filepath.Join(q.dir, "night"+backup.Extension)
+	q.does("backup", "--dir", q.dir, "--only", "authority", "--authority-db", authority, "--out", archive)
+	q.again()
+	server.stop(syscall.SIGTERM)
+	journal := filepath.Join(q.dir, "checkpoints.journal")
+
+	q.dir = filepath.Join(t.TempDir(), "restored")
+	q.dbs.authority, _ = databases(t, "sqlite")
+	said := q.does("restore", archive, "--dir", q.dir, "--only", "authority", "--authority-db", q.dbs.authority, "--journal", journal)
+	if !strings.Contains(said, "not in the backup: 8\n") {
+		t.Error(said)
+	}
+	q.does("restore", "reconcile", "--dir", q.dir, "--authority-db", q.dbs.authority, "--journal", journal)
+	q.serve()
+	q.again()
+	q.end()
+}
+
 // again lets every holder renew, whatever became of what he did before.
 func (q *quarter) again() {
 	q.t.Helper()

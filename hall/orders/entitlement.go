@@ -56,6 +56,16 @@ func Spend(w Writer, id certhall.EntitlementID, now time.Time) error { return mo
 // Free gives an entitlement back: the authority has closed its case for ever.
 func Free(w Writer, id certhall.EntitlementID, now time.Time) error { return move(w, id, Freed, now) }
 
+// Reopen takes back that an entitlement was spent: the authority, restored from
+// a backup, has lost the pair it was spent on.
+func Reopen(w Writer, id certhall.EntitlementID) error {
+	moved, err := w.MoveEntitlement(id, Spent, Open, time.Time{})
+	if err == nil && !moved {
+		err = fmt.Errorf("%w: %s was not spent", ErrAtOdds, id)
+	}
+	return err
+}
+
 // move ends an open entitlement; the same end twice is no error, the other end is.
 func move(w Writer, id certhall.EntitlementID, to State, now time.Time) error {
 	moved, err := w.MoveEntitlement(id, Open, to, now)

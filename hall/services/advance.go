@@ -162,8 +162,13 @@ func (c *Case) take(e Event, now time.Time) (changed, repeat bool, err error) {
 		c.Suspended, c.HeldSeq = e.Kind == EvSuspended, e.Seq
 		repeat = !c.Suspended
 	case EvForgotten:
-		if c.Acknowledged || len(c.Closing) > 0 {
+		if len(c.Closing) > 0 {
 			return false, false, nil
+		}
+		if c.Acknowledged {
+			// Another case may be under way on the lineage by now: this one is closed,
+			// unless the authority does remember.
+			c.State, c.Acknowledged, c.NewSerial, c.AcknowledgedAt = Closed, false, "", time.Time{}
 		}
 		c.Attempt, c.Rank, c.Suspended, c.HeldSeq, c.Errands = 0, RankNone, false, 0, nil
 		c.newAttempt()

@@ -143,6 +143,8 @@ func (c *Counter) record(w Writer, was, is Case, e Event, effects []Effect, now 
 	switch {
 	case is.Spent() && !was.Spent():
 		err = orders.Spend(w, is.Entitlement, now)
+	case was.Spent() && !is.Spent():
+		err = orders.Reopen(w, is.Entitlement)
 	case is.Freed() && !was.Freed():
 		err = orders.Free(w, is.Entitlement, now)
 	}

@@ -27,8 +27,8 @@ func (c *Counter) Follow(ctx context.Context) (int, error) {
 	if err != nil || len(events) == 0 {
 		return 0, err
 	}
-	if forgotten(from, events) {
-		return len(events), c.forget(ctx, from)
+	if kept, ok := forgotten(from, events); ok {
+		return len(events), c.forget(ctx, from, kept)
 	}
 	err = c.Store.Write(ctx, func(w Writer) error {
 		moved, err := w.MoveCursor(from, events[len(events)-1].Seq)
@@ -52,22 +52,23 @@ func (c *Counter) Follow(ctx context.Context) (int, error) {
 }
 
 // forgotten tells whether the authority was restored from a backup and has
-// lost events that were followed here.
-func forgotten(heard int64, events []authority.Event) bool {
+// lost events that were followed here, those behind the number kept.
+func forgotten(heard int64, events []authority.Event) (kept int64, yes bool) {
 	for _, e := range events {
 		if e.Kind == authority.Restored && heard > e.Kept {
-			return true
+			return e.Kept, true
 		}
 		heard = max(heard, e.Seq)
 	}
-	return false
+	return 0, false
 }
 
 // forget goes back to where nothing was heard: what follows is what the
 // authority remembers. Cases under way forget their attempts with it and ask
-// anew; what is spent or closed stays so.
-func (c *Counter) forget(ctx context.Context, from int64) error {
-	c.Log.WarnContext(ctx, "the authority was restored from a backup: all of its events are followed anew", "from", from)
+// anew; those that came to their end behind what was kept are closed, and their
+// lineages can be renewed again.
+func (c *Counter) forget(ctx context.Context, from, kept int64) error {
+	c.Log.WarnContext(ctx, "the authority was restored from a backup: all of its events are followed anew", "from", from, "kept", kept)
 	err := c.Store.Write(ctx, func(w Writer) error {
 		moved, err := w.MoveCursor(from, 0)
 		if err != nil {
@@ -76,10 +77,18 @@ func (c *Counter) forget(ctx context.Context, from int64) error {
 		if !moved {
 			return errMoved
 		}
+		under, err := w.CasesUnderWay()
+		if err != nil {
+			return err
+		}
+		done, err := w.CasesDoneSince(kept)
+		if err != nil {
+			return err
+		}
 		if err := w.ForgetCertificates(); err != nil {
 			return err
 		}
-		return c.startOver(w)
+		return c.startOver(w, append(under, done...))
 	})
 	if errors.Is(err, errMoved) {
 		return nil // another node was first
@@ -87,12 +96,8 @@ func (c *Counter) forget(ctx context.Context, from int64) error {
 	return err
 }
 
-// startOver lets every case under way forget what it heard of the authority.
-func (c *Counter) startOver(w Writer) error {
-	cases, err := w.CasesUnderWay()
-	if err != nil {
-		return err
-	}
+// startOver lets cases forget what they heard of the authority.
+func (c *Counter) startOver(w Writer, cases []certhall.CaseID) error {
 	for _, id := range cases {
 		k, err := w.LockCase(id)
 		if err != nil {

@@ -62,6 +62,9 @@ type Reader interface {
 	BusyCasesOf(person string) ([]*Case, error)
 	// CasesUnderWay are those that may owe the authority something.
 	CasesUnderWay() ([]certhall.CaseID, error)
+	// CasesDoneSince are those whose new pair the projection shows by an event
+	// behind this number, or not at all.
+	CasesDoneSince(seq int64) ([]certhall.CaseID, error)
 	// CertificatesOf gives for each lineage that a person handles its current
 	// pair, or the last one that was, the soonest end first; at most limit.
 	CertificatesOf(person string, limit int) ([]Certificate, error)

@@ -138,15 +138,24 @@ func (r *rows) CasesFrom(serial certhall.Serial) ([]*services.Case, error) {
 	return r.cases(`WHERE serial = $1 ORDER BY opened_at DESC, id DESC`, string(serial))
 }
 
-func (r *rows) CasesUnderWay() ([]certhall.CaseID, error) {
+func (r *rows) caseIDs(query string, args ...any) ([]certhall.CaseID, error) {
 	var ids []certhall.CaseID
 	err := r.each(func(scan func(...any) error) error {
 		var id certhall.CaseID
 		err := scan(&id)
 		ids = append(ids, id)
 		return err
-	}, `SELECT id FROM cases WHERE state IN ('open', 'closing') OR state IN ('refused', 'closed') AND closing IS NULL ORDER BY id`)
+	}, query, args...)
 	return ids, err
+}
+
+func (r *rows) CasesDoneSince(seq int64) ([]certhall.CaseID, error) {
+	return r.caseIDs(`SELECT id FROM cases WHERE acknowledged AND NOT EXISTS
+		(SELECT 1 FROM certificates WHERE sign_serial = new_serial AND seq <= $1) ORDER BY opened_at DESC, id DESC`, seq)
+}
+
+func (r *rows) CasesUnderWay() ([]certhall.CaseID, error) {
+	return r.caseIDs(`SELECT id FROM cases WHERE state IN ('open', 'closing') OR state IN ('refused', 'closed') AND closing IS NULL ORDER BY id`)
 }
 
 func (r *rows) AddCase(c services.Case) (bool, error) {
