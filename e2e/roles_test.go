@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"database/sql"
 	"encoding/pem"
+	"errors"
 	"io"
 	"net/http"
 	"os"
@@ -21,10 +22,12 @@ import (
 
 	"github.com/certhall/certhall"
 	founding "github.com/certhall/certhall/authority/ceremony"
+	"github.com/certhall/certhall/authority/predecessors"
 	"github.com/certhall/certhall/demo"
 	"github.com/certhall/certhall/gm"
 	"github.com/certhall/certhall/gm/ocsp"
 	"github.com/certhall/certhall/hall/notify"
+	authoritystore "github.com/certhall/certhall/store/authority"
 	"github.com/certhall/certhall/store/fsck"
 	hallstore "github.com/certhall/certhall/store/hall"
 	"github.com/certhall/certhall/store/sqldb"
@@ -320,7 +323,7 @@ func serialIn(t *testing.T, der []byte) string {
 // holds no key of a CA, through a database user that sees no names.
 func (in *installation) published() {
 	in.t.Helper()
-	for _, path := range []string{"/ca/issuing.cer", "/ca/root.cer", "/crl/issuing.crl"} {
+	for _, path := range []string{"/ca/issuing.cer", "/ca/root.cer", "/crl/issuing.crl", "/audit/checkpoint"} {
 		if body, status := get(in.t, "http://"+in.publishAt+path); status != http.StatusOK || body == "" {
 			in.t.Errorf("%s answers %d", path, status)
 		}
@@ -338,6 +341,18 @@ func (in *installation) published() {
 	answers, err := ocsp.Parse(der, issuer, nil, time.Now())
 	if err != nil || len(answers) != 1 || answers[0].Standing != ocsp.Good {
 		in.t.Errorf("OCSP: %d %+v, %v", response.StatusCode, answers, err)
+	}
+	store, ctx := authoritystore.New(in.open(in.database("certhall_publish"))), in.t.Context() // what it fetches of predecessors
+	list := predecessors.List{Predecessor: "earlier", Digest: []byte{1}, ThisUpdate: time.Now(), NextUpdate: time.Now(), FetchedAt: time.Now(), Bytes: []byte("a list")}
+	for range 2 {
+		if saved, err := store.SaveList(ctx, list); err != nil || !saved {
+			in.t.Errorf("a predecessor's list: %v, %v", saved, err)
+		}
+	}
+	_, err = store.Predecessors(ctx)
+	_, err2 := store.Questions(ctx, "earlier", time.Time{}, 10)
+	if err := errors.Join(err, err2, store.SaveAnswer(ctx, predecessors.Question{Predecessor: "earlier", Serial: "01", Answer: []byte{1}, ThisUpdate: time.Now()})); err != nil {
+		in.t.Error(err)
 	}
 	db, err := sql.Open("pgx", in.database("certhall_publish"))
 	if err != nil {
