@@ -111,6 +111,7 @@ func (h *house) run(ctx context.Context, at *entrance, listen listenFlags) error
 		group.Go(func() error { return w.run(ctx) })
 	}
 	group.Go(func() error { return at.serve(ctx, h.handler(at, listen), h.env.log) })
+	group.Go(func() error { tellSystemd(ctx, h.env.log); return nil })
 	return group.Wait()
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"path/filepath"
 	"sync"
 
@@ -52,6 +53,9 @@ func (f stateFlags) openRecords(env *environment, issue *authorityWing) (*publis
 	db, err := openExisting(env, f.authorityAddress())
 	if err != nil {
 		return nil, err
+	}
+	if err := sqldb.Current(env.ctx, db, authoritystore.Migrations()); err != nil {
+		return nil, errors.Join(err, db.Close())
 	}
 	store := authoritystore.New(db)
 	return &publishWing{folder: filepath.Join(f.Dir, authorityFolder), published: published, db: db, store: store, env: env, reconciled: ca.Reconciled(store)}, nil

@@ -12,6 +12,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/pressly/goose/v3"
+
+	"github.com/certhall/certhall"
 )
 
 // Migrate brings the schema up to date with goose migrations (*.sql at the root
@@ -84,6 +86,36 @@ func (db *DB) provider(ctx context.Context, migrations fs.FS) (*goose.Provider, 
 		return nil, fmt.Errorf("sqldb: migrations: %w", err)
 	}
 	return provider, nil
+}
+
+// ErrSchema says that a database's schema is an earlier release's, or another's.
+var ErrSchema = certhall.NewError("schema-old", certhall.Unavailable)
+
+// Current answers nil if the schema is as these migrations leave it, else
+// ErrSchema: for whoever may not change it himself.
+func Current(ctx context.Context, db *DB, migrations fs.FS) error {
+	files, err := fs.Glob(migrations, "*.sql")
+	if err != nil {
+		return err
+	}
+	var newest, stands int64
+	for _, name := range files {
+		n, err := goose.NumericComponent(name)
+		if err != nil {
+			return err
+		}
+		newest = max(newest, n)
+	}
+	err = db.Read(ctx, func(tx *Tx) error {
+		return tx.QueryRow("SELECT COALESCE(max(version_id), 0) FROM goose_db_version WHERE is_applied").Scan(&stands)
+	})
+	if err != nil {
+		return ErrSchema.Because(err)
+	}
+	if stands != newest {
+		return ErrSchema.Becausef("version %d instead of %d", stands, newest)
+	}
+	return nil
 }
 
 // advisoryLock lets one node migrate at a time.
