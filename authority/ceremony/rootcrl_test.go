@@ -71,7 +71,7 @@ func TestRootCRLs(t *testing.T) {
 				t.Fatal(err)
 			}
 			after, err := shelf(now).List(name)
-			if err != nil || after.Number.Cmp(before.Number) <= 0 || after.ThisUpdate.Before(before.ThisUpdate) {
+			if err != nil || after.Number.Cmp(before.Number) <= 0 || !after.ThisUpdate.After(before.ThisUpdate) {
 				t.Errorf("%v %v after %v %v: %v", after.Number, after.ThisUpdate, before.Number, before.ThisUpdate, err)
 			}
 			if got := serials(); !slices.Equal(got, step.want) {

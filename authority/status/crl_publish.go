@@ -185,9 +185,9 @@ func (p *Publisher) make(ctx context.Context, signer ca.Signer, t Turn, last *Pu
 		// committed a little after the time they carry.
 		next.Ended = last.ThisUpdate.Add(-p.Policy.Life)
 		if last.ThisUpdate.After(next.ThisUpdate) {
-			p.Log.ErrorContext(ctx, "the clock stands before the last CRL's thisUpdate: the next keeps that", "issuer", t.Issuer, "thisUpdate", last.ThisUpdate)
-			next.ThisUpdate = last.ThisUpdate
+			p.Log.ErrorContext(ctx, "the clock stands before the last CRL's thisUpdate: the next goes on from that", "issuer", t.Issuer, "thisUpdate", last.ThisUpdate)
 		}
+		next.ThisUpdate = following(last.ThisUpdate, next.ThisUpdate)
 	}
 	next.NextUpdate = next.ThisUpdate.Add(p.Policy.Life)
 
@@ -213,6 +213,16 @@ func (p *Publisher) make(ctx context.Context, signer ca.Signer, t Turn, last *Pu
 		p.Log.WarnContext(ctx, "a CRL was dropped: another node has made a newer one", "issuer", t.Issuer, "number", t.Number)
 	}
 	return done, err
+}
+
+// following is a CRL's thisUpdate: now, but later than the one before whatever
+// the clock says. Those who ask for what changed since (If-Modified-Since), or
+// take the newer of two, would not find the next CRL otherwise.
+func following(last, now time.Time) time.Time {
+	if next := last.Add(time.Second); next.After(now) {
+		return next
+	}
+	return now
 }
 
 // store stores the list in parts and answers its digest.

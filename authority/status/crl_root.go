@@ -28,7 +28,7 @@ var ErrRootCRL = certhall.NewError("root-crl-damaged", certhall.Invalid)
 
 // SignRootCRL makes a root's next CRL of the one before (DER; nil for the
 // first) and the certificates that are revoked now. Whatever was revoked stays;
-// the number grows, and thisUpdate never falls.
+// number and thisUpdate grow.
 func SignRootCRL(before []byte, root ca.Signer, revoke []Entry, now time.Time) ([]byte, error) {
 	next := Head{Number: now.UnixMilli(), ThisUpdate: now.UTC().Truncate(time.Second)}
 	var draft Draft
@@ -40,9 +40,7 @@ func SignRootCRL(before []byte, root ca.Signer, revoke []Entry, now time.Time) (
 			return nil, err
 		}
 		next.Number = max(next.Number, last.Number.Int64()+1)
-		if last.ThisUpdate.After(next.ThisUpdate) {
-			next.ThisUpdate = last.ThisUpdate
-		}
+		next.ThisUpdate = following(last.ThisUpdate, next.ThisUpdate)
 		for _, e := range last.RevokedCertificateEntries {
 			entry := Entry{Serial: certhall.SerialOf(e.SerialNumber), At: e.RevocationTime, Reason: e.ReasonCode}
 			listed[entry.Serial] = true

@@ -8,6 +8,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/hashicorp/golang-lru/v2/simplelru"
+
 	"github.com/certhall/certhall"
 )
 
@@ -24,8 +26,9 @@ type Document struct {
 // little: an unchanged CRL is answered by its ETag alone.
 const MaxAge = 10 * time.Second
 
-// shelfMemory is the longest CRL that a Shelf keeps in memory, in bytes.
-const shelfMemory = 1 << 20
+// shelfParts is how many parts of CRLs a Shelf keeps in memory, of PartSize at
+// most: 16 MB, however many read and however slowly.
+const shelfParts = 64
 
 // Shelf hands out the issuing CAs' CRLs from the store: on every node, also one
 // without keys.
@@ -35,12 +38,14 @@ type Shelf struct {
 	Clock   certhall.Clock
 
 	mu    sync.Mutex
-	short map[string]*shortList // by issuer: CRLs of at most shelfMemory
+	parts *simplelru.LRU[partID, []byte] // read lately
 }
 
-type shortList struct {
+// partID names a part of a CRL. What a number once stood for it stands for always.
+type partID struct {
+	issuer string
 	number int64
-	parts  [][]byte
+	part   int
 }
 
 // Find gives the newest CRL of an issuer; nil if there is no such issuer, or
@@ -53,8 +58,8 @@ func (s *Shelf) Find(ctx context.Context, issuer string) (*Document, error) {
 	if err != nil || newest == nil {
 		return nil, err
 	}
-	content, err := s.open(ctx, newest)
-	if err != nil {
+	content := &parted{ctx: ctx, shelf: s, crl: newest}
+	if _, err := content.load(0); err != nil { // a store that fails is found before anything was answered
 		return nil, err
 	}
 	return &Document{
@@ -63,78 +68,55 @@ func (s *Shelf) Find(ctx context.Context, issuer string) (*Document, error) {
 	}, nil
 }
 
-// open makes the first part ready, so that a store that fails is found before
-// anything was answered.
-func (s *Shelf) open(ctx context.Context, p *Published) (*parted, error) {
-	c := &parted{ctx: ctx, store: s.Store, crl: p, part: -1}
+// part gives a part from memory or the store.
+func (s *Shelf) part(ctx context.Context, id partID) ([]byte, error) {
 	s.mu.Lock()
-	k := s.short[p.Issuer]
+	if s.parts == nil {
+		s.parts, _ = simplelru.NewLRU[partID, []byte](shelfParts, nil) // fails for sizes below one
+	}
+	b, ok := s.parts.Get(id)
 	s.mu.Unlock()
-	if k != nil && k.number == p.Number {
-		c.memory = k.parts
-		return c, nil
+	if ok {
+		return b, nil
 	}
-	if p.Size > shelfMemory {
-		return c, c.load(0)
+	b, err := s.Store.CRLPart(ctx, id.issuer, id.number, id.part)
+	if err == nil && b != nil {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.parts.Add(id, b)
 	}
-	k = &shortList{number: p.Number}
-	for part := 0; int64(part)*PartSize < p.Size; part++ {
-		if err := c.load(part); err != nil {
-			return nil, err
-		}
-		k.parts = append(k.parts, c.bytes)
-	}
-	c.memory = k.parts
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.short == nil {
-		s.short = map[string]*shortList{}
-	}
-	s.short[p.Issuer] = k
-	return c, nil
+	return b, err
 }
 
-// parted reads a stored CRL part by part: one part is in memory at a time.
+// parted reads a stored CRL part by part. Between two reads it holds nothing:
+// who reads slowly costs no memory.
 type parted struct {
 	ctx    context.Context
-	store  CRLReader
+	shelf  *Shelf
 	crl    *Published
-	memory [][]byte // all parts, of a short one
 	offset int64
-	part   int // whose bytes are at hand; -1: none
-	bytes  []byte
 }
 
 // errGone says that a CRL was replaced twice while somebody still read it.
 var errGone = errors.New("status: the CRL is kept no longer")
 
-func (c *parted) load(part int) (err error) {
-	if c.memory != nil {
-		c.part, c.bytes = part, c.memory[part]
-		return nil
+func (c *parted) load(part int) ([]byte, error) {
+	b, err := c.shelf.part(c.ctx, partID{c.crl.Issuer, c.crl.Number, part})
+	if want := min(PartSize, c.crl.Size-int64(part)*PartSize); err == nil && int64(len(b)) != want {
+		err = errGone
 	}
-	c.part = -1
-	b, err := c.store.CRLPart(c.ctx, c.crl.Issuer, c.crl.Number, part)
-	if err != nil {
-		return err
-	}
-	if want := min(PartSize, c.crl.Size-int64(part)*PartSize); int64(len(b)) != want {
-		return errGone
-	}
-	c.part, c.bytes = part, b
-	return nil
+	return b, err
 }
 
 func (c *parted) Read(b []byte) (int, error) {
 	if c.offset >= c.crl.Size {
 		return 0, io.EOF
 	}
-	if part := int(c.offset / PartSize); part != c.part {
-		if err := c.load(part); err != nil {
-			return 0, err
-		}
+	part, err := c.load(int(c.offset / PartSize))
+	if err != nil {
+		return 0, err
 	}
-	n := copy(b, c.bytes[c.offset%PartSize:])
+	n := copy(b, part[c.offset%PartSize:])
 	c.offset += int64(n)
 	return n, nil
 }
