@@ -58,6 +58,7 @@ type Publisher struct {
 	Clock  certhall.Clock
 	Log    *slog.Logger
 
+	quiet map[string]int64     // no record up to this number is news since the last CRL: those of busy issuers are not read every second
 	retry map[string]time.Time // not before this again
 	said  map[string]time.Time // why none can be signed
 }
@@ -65,7 +66,7 @@ type Publisher struct {
 // Run makes every CRL that is due now, and answers how many that were.
 func (p *Publisher) Run(ctx context.Context) (int, error) {
 	if p.retry == nil {
-		p.retry, p.said = map[string]time.Time{}, map[string]time.Time{}
+		p.quiet, p.retry, p.said = map[string]int64{}, map[string]time.Time{}, map[string]time.Time{}
 	}
 	made := 0
 	var failed error
@@ -146,9 +147,13 @@ func (p *Publisher) due(ctx context.Context, issuer string) (last *Published, wh
 	case now.Before(last.MadeAt.Add(p.Policy.Gather)) && !now.Before(last.MadeAt): // a clock that was set back stops nothing
 		return last, "", nil
 	}
-	changed, err := p.Store.StatusChanged(ctx, issuer, last.Seen)
-	if err != nil || !changed {
+	changed, looked, err := p.Store.StatusChanged(ctx, issuer, max(last.Seen, p.quiet[issuer]))
+	if err != nil {
 		return last, "", err
+	}
+	if !changed {
+		p.quiet[issuer] = looked
+		return last, "", nil
 	}
 	return last, "status changed", nil
 }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -116,11 +117,21 @@ func (p *publication) crl() *smx509.RevocationList {
 func (p *publication) lose(serial string) {
 	p.Helper()
 	err := p.db.Write(p.Context(), func(tx *sqldb.Tx) error {
-		if _, err := tx.Exec("INSERT INTO lost_serials (issuer, serial, revoked_at, reason) VALUES ($1, $2, $3, 4)",
-			authority.MainIssuer, serial, p.clock.Now().UnixMilli()); err != nil {
-			return err
-		}
-		_, err := tx.Exec("INSERT INTO records (seq, at, kind, case_id, attempt, lineage, pair, salt, digest) SELECT seq + 1, 0, 'serials-lost', '', 0, '', '', $1, $1 FROM chain", []byte{1})
+		_, err := tx.Exec("INSERT INTO lost_serials (issuer, serial, revoked_at, reason) VALUES ($1, $2, $3, 4)",
+			authority.MainIssuer, serial, p.clock.Now().UnixMilli())
+		return err
+	})
+	if err != nil {
+		p.Fatal(err)
+	}
+	p.record("serials-lost")
+}
+
+// record adds a numbered record that names no pair.
+func (p *publication) record(kind string) {
+	p.Helper()
+	err := p.db.Write(p.Context(), func(tx *sqldb.Tx) error {
+		_, err := tx.Exec("INSERT INTO records (seq, at, kind, case_id, attempt, lineage, pair, salt, digest) SELECT seq + 1, 0, $1, '', 0, '', '', $2, $2 FROM chain", kind, []byte{1})
 		if err != nil {
 			return err
 		}
@@ -170,6 +181,40 @@ func TestRevocationsAreGathered(t *testing.T) {
 	}
 	if got := p.listed(); !strings.HasPrefix(got, "51 52 60") {
 		t.Errorf("listed: %s", got)
+	}
+}
+
+// asked notes from which record on news are looked for.
+type asked struct {
+	status.CRLStore
+	from []int64
+}
+
+func (a *asked) StatusChanged(ctx context.Context, issuer string, seen int64) (bool, int64, error) {
+	a.from = append(a.from, seen)
+	return a.CRLStore.StatusChanged(ctx, issuer, seen)
+}
+
+// What was found to be no news of an issuer is not read again every second
+// until its next CRL: others may have a hundred thousand such records by then.
+func TestOthersRecordsAreReadOnce(t *testing.T) {
+	p := newPublication(t)
+	store := &asked{CRLStore: p.store}
+	n := p.node("a", store)
+	p.round(n, 1)
+	p.clock.add(time.Minute)
+	p.record("revoked")
+	p.round(n, 0)
+	p.round(n, 0)
+	if !slices.Equal(store.from, []int64{0, 1}) {
+		t.Errorf("news are looked for behind the records %v", store.from)
+	}
+	p.lose("61")
+	p.round(n, 1)
+	p.clock.add(time.Minute)
+	p.round(n, 0)
+	if !slices.Equal(store.from, []int64{0, 1, 1, 1, 2}) || p.listed() != "61" {
+		t.Errorf("news are looked for behind the records %v, listed %s", store.from, p.listed())
 	}
 }
 

@@ -40,8 +40,9 @@ type CRLReader interface {
 type CRLStore interface {
 	CRLReader
 	// StatusChanged tells whether a record with a number beyond seen changed
-	// the status of a certificate of the issuer. It reads such records alone.
-	StatusChanged(ctx context.Context, issuer string, seen int64) (bool, error)
+	// the status of a certificate of the issuer. It reads such records alone,
+	// and answers the number of the last record that it looked at.
+	StatusChanged(ctx context.Context, issuer string, seen int64) (changed bool, last int64, err error)
 	// TakeTurn gives the issuer's turn to holder until then, unless another
 	// holds it now. Its number is above every number given out before, and at
 	// least now in milliseconds: so numbers grow even if the store was restored

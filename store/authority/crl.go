@@ -51,12 +51,15 @@ func (s *Store) CRLPart(ctx context.Context, issuer string, number int64, part i
 
 // StatusChanged implements status.CRLStore. A record without a pair concerns
 // some issuer, unless it is of an attempt that never had one.
-func (s *Store) StatusChanged(ctx context.Context, issuer string, seen int64) (changed bool, err error) {
+func (s *Store) StatusChanged(ctx context.Context, issuer string, seen int64) (changed bool, last int64, err error) {
 	err = s.db.Read(ctx, func(tx *sqldb.Tx) error {
+		if err := tx.QueryRow("SELECT seq FROM chain WHERE n = 1").Scan(&last); err != nil {
+			return err
+		}
 		return tx.QueryRow(`SELECT EXISTS (SELECT 1 FROM records WHERE seq > $1 AND `+StatusKinds+` AND (kind IN ('staff-retired', 'serials-lost')
 			OR EXISTS (SELECT 1 FROM pairs WHERE pairs.id = records.pair AND pairs.issuer = $2)))`, seen, issuer).Scan(&changed)
 	})
-	return changed, err
+	return changed, last, err
 }
 
 // TakeTurn implements status.CRLStore.

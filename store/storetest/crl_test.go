@@ -233,7 +233,7 @@ func TestStatusChanged(t *testing.T) {
 					number()
 				}
 				for issuer, want := range map[string]bool{authority.MainIssuer: c.main && numbered, "issuing-rsa": c.rsa && numbered} {
-					if changed, err := s.StatusChanged(t.Context(), issuer, seen); changed != want || err != nil {
+					if changed, last, err := s.StatusChanged(t.Context(), issuer, seen); changed != want || err != nil || (last > seen) != numbered {
 						t.Errorf("%s of %q, numbered %v: %s changed: %v %v", c.kind, c.pair, numbered, issuer, changed, err)
 					}
 				}
