@@ -50,7 +50,7 @@ const (
 	EvResumed       EventKind = "resumed"
 )
 
-// EvForgotten: the authority was restored from a backup and does not remember
+// EvForgotten says that the authority was restored from a backup and does not remember
 // all that it has said.
 const EvForgotten EventKind = "forgotten"
 
