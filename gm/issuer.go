@@ -76,3 +76,24 @@ func SignedBy(c *smx509.Certificate, key crypto.PublicKey) error {
 	holder := &smx509.Certificate{PublicKey: key}
 	return holder.CheckSignature(c.SignatureAlgorithm, c.RawTBSCertificate, c.Signature)
 }
+
+// SignedAs checks the signature of somebody else's CRL or OCSP answer by the
+// AlgorithmIdentifier (DER) beside it: its parameters do not matter, broken or
+// unknown algorithms do not pass.
+func SignedAs(identifier []byte, key crypto.PublicKey, message, signature []byte) error {
+	var inner, oid cryptobyte.String
+	input := cryptobyte.String(identifier)
+	if !input.ReadASN1(&inner, asn1.SEQUENCE) || !inner.ReadASN1(&oid, asn1.OBJECT_IDENTIFIER) {
+		return ErrSignature
+	}
+	return SignedBy(&smx509.Certificate{SignatureAlgorithm: signatures[string(oid)], RawTBSCertificate: message, Signature: signature}, key)
+}
+
+// signatures are the algorithms by the content of their object identifiers.
+var signatures = map[string]smx509.SignatureAlgorithm{
+	"\x2a\x81\x1c\xcf\x55\x01\x83\x75":     smx509.SM2WithSM3,
+	"\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0b": smx509.SHA256WithRSA,
+	"\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0c": smx509.SHA384WithRSA,
+	"\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0d": smx509.SHA512WithRSA,
+	"\x2a\x86\x48\xce\x3d\x04\x03\x02":     smx509.ECDSAWithSHA256,
+}

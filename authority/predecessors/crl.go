@@ -67,7 +67,7 @@ func parseList(der []byte, issuer *smx509.Certificate) (c *crl, err error) {
 	if !bytes.Equal(name, issuer.RawSubject) {
 		return nil, ErrList.Becausef("of another issuer")
 	}
-	if err := gm.SignedBy(&smx509.Certificate{RawTBSCertificate: raw, SignatureAlgorithm: signatureOf(algorithm, issuer), Signature: signature}, issuer.PublicKey); err != nil {
+	if err := gm.SignedAs(algorithm, issuer.PublicKey, raw, signature); err != nil {
 		return nil, ErrList.Because(err)
 	}
 	if !inner.PeekASN1Tag(asn1.UTCTime) && !inner.PeekASN1Tag(asn1.GeneralizedTime) {
@@ -86,22 +86,6 @@ func parseList(der []byte, issuer *smx509.Certificate) (c *crl, err error) {
 		}
 	}
 	return c, c.readExtensions(inner)
-}
-
-// signatureOf tells the algorithm by the AlgorithmIdentifier; unknown ones are
-// refused when the signature is checked.
-func signatureOf(identifier cryptobyte.String, issuer *smx509.Certificate) smx509.SignatureAlgorithm {
-	var inner, oid cryptobyte.String
-	if !identifier.ReadASN1(&inner, asn1.SEQUENCE) || !inner.ReadASN1(&oid, asn1.OBJECT_IDENTIFIER) {
-		return smx509.UnknownSignatureAlgorithm
-	}
-	return map[string]smx509.SignatureAlgorithm{
-		"\x2a\x81\x1c\xcf\x55\x01\x83\x75":     smx509.SM2WithSM3,
-		"\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0b": smx509.SHA256WithRSA,
-		"\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0c": smx509.SHA384WithRSA,
-		"\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0d": smx509.SHA512WithRSA,
-		"\x2a\x86\x48\xce\x3d\x04\x03\x02":     smx509.ECDSAWithSHA256,
-	}[string(oid)]
 }
 
 func readTime(s *cryptobyte.String, t *time.Time) bool {

@@ -111,16 +111,12 @@ func signed(b basic, issuer *smx509.Certificate, now time.Time) error {
 	signers := []*smx509.Certificate{issuer}
 	for _, raw := range b.Certificates {
 		c, err := gm.ParseCertificate(raw.FullBytes)
-		if err != nil {
-			return fmt.Errorf("%w: %v", ErrMalformed, err)
-		}
-		if delegated(c, issuer, now) {
+		if err == nil && delegated(c, issuer, now) { // others are sent along, such as CAs' that break rules (gm.ParseIssuer)
 			signers = append(signers, c)
 		}
 	}
 	for _, c := range signers {
-		a, err := gm.AlgorithmOf(c.PublicKey)
-		if err == nil && bytes.Equal(a.Identifier(), b.Algorithm.FullBytes) && gm.VerifyAny(c.PublicKey, b.TBS.FullBytes, b.Signature.RightAlign()) == nil {
+		if _, err := gm.AlgorithmOf(c.PublicKey); err == nil && gm.SignedAs(b.Algorithm.FullBytes, c.PublicKey, b.TBS.FullBytes, b.Signature.RightAlign()) == nil {
 			return nil
 		}
 	}
@@ -131,7 +127,7 @@ func signed(b basic, issuer *smx509.Certificate, now time.Time) error {
 func delegated(c, issuer *smx509.Certificate, now time.Time) bool {
 	return slices.Contains(c.ExtKeyUsage, smx509.ExtKeyUsageOCSPSigning) && bytes.Equal(c.RawIssuer, issuer.RawSubject) &&
 		!now.Add(skew).Before(c.NotBefore) && !now.Add(-skew).After(c.NotAfter) &&
-		gm.VerifyAny(issuer.PublicKey, c.RawTBSCertificate, c.Signature) == nil
+		gm.SignedBy(c, issuer.PublicKey) == nil
 }
 
 func fresh(extensions []extension, nonce []byte) error {

@@ -99,6 +99,16 @@ func (r *responder) answer(request []byte, signer string, more ...string) []byte
 	return der
 }
 
+// odd makes odd.pem, a certificate that smx509 does not parse, as real CAs have them.
+func (r *responder) odd() {
+	command := exec.Command("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "odd.key", "-out", "odd.pem",
+		"-subj", "/CN=odd", "-addext", "subjectAltName=email:ü@example.com")
+	command.Dir = r.dir
+	if said, err := command.CombinedOutput(); err != nil {
+		r.t.Fatalf("openssl: %v\n%s", err, said)
+	}
+}
+
 func keys(t *testing.T) map[string]crypto.Signer {
 	rs, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
@@ -138,6 +148,14 @@ func TestAnswersOfOpenSSL(t *testing.T) {
 				if a := answers[1]; a.Reason != 1 || a.RevokedAt.Sub(r.now.Add(-time.Hour)).Abs() > time.Minute {
 					t.Errorf("revoked: %+v", a)
 				}
+			}
+			more := []string{"-rother", "odd.pem"}
+			if name == "RSA" {
+				more = append(more, "-rmd", "sha384")
+			}
+			r.odd()
+			if answers, err := Parse(r.answer(request, "ca", more...), r.issuer, nonce, r.now); err != nil || len(answers) != 3 {
+				t.Errorf("with an odd certificate sent along, by another digest: %v %v", answers, err)
 			}
 			r.refusals(request, nonce)
 		})
