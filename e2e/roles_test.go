@@ -9,11 +9,15 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -42,10 +46,14 @@ type installation struct {
 	*stack
 	dir       string // the machine of the first node that issues, in state/; and all the others
 	cluster   *storetest.Cluster
-	hallAt    string // address of the hall
+	front     *httptest.Server // reverse proxy before the hall: the public address
+	hallAt    string           // address of the hall behind it
 	publishAt string
 	doors     []string // internal addresses of the nodes that issue
 	programs  map[string]*program
+
+	mu      sync.Mutex
+	secrets map[string]string // what went through the front and nobody may log: value → what it is
 }
 
 // program is one certhall serve.
@@ -64,7 +72,7 @@ func install(t *testing.T) *installation {
 	if err != nil {
 		t.Fatal(err)
 	}
-	in := &installation{dir: t.TempDir(), hallAt: freePort(t), publishAt: freePort(t), doors: []string{freePort(t), freePort(t)}, programs: map[string]*program{}}
+	in := &installation{dir: t.TempDir(), hallAt: freePort(t), publishAt: freePort(t), doors: []string{freePort(t), freePort(t)}, programs: map[string]*program{}, secrets: map[string]string{}}
 	if in.cluster, err = storetest.StartCluster(false); err != nil {
 		t.Fatal(err)
 	}
@@ -75,7 +83,8 @@ func install(t *testing.T) *installation {
 	})
 	in.sql(t, "postgres", "CREATE DATABASE certhall")
 	in.sql(t, "certhall", packaged(t, "postgresql.sql"))
-	in.stack = newStackAt(t, in.database("certhall_issue"), "http://"+in.hallAt)
+	in.openFront(t)
+	in.stack = newStackAt(t, in.database("certhall_issue"), in.front.URL)
 	in.sql(t, "certhall", "SET ROLE certhall_issue; SET search_path = authority; "+packaged(t, "publish-grants.sql"))
 
 	if err := os.Symlink(bin, filepath.Join(in.dir, "bin")); err != nil {
@@ -106,6 +115,95 @@ func install(t *testing.T) *installation {
 		}
 	}
 	return in
+}
+
+// openFront stands before the hall as a reverse proxy does, and notes what
+// passes that is secret: tokens of cases, cookies.
+func (in *installation) openFront(t *testing.T) {
+	behind, err := url.Parse("http://" + in.hallAt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	token := regexp.MustCompile(`"token":\s*"([^"]+)"`)
+	proxy := &httputil.ReverseProxy{
+		Rewrite: func(r *httputil.ProxyRequest) {
+			r.SetURL(behind)
+			r.SetXForwarded()
+			r.Out.Host = r.In.Host
+		},
+		ModifyResponse: func(r *http.Response) error {
+			body, err := io.ReadAll(r.Body)
+			for _, m := range token.FindAllSubmatch(body, -1) {
+				in.secret(string(m[1]), "a token")
+			}
+			r.Body = io.NopCloser(bytes.NewReader(body))
+			return err
+		},
+	}
+	in.front = httptest.NewServer(proxy)
+	t.Cleanup(in.front.Close)
+}
+
+// secret notes what nobody may log.
+func (in *installation) secret(value, what string) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	in.secrets[value] = what
+}
+
+// quiet looks through all that the programs said.
+func (in *installation) quiet() {
+	in.t.Helper()
+	codes, err := os.ReadFile(filepath.Join(in.dir, "codes"))
+	if err != nil {
+		in.t.Fatal(err)
+	}
+	for _, code := range strings.Fields(string(codes)) {
+		in.secret(code, "a code")
+	}
+	in.secret(stackPIN, "the PIN")
+	in.secret(stackPhone, "the phone number")
+	in.secret(dailyWords, "the passphrase")
+	kinds := map[string]bool{}
+	for value, what := range in.secrets {
+		kinds[what] = true
+		for name, p := range in.programs {
+			for line := range strings.Lines(p.screen.String()) {
+				if strings.Contains(line, value) && !strings.Contains(line, `.`+value) { // not a fraction of a second
+					in.t.Errorf("%s logs %s: %s", name, what, line)
+				}
+			}
+		}
+	}
+	if len(kinds) != 6 {
+		in.t.Errorf("looked for %v alone", kinds)
+	}
+	if !strings.Contains(in.programs["hall1"].screen.String(), `"route":"POST /api/cases/{case}/next"`) {
+		in.t.Error("the hall logs no requests")
+	}
+}
+
+// strangeRequests carry secrets where careless servers log them.
+func (in *installation) strangeRequests() {
+	in.t.Helper()
+	cookie := "c00k1e" + strings.Repeat("A", 37)
+	in.secret(cookie, "a cookie")
+	r, err := http.NewRequest(http.MethodPost, in.front.URL+"/api/login?code=909090&phone="+stackPhone, strings.NewReader(`{"name":"`+stackPhone+`","password":"`+stackPIN+`"}`))
+	if err != nil {
+		in.t.Fatal(err)
+	}
+	r.Header.Set("Cookie", "certhall_session="+cookie)
+	r.Header.Set("Content-Type", "application/json")
+	r.Header.Set("Authorization", "Bearer "+cookie)
+	for _, path := range []string{"/api/login", "/api/cases/" + stackPhone + "/next", "/" + stackPhone, "/api/me"} {
+		r.URL.Path = path
+		r.Body = io.NopCloser(strings.NewReader(`{"name":"` + stackPhone + `","password":"` + stackPIN + `"}`))
+		response, err := http.DefaultClient.Do(r)
+		if err != nil {
+			in.t.Fatal(err)
+		}
+		response.Body.Close()
+	}
 }
 
 // packaged is a file of packaging/.
@@ -198,13 +296,13 @@ func (in *installation) startIssue(n int) *program {
 	in.t.Helper()
 	folder := []string{"state", "issue2"}[n]
 	return in.start(folder, "--roles=issue", "--dir="+folder, "--authority-db="+in.database("certhall_issue"),
-		"--internal-listen="+in.doors[n], "--listen="+freePort(in.t), "--passphrase-fd=3")
+		"--internal-listen="+in.doors[n], "--listen="+freePort(in.t), "--passphrase-fd=3", "--log-level=debug")
 }
 
 func (in *installation) startHall() *program {
 	in.t.Helper()
 	return in.start("hall1", "--roles=hall", "--dir=hall1", "--hall-db="+in.database("certhall_hall"), "--sms=outbox",
-		"--authority-nodes="+strings.Join(in.doors, ","), "--listen="+in.hallAt)
+		"--authority-nodes="+strings.Join(in.doors, ","), "--listen="+in.hallAt, "--proxy=127.0.0.1/32", "--log-level=debug", "--log-format=json")
 }
 
 func (in *installation) startPublish() *program {
@@ -251,7 +349,7 @@ func (in *installation) renew(serial string) {
 	defer stop()
 	read := make(chan struct{})
 	go func() { defer close(read); readCodes(ctx, in.t, in.database("certhall_hall"), in.dir) }()
-	out, code := shell(in.t, in.dir, "bin/certhall-agent --yes --pin-fd 3 --keys "+in.keys+" renew --server http://"+in.hallAt+
+	out, code := shell(in.t, in.dir, "bin/certhall-agent --yes --pin-fd 3 --keys "+in.keys+" renew --server "+in.front.URL+
 		" --authority root.cer --serial "+serial+" --phone "+stackPhone+" --code-file codes 3<pin")
 	stop()
 	<-read
@@ -404,6 +502,7 @@ func TestRolesApart(t *testing.T) {
 	in.startIssue(1)
 	in.readyz(in.hallAt, http.StatusOK, "issuing")
 
+	in.strangeRequests()
 	in.counted(in.hallAt, `certhall_authority_calls_total{call="issue",outcome="ok"}`, `certhall_requests_total{method="POST",route="/api/cases/{case}/next",status="200"}`,
 		`certhall_jobs{state="running"}`, `certhall_ready{check="issuing"} 1`, `certhall_database_connections{database="hall",state="idle"}`, `certhall_tls_not_after_timestamp_seconds{certificate="internal"}`)
 	in.counted(in.publishAt, `certhall_ocsp_answers_total{from="live",status="successful"} 1`, `certhall_crl_number{issuer="issuing"}`, `certhall_crl_entries{issuer="issuing"}`)
@@ -416,6 +515,7 @@ func TestRolesApart(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer hallDB.Close()
+	in.quiet()
 	found, err := fsck.Check(t.Context(), in.authorityDB, hallDB)
 	if err != nil || len(found) > 0 {
 		t.Errorf("fsck: %v, %v", found, err)
