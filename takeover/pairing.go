@@ -2,6 +2,8 @@ package takeover
 
 import (
 	"encoding/asn1"
+	"errors"
+	"io"
 	"math/big"
 	"path/filepath"
 	"regexp"
@@ -39,9 +41,9 @@ func refused(column string, reason *certhall.Error) *refusal { return &refusal{c
 
 // prepare finds a row's certificates and reads what it says; nil where it is
 // refused. The findings' columns are ours.
-func (r *Run) prepare(f fields, files *Files, seen map[certhall.Serial]int) (*prepared, []Finding) {
+func (r *Run) prepare(f fields, files *Files, base int, seen map[certhall.Serial]int) (*prepared, []Finding) {
 	p := &prepared{row: f.row, handler: f.values[colHandler]}
-	findings, no := r.fill(p, f, files)
+	findings, no := r.fill(p, f, files, base)
 	if no == nil {
 		if first, twice := seen[p.serial]; twice {
 			no = refused(colSerial, ErrTwice.With("row", itoa(first)))
@@ -61,7 +63,7 @@ func (r *Run) prepare(f fields, files *Files, seen map[certhall.Serial]int) (*pr
 func itoa(n int) string { return big.NewInt(int64(n)).String() }
 
 // fill answers warnings, or why the row is refused.
-func (r *Run) fill(p *prepared, f fields, files *Files) (warnings []Finding, no *refusal) {
+func (r *Run) fill(p *prepared, f fields, files *Files, base int) (warnings []Finding, no *refusal) {
 	for column, value := range f.values {
 		if strings.ContainsRune(value, utf8.RuneError) {
 			return nil, refused(column, ErrCharacters)
@@ -73,12 +75,12 @@ func (r *Run) fill(p *prepared, f fields, files *Files) (warnings []Finding, no 
 	if no := standingOf(f.values[colState]); no != nil {
 		return nil, no
 	}
-	sign, no := files.sign(f)
+	sign, no := files.sign(f, base)
 	if no != nil {
 		return nil, no
 	}
 	p.serial = sign.serial
-	c, no := p.loadPair(f, files, sign)
+	c, no := p.loadPair(f, files, sign, base)
 	if no != nil {
 		return nil, no
 	}
@@ -133,12 +135,12 @@ func standingOf(state string) *refusal {
 }
 
 // sign finds the row's signing certificate, by file and by serial number.
-func (f *Files) sign(row fields) (*entry, *refusal) {
+func (f *Files) sign(row fields, base int) (*entry, *refusal) {
 	byFile, no := f.named(row, colCertificate)
 	if no != nil {
 		return nil, no
 	}
-	bySerial, no := f.numbered(row, colSerial)
+	bySerial, no := f.numbered(row, colSerial, base)
 	switch {
 	case no != nil:
 		return nil, no
@@ -164,26 +166,23 @@ func (f *Files) named(row fields, column string) (*entry, *refusal) {
 	return e, nil
 }
 
-// numbered finds a certificate by its serial number, written in hexadecimal or,
-// where there is none such, in decimal.
-func (f *Files) numbered(row fields, column string) (*entry, *refusal) {
-	text := strings.ToLower(strings.NewReplacer(" ", "", ":", "", "-", "").Replace(row.values[column]))
-	if text = strings.TrimPrefix(text, "0x"); text == "" {
+// plain is a serial number without what is written around it.
+func plain(serial string) string {
+	serial = strings.ToLower(strings.NewReplacer(" ", "", ":", "", "-", "").Replace(serial))
+	return strings.TrimPrefix(serial, "0x")
+}
+
+// numbered finds a certificate by its serial number.
+func (f *Files) numbered(row fields, column string, base int) (*entry, *refusal) {
+	text := plain(row.values[column])
+	if text == "" {
 		return nil, nil
 	}
-	hex, ok := new(big.Int).SetString(text, 16)
-	if !ok || len(text) > 64 {
+	n, ok := new(big.Int).SetString(text, base)
+	if !ok || len(text) > 64 || n.Sign() <= 0 {
 		return nil, refused(column, ErrSerial)
 	}
-	found := f.bySerial[certhall.SerialOf(hex)]
-	if decimal, ok := new(big.Int).SetString(text, 10); ok {
-		if other := f.bySerial[certhall.SerialOf(decimal)]; other != nil && other != found {
-			if found != nil {
-				return nil, refused(column, ErrTwoFiles)
-			}
-			found = other
-		}
-	}
+	found := f.bySerial[certhall.SerialOf(n)]
 	switch {
 	case found == nil:
 		return nil, refused(column, ErrNoFile)
@@ -193,11 +192,61 @@ func (f *Files) numbered(row fields, column string) (*entry, *refusal) {
 	return found, nil
 }
 
+// base finds out how the table writes serial numbers. A letter in any of them
+// tells; else the way by which there is a certificate for every one. Where both
+// ways fit, somebody has to say it: certificates must not be mistaken.
+func (r *Run) base(table io.ReadSeeker, files *Files) (int, error) {
+	if r.Serials != 0 {
+		return r.Serials, nil
+	}
+	t, err := openTable(table)
+	if err != nil {
+		return 0, err
+	}
+	found, rows := map[int]int{}, 0
+	for {
+		row, err := t.next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return 0, err
+		}
+		text := plain(row.values[colSerial])
+		if shortened.MatchString(row.values[colSerial]) || text == "" {
+			continue
+		}
+		rows++
+		for _, base := range []int{16, 10} {
+			n, ok := new(big.Int).SetString(text, base)
+			if !ok && base == 10 {
+				if _, hex := new(big.Int).SetString(text, 16); hex {
+					_, err = table.Seek(0, io.SeekStart)
+					return 16, err
+				}
+			}
+			if ok && files.bySerial[certhall.SerialOf(n)] != nil {
+				found[base]++
+			}
+		}
+	}
+	if _, err := table.Seek(0, io.SeekStart); err != nil {
+		return 0, err
+	}
+	switch {
+	case found[10] == 0 || found[16] == rows && found[10] < rows:
+		return 16, nil
+	case found[16] == 0 || found[10] == rows && found[16] < rows:
+		return 10, nil
+	}
+	return 0, ErrBase
+}
+
 // single is written where a certificate has no other for encryption.
 var single = map[string]bool{"-": true, "无": true, "none": true, "single": true, "单证书": true}
 
 // loadPair reads the signing certificate and finds the one for encryption.
-func (p *prepared) loadPair(row fields, files *Files, sign *entry) (*smx509.Certificate, *refusal) {
+func (p *prepared) loadPair(row fields, files *Files, sign *entry, base int) (*smx509.Certificate, *refusal) {
 	der, err := sign.where.load()
 	if err != nil {
 		return nil, refused(colCertificate, ErrNoFile.Because(err))
@@ -207,7 +256,7 @@ func (p *prepared) loadPair(row fields, files *Files, sign *entry) (*smx509.Cert
 		return nil, refused(colCertificate, ca.ErrImportCertificate.Because(err))
 	}
 	p.Sign = der
-	enc, no := files.encryption(row, sign, c)
+	enc, no := files.encryption(row, sign, c, base)
 	if no != nil || enc == nil {
 		return c, no
 	}
@@ -219,14 +268,14 @@ func (p *prepared) loadPair(row fields, files *Files, sign *entry) (*smx509.Cert
 
 // encryption finds the encryption certificate: by the table, else by subject
 // and term, else by the neighbouring serial number; nil for a single one.
-func (f *Files) encryption(row fields, sign *entry, c *smx509.Certificate) (*entry, *refusal) {
+func (f *Files) encryption(row fields, sign *entry, c *smx509.Certificate, base int) (*entry, *refusal) {
 	if single[row.values[colEncSerial]] || single[row.values[colEnc]] {
 		return nil, nil
 	}
 	if e, no := f.named(row, colEnc); no != nil || e != nil {
 		return e, no
 	}
-	if e, no := f.numbered(row, colEncSerial); no != nil || e != nil {
+	if e, no := f.numbered(row, colEncSerial, base); no != nil || e != nil {
 		return e, no
 	}
 	if algorithm, err := gm.AlgorithmOf(c.PublicKey); err != nil || algorithm != gm.SM2 {

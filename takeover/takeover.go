@@ -39,6 +39,7 @@ type Run struct {
 	Predecessor string
 	Issuer      *smx509.Certificate // of the predecessor
 	Profiles    map[string]string   // names of the earlier system's → the authority's
+	Serials     int                 // how the table writes serial numbers: 16 or 10; 0: as the certificates tell
 	Dry         bool                // nothing is stored
 	Found       func(Finding) error // told what is wrong with rows, as it is found
 	Progress    func(Counts)        // told after each batch; may be nil
@@ -75,6 +76,7 @@ var (
 	ErrCharacters  = certhall.NewError("import-characters", certhall.Invalid)
 	ErrShortened   = certhall.NewError("import-shortened", certhall.Invalid) // Excel wrote 1.2E+15
 	ErrSerial      = certhall.NewError("import-serial", certhall.Invalid)
+	ErrBase        = certhall.NewError("import-serials-ambiguous", certhall.Invalid)
 	ErrNoFile      = certhall.NewError("import-certificate-missing", certhall.NotFound)
 	ErrTwoFiles    = certhall.NewError("import-certificate-ambiguous", certhall.Conflict)
 	ErrNotTheSame  = certhall.NewError("import-certificate-other", certhall.Conflict) // file and serial name different ones
@@ -95,6 +97,10 @@ func (r *Run) Do(ctx context.Context, table io.ReadSeeker, certificates *Files) 
 		if err := r.Found(Finding{Serial: file, Warning: true, Reason: ca.ErrImportCertificate}); err != nil {
 			return counts, err
 		}
+	}
+	base, err := r.base(table, certificates)
+	if err != nil {
+		return counts, err
 	}
 	t, err := openTable(table)
 	if err != nil {
@@ -119,7 +125,7 @@ func (r *Run) Do(ctx context.Context, table io.ReadSeeker, certificates *Files) 
 				return counts, err
 			}
 			counts.Rows++
-			p, findings := r.prepare(fields, certificates, seen)
+			p, findings := r.prepare(fields, certificates, base, seen)
 			for _, f := range findings {
 				f.Row, f.Column = fields.row, t.heading(f.Column)
 				if counts.Warnings++; !f.Warning {

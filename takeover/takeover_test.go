@@ -261,6 +261,50 @@ func TestEncodings(t *testing.T) {
 	}
 }
 
+// TestSerials: numbers are read as the whole table writes them; where that cannot
+// be told nothing is mistaken.
+func TestSerials(t *testing.T) {
+	w := newWorld(t, "sqlite-file")
+	var certificates []*smx509.Certificate
+	for range 0x1100 { // 1000 to 5352: each has a number that reads both ways
+		certificates = append(certificates, nil)
+	}
+	for i := range certificates {
+		if i == 0 || i == 0x1000-1001 || i == 0x1010-1001 {
+			certificates[i] = w.old.Issue(fmt.Sprint("单位", i), earlier.NewKey(t, gm.SM2).Public(), earlier.All, w.now.AddDate(-1, 0, 0), w.now.AddDate(0, 1, 0))
+			w.file(fmt.Sprint("certificates/", i, ".cer"), certificates[i].Raw)
+		} else {
+			w.old.Skip()
+		}
+	}
+	read := func(base int, serials ...string) (string, error) {
+		w.rows = nil
+		for _, s := range serials {
+			w.row(s, "", "", "")
+		}
+		counts, err := w.run(t.Context(), []byte(w.table()), func(r *takeover.Run) { r.Dry, r.Serials = true, base })
+		return fmt.Sprint(counts.Brought, "+", counts.Refused), err
+	}
+	for _, c := range []struct {
+		base    int
+		serials []string
+		want    string
+	}{
+		{0, []string{"3e9", "1000"}, "2+0"},  // a letter: hexadecimal
+		{0, []string{"1001", "4096"}, "2+0"}, // all are there in decimal
+		{0, []string{"1000", "1010"}, "2+0"}, // all are there in hexadecimal
+		{16, []string{"1001", "4096"}, "0+2"},
+		{10, []string{"1001", "4096"}, "2+0"},
+	} {
+		if got, err := read(c.base, c.serials...); err != nil || got != c.want {
+			t.Errorf("%v: %s, %v", c.serials, got, err)
+		}
+	}
+	if _, err := read(0, "1001", "1000"); !errors.Is(err, takeover.ErrBase) {
+		t.Errorf("one fits this way, one that: %v", err)
+	}
+}
+
 // TestRefusedRows: each by its row, its column and its reason; the others are taken.
 func TestRefusedRows(t *testing.T) {
 	w := newWorld(t, "sqlite-file")

@@ -22,6 +22,7 @@ type importCmd struct {
 	Certificates string            `required:"" type:"path" help:"Folder, or file, with the certificates: DER, PEM (several), PKCS #7."`
 	Table        string            `required:"" type:"existingfile" help:"Table of the certificates (CSV; UTF-8 or GB18030)."`
 	ProfileMap   map[string]string `name:"profile-map" help:"What the table calls a profile, and which one it is here: 单位证书=organisation; may be repeated."`
+	Serials      string            `enum:"auto,hex,decimal" default:"auto" help:"How the table writes serial numbers: hex, decimal, or auto to find out."`
 	DryRun       bool              `name:"dry-run" help:"Only say what would be done."`
 	Report       string            `type:"path" help:"File for what is wrong with rows (CSV)."`
 }
@@ -57,7 +58,8 @@ func (c *importCmd) Run(env *environment) error {
 	}
 	last := env.clock.Now()
 	run := takeover.Run{
-		Authority: o.ca, Hall: hall.people, Predecessor: p.Name, Issuer: p.Issuer, Profiles: c.ProfileMap, Dry: c.DryRun, Found: report.Add,
+		Authority: o.ca, Hall: hall.people, Predecessor: p.Name, Issuer: p.Issuer, Profiles: c.ProfileMap,
+		Serials: map[string]int{"hex": 16, "decimal": 10}[c.Serials], Dry: c.DryRun, Found: report.Add,
 		Progress: func(n takeover.Counts) {
 			if now := env.clock.Now(); now.Sub(last) >= time.Second {
 				last = now
