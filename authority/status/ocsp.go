@@ -223,7 +223,7 @@ func (r *Responder) standings(ctx context.Context, i inquiry) (standings []Stand
 	for n, k := range asked {
 		standings[k] = found[n]
 		if questions[n].Serial == i.by.own && !found[n].Known { // made at the ceremony, not in the database
-			standings[k] = Standing{Serial: i.by.own, Known: true, NotAfter: i.by.ends()}
+			standings[k] = Standing{Serial: i.by.own, Known: true}
 		}
 	}
 	return standings, this, asked, nil

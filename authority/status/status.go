@@ -34,8 +34,7 @@ type Standing struct {
 	Known     bool // the authority issued it, or lost it (table lost_serials)
 	Revoked   bool // or on hold
 	RevokedAt time.Time
-	Reason    int // CRLReason
-	NotAfter  time.Time
+	Reason    int             // CRLReason
 	Pair      certhall.PairID // whose standing it is; "" of staff and of lost serials
 }
 

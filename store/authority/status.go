@@ -66,7 +66,7 @@ func standingsOf(tx *sqldb.Tx, serials []certhall.Serial, into map[status.Questi
 	}
 	ids := padded(serials)
 	pairs := make(map[certhall.Serial]bool, len(serials))
-	rows, err := tx.Query(`SELECT serial, id, issuer, state, suspended, suspended_at, issued_at, revoked_at, reason, not_after
+	rows, err := tx.Query(`SELECT serial, id, issuer, state, suspended, suspended_at, issued_at, revoked_at, reason
 		FROM serials JOIN pairs ON pairs.id = serials.pair WHERE serial IN `+list(len(ids)), anys(ids)...)
 	err = all(rows, err, func(row *sql.Rows) error {
 		var s status.Standing
@@ -74,7 +74,7 @@ func standingsOf(tx *sqldb.Tx, serials []certhall.Serial, into map[status.Questi
 		var state authority.State
 		var suspended bool
 		var since, issued time.Time
-		err := row.Scan(&s.Serial, &s.Pair, &issuer, &state, &suspended, instant{&since}, instant{&issued}, instant{&s.RevokedAt}, &s.Reason, instant{&s.NotAfter})
+		err := row.Scan(&s.Serial, &s.Pair, &issuer, &state, &suspended, instant{&since}, instant{&issued}, instant{&s.RevokedAt}, &s.Reason)
 		pairs[s.Serial] = true
 		into[status.Question{Issuer: issuer, Serial: s.Serial}] = status.StandingOf(s, state, suspended, latest(since, issued))
 		return err
