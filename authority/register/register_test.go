@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -140,28 +141,28 @@ func TestStory(t *testing.T) {
 func TestTamperingIsTold(t *testing.T) {
 	for name, c := range map[string]struct{ statement, trouble string }{
 		"a record's data":            {`UPDATE records SET data = replace(data, 'lost key', 'holidays') WHERE kind = 'suspended'`, register.DataChanged},
-		"the evidence":               {`UPDATE papers SET evidence = substr(evidence, 1, length(evidence) - 1) || x'00'`, register.SignatureWrong},
+		"the evidence":               {`UPDATE papers SET evidence = substr(evidence, 1, length(evidence) - 1) || CASE substr(evidence, -1) WHEN x'00' THEN x'01' ELSE x'00' END`, register.SignatureWrong},
 		"evidence that is none":      {`UPDATE papers SET evidence = x'3000'`, register.Malformed},
 		"evidence of something else": {`UPDATE pairs SET request_digest = x'00'`, register.OtherContent},
-		"a certificate":              {`UPDATE certificates SET sign = substr(sign, 1, length(sign) - 1) || x'00'`, register.SignatureWrong},
+		"a certificate":              {`UPDATE certificates SET sign = substr(sign, 1, length(sign) - 1) || CASE substr(sign, -1) WHEN x'00' THEN x'01' ELSE x'00' END`, register.SignatureWrong},
 		"another certificate":        {`UPDATE certificates SET sign = enc`, register.OtherContent},
 		"the receipt's serial":       {`UPDATE pairs SET enc_serial = '41'`, register.OtherContent},
-		"the ticket":                 {`UPDATE attempts SET ticket = substr(ticket, 1, length(ticket) - 1) || x'00'`, register.SignatureWrong},
+		"the ticket":                 {`UPDATE attempts SET ticket = substr(ticket, 1, length(ticket) - 1) || CASE substr(ticket, -1) WHEN x'00' THEN x'01' ELSE x'00' END`, register.SignatureWrong},
 		"who reviewed":               {`UPDATE staff SET role = 'officer' WHERE role = 'reviewer'`, register.SignerUnknown},
 	} {
 		t.Run(name, func(t *testing.T) {
 			o := newOffice(t)
 			o.run(t, c.statement)
 			s := must[register.Story](t)(o.OfCertificate(t.Context(), o.serial))
-			told := false
+			var told []string
 			for _, e := range s.Entries {
-				told = told || e.Trouble == c.trouble
+				told = append(told, e.Trouble)
 				for _, p := range e.Proofs {
-					told = told || p.Trouble == c.trouble
+					told = append(told, p.Trouble)
 				}
 			}
-			if !told || s.Sound() {
-				t.Errorf("sound %v, %s is not told: %+v", s.Sound(), c.trouble, s.Entries)
+			if !slices.Contains(told, c.trouble) || s.Sound() {
+				t.Errorf("sound %v, %s is not told: %q", s.Sound(), c.trouble, told)
 			}
 		})
 	}
