@@ -13,5 +13,4 @@ CREATE INDEX pairs_by_key_number ON pairs (key_number, n);
 CREATE INDEX pairs_by_subject ON pairs (subject COLLATE BINARY, n);
 CREATE INDEX pairs_by_end ON pairs (not_after, n) WHERE state = 'current';
 CREATE INDEX cases_by_lineage ON cases (lineage);
-CREATE INDEX cases_by_old_pair ON cases (old_pair) WHERE old_pair <> '';
 CREATE INDEX records_of_case ON records (case_id, n) WHERE case_id <> '';
