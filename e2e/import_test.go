@@ -42,7 +42,6 @@ type handover struct {
 	rsa    *smx509.Certificate
 	rsaKey *rsa.PrivateKey
 	serial map[string]string // of the signing certificates, by key
-	rows   []string
 }
 
 func (h *handover) must(err error) {
