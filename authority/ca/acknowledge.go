@@ -50,6 +50,9 @@ func checkAcknowledgement(ack proof.Signed, m proof.Acknowledgement, p *Pair) er
 	if _, err := verifyByPair[proof.Acknowledgement](ack, p); err != nil {
 		return err
 	}
+	if p.EvidenceKind == KindImport {
+		return authority.ErrAttemptNotOpen // it was current from the first
+	}
 	fits := m.SignSerial == string(p.SignSerial) && m.EncSerial == string(p.EncSerial) &&
 		bytes.Equal(m.KeyDigest, p.KeyDigest)
 	proved := m.Untestable && len(m.Nonce) == 0 || !m.Untestable && subtle.ConstantTimeCompare(m.Nonce, p.Nonce) == 1

@@ -52,6 +52,9 @@ func (ca *CA) Erase(ctx context.Context, evidence proof.Signed, what Erasure) er
 	if err != nil {
 		return err
 	}
+	if len(d.Subject) > 0 {
+		return authority.ErrEvidence.Becausef("the decision stays for good and has the holder's name in it")
+	}
 	now := ca.now()
 	return ca.opt.Store.Write(ctx, func(w Writer) error {
 		if err := w.LockLineages(o.lineage); err != nil {
@@ -69,6 +72,9 @@ func (ca *CA) Erase(ctx context.Context, evidence proof.Signed, what Erasure) er
 		}
 		fresh, err := w.UseNonce(o.nonce, now)
 		if err != nil || !fresh {
+			return err
+		}
+		if err := o.about(pairs); err != nil { // later these certificates may be gone
 			return err
 		}
 		e := Erased{Reason: d.Reason, Early: what.Early, Evidence: encodeSigned(evidence), Operator: ca.opt.OrderedBy}

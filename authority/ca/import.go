@@ -110,7 +110,7 @@ func (ca *CA) bring(ctx context.Context, rows []Import, pairs []*Pair, results [
 				lineages = append(lineages, p.Lineage)
 			}
 		}
-		taken, err = rd.CurrentLineages(lineages)
+		taken, err = rd.LivedLineages(lineages) // whatever became of it: nothing is brought back to life
 		return err
 	})
 	if err != nil {

@@ -388,3 +388,38 @@ func parse(t *testing.T, der []byte) *smx509.Certificate {
 	must(t, err)
 	return c
 }
+
+// TestImportDoesNotReviveALineage: once a holder's lineage is revoked, another
+// old certificate of his, refused before, does not become current in it.
+func TestImportDoesNotReviveALineage(t *testing.T) {
+	onBoth(t, func(t *testing.T, o *office) {
+		old := earlier.New(t, gm.SM2, "old", o.clock.Now())
+		o.takeOver(old, "old")
+		one, _ := o.oldPair(old, "甲")
+		two, _ := o.oldPair(old, "甲")
+		one.Holder, two.Holder = "C-1", "C-1"
+		first := o.brought("old", one)[0].Pair
+		must(t, o.Revoke(t.Context(), signBy(t, o.order("revoke", string(first.Lineage), "keyCompromise"), o.reviewer)))
+		results, err := o.Import(t.Context(), "old", []ca.Import{one, two}, false)
+		must(t, err)
+		if !results[0].There || results[1].Refused == nil || results[1].Refused.Code != ca.ErrImportLineage.Code {
+			t.Errorf("%+v", results)
+		}
+	})
+}
+
+// TestAcknowledgeAnImport: a pair that was brought has nothing to acknowledge.
+func TestAcknowledgeAnImport(t *testing.T) {
+	o := newOffice(t)
+	old := earlier.New(t, gm.SM2, "old", o.clock.Now())
+	o.takeOver(old, "old")
+	key := newKey(t)
+	row := o.oldSingle(old, "甲", key.Public(), "organisation")
+	p := o.pairOf(o.brought("old", row)[0].Pair.SignSerial)
+	_, err := o.Acknowledge(t.Context(), signBy(t, proof.Acknowledgement{
+		Authority: "test", Case: string(p.Case), Attempt: p.Attempt, SignSerial: string(p.SignSerial), KeyDigest: p.KeyDigest,
+	}, person{key, row.Sign}))
+	if !errors.Is(err, authority.ErrAttemptNotOpen) {
+		t.Error(err)
+	}
+}

@@ -11,6 +11,7 @@ import (
 	"github.com/certhall/certhall"
 	"github.com/certhall/certhall/authority"
 	"github.com/certhall/certhall/authority/ca"
+	"github.com/certhall/certhall/gm"
 	"github.com/certhall/certhall/proof"
 	"github.com/certhall/certhall/store/storetest"
 )
@@ -232,5 +233,28 @@ func TestRetiredStaff(t *testing.T) {
 	o.apply("lineage", 1)
 	if err := o.Revoke(t.Context(), signBy(t, o.order("revoke", "lineage", ""), p)); !errors.Is(err, authority.ErrEvidence) {
 		t.Errorf("a retired reviewer revoked: %v", err)
+	}
+}
+
+// TestEraseWhatWasShown: a decision to erase reaches no lineage but the one
+// whose certificates the reviewer saw, and takes no name into the record that
+// stays for good.
+func TestEraseWhatWasShown(t *testing.T) {
+	o := newOffice(t)
+	shown, meant := o.apply("shown", 1), o.apply("meant", 1)
+	early := ca.Erasure{Early: true}
+	other := o.order(proof.EraseService, "meant", "x")
+	other.Documents = [][]byte{gm.SM3(shown.certificate)}
+	named := o.order(proof.EraseService, "meant", "x")
+	named.Subject = parse(t, meant.certificate).RawSubject
+	for what, d := range map[string]proof.Decision{"another's certificate": other, "with the name": named} {
+		if err := o.Erase(t.Context(), signBy(t, d, o.reviewer), early); !errors.Is(err, authority.ErrEvidence) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	right := o.order(proof.EraseService, "meant", "x")
+	right.Documents = [][]byte{gm.SM3(meant.certificate)}
+	for range 2 {
+		must(t, o.Erase(t.Context(), signBy(t, right, o.reviewer), early))
 	}
 }

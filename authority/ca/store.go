@@ -69,8 +69,8 @@ type Reader interface {
 	// PairsBySerials finds who has these serials; a serial of staff's has nil.
 	// The pairs come without their papers.
 	PairsBySerials([]certhall.Serial) (map[certhall.Serial]*Pair, error)
-	// CurrentLineages are those of the lineages that have a current pair.
-	CurrentLineages([]certhall.LineageID) (map[certhall.LineageID]bool, error)
+	// LivedLineages are those of the lineages that have a pair other than void.
+	LivedLineages([]certhall.LineageID) (map[certhall.LineageID]bool, error)
 	// Predecessor finds one by name, withdrawn ones too; Predecessors are all, by name.
 	Predecessor(name string) (*Predecessor, error)
 	Predecessors() ([]*Predecessor, error)

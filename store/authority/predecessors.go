@@ -88,25 +88,33 @@ func (r rows) PairsBySerials(serials []certhall.Serial) (map[certhall.Serial]*ca
 	return known, err
 }
 
-// CurrentLineages implements ca.Reader.
-func (r rows) CurrentLineages(lineages []certhall.LineageID) (map[certhall.LineageID]bool, error) {
-	current := map[certhall.LineageID]bool{}
+// LivedLineages implements ca.Reader.
+func (r rows) LivedLineages(lineages []certhall.LineageID) (map[certhall.LineageID]bool, error) {
+	lived := map[certhall.LineageID]bool{}
 	err := chunks(lineages, func(some []certhall.LineageID) error {
-		found, err := r.Query("SELECT lineage FROM pairs WHERE state = 'current' AND lineage IN "+list(len(some)), anys(some)...)
+		found, err := r.Query("SELECT lineage FROM pairs WHERE state <> 'void' AND lineage IN "+list(len(some)), anys(some)...)
 		return all(found, err, func(row *sql.Rows) error {
 			var l certhall.LineageID
 			err := row.Scan(&l)
-			current[l] = true
+			lived[l] = true
 			return err
 		})
 	})
-	return current, err
+	return lived, err
 }
 
 // SaveImported implements ca.Store.
 func (s *Store) SaveImported(ctx context.Context, imports []ca.NewImport) error {
 	err := s.db.Write(ctx, func(tx *sqldb.Tx) error { return saveImported(tx, imports) })
 	return taken(s.db, err)
+}
+
+// orTaken is err, or that a lineage is taken.
+func orTaken(err error) error {
+	if err != nil {
+		return err
+	}
+	return ca.ErrLineageTaken
 }
 
 func saveImported(tx *sqldb.Tx, imports []ca.NewImport) error {
@@ -127,6 +135,9 @@ func saveImported(tx *sqldb.Tx, imports []ca.NewImport) error {
 	}
 	if err := lock(tx, "lineages", unique(lineages)); err != nil {
 		return err
+	}
+	if lived, err := (rows{tx}).LivedLineages(lineages); err != nil || len(lived) > 0 {
+		return orTaken(err)
 	}
 	more := insertions("cases ("+caseColumns+")", 7, cases)
 	more = append(more, insertions("attempts ("+attemptColumns+")", 7, attempts)...)
