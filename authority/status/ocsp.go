@@ -120,7 +120,7 @@ func (r *Responder) answer(ctx context.Context, der []byte) (a *OCSPAnswer, memo
 	if !ok {
 		return Refusal(OCSPMalformedRequest), false
 	}
-	i := inquiry{request: q, now: r.opt.Clock.Now(), generation: r.cache.turn.Load()}
+	i := inquiry{request: q, now: r.now(), generation: r.cache.turn.Load()}
 	i.all = r.speakers.Load()
 	for k := 0; i.by == nil && k < len(q.entries); k++ {
 		i.by = i.all.find(q.entries[k])
@@ -145,6 +145,10 @@ func (r *Responder) answer(ctx context.Context, der []byte) (a *OCSPAnswer, memo
 	}
 	return r.live(ctx, i), false
 }
+
+// now is the wall clock's time: a monotonic one stands still while a machine
+// sleeps, and what is kept would be told beyond its time.
+func (r *Responder) now() time.Time { return r.opt.Clock.Now().Round(0) }
 
 // inquiry is a request while it is answered.
 type inquiry struct {

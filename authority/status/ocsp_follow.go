@@ -72,7 +72,7 @@ func (r *Responder) Follow(ctx context.Context) {
 func (r *Responder) look(ctx context.Context) error {
 	ctx, end := context.WithTimeout(ctx, 10*followEvery)
 	defer end()
-	f, began := &r.follower, r.opt.Clock.Now()
+	f, began := &r.follower, r.now()
 	changes, last, err := r.opt.Store.Changes(ctx, f.at, followLimit)
 	if err != nil {
 		return err
@@ -92,7 +92,7 @@ func (r *Responder) look(ctx context.Context) error {
 // without OCSP certificate, one that ends within 14 days, or a record that is
 // not followed.
 func (r *Responder) Ready(context.Context) error {
-	now, all := r.opt.Clock.Now(), r.speakers.Load()
+	now, all := r.now(), r.speakers.Load()
 	if len(all.list) == 0 {
 		return ErrNoResponder.With("issuer", "–")
 	}
