@@ -317,6 +317,39 @@ func TestIntentOfAnotherIssuerIsGivenUp(t *testing.T) {
 	}
 }
 
+// TestOneIntentHoldsUpNoOther: what an issuing CA cannot sign leaves the others'
+// intents to be completed.
+func TestOneIntentHoldsUpNoOther(t *testing.T) {
+	o := newOffice(t)
+	one, two := o.apply("one", 1), o.apply("two", 1)
+	o.clock.advance(300 * day)
+	must(t, o.Unseal(t.Context(), o.brokenKeys()))
+	for c, h := range map[certhall.CaseID]holder{"c": one, "d": two} {
+		r := o.prepare(certhall.Renew, c, h)
+		if _, err := o.Issue(t.Context(), r.call(t, h.person)); err == nil {
+			t.Fatal("signed without a key")
+		}
+	}
+	k := o.founded.Keys(rand.Reader)
+	for name, s := range k.Issuers {
+		sign, calls := s.Sign, 0
+		s.Sign = func(m []byte) ([]byte, error) {
+			if calls++; calls == 1 {
+				return nil, errors.New("the HSM is away")
+			}
+			return sign(m)
+		}
+		k.Issuers[name] = s
+	}
+	must(t, o.Unseal(t.Context(), k))
+	if n, err := o.CompleteIntents(t.Context()); err == nil || n != 1 {
+		t.Errorf("%d, %v", n, err)
+	}
+	if n, err := o.CompleteIntents(t.Context()); err != nil || n != 1 {
+		t.Errorf("again: %d, %v", n, err)
+	}
+}
+
 func TestDecisions(t *testing.T) {
 	o := newOffice(t)
 	h := o.apply("taken", 1)

@@ -328,23 +328,34 @@ func (ca *CA) giveUp(ctx context.Context, p *Pair) error {
 }
 
 // CompleteIntents signs what a crash left intended, from the stored bytes ◆.
-// It answers how many intents it brought to an end.
+// It answers how many intents it brought to an end; one that fails (its issuing
+// CA's key is away) keeps no other waiting.
 func (ca *CA) CompleteIntents(ctx context.Context) (int, error) {
 	var open []*Pair
 	err := ca.opt.Store.Read(ctx, func(rd Reader) (err error) {
 		open, err = rd.OpenIntents(256)
 		return err
 	})
-	if err != nil {
+	if err != nil || len(open) == 0 {
 		return 0, err
 	}
-	for n, p := range open {
+	if _, err := ca.mayIssue(ctx); err != nil {
+		return 0, err // it would hold for all of them
+	}
+	done := 0
+	var failed error
+	for _, p := range open {
 		_, err := ca.complete(ctx, p)
-		if err != nil && !errors.Is(err, errRaced) && !errors.Is(err, authority.ErrAttemptVoid) && !errors.Is(err, authority.ErrSuspended) {
-			return n, err
+		switch {
+		case err == nil, errors.Is(err, errRaced), errors.Is(err, authority.ErrAttemptVoid), errors.Is(err, authority.ErrSuspended):
+			done++
+		case ctx.Err() != nil:
+			return done, err
+		default:
+			failed = errors.Join(failed, err)
 		}
 	}
-	return len(open), nil
+	return done, failed
 }
 
 // bundle is the answer for an issued pair, made of stored parts only.
