@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/certhall/certhall/proof"
 )
@@ -29,7 +30,11 @@ func (r *Register) Export(dir string, s Story, readme string) error {
 	for _, e := range s.Entries {
 		for _, p := range e.Proofs {
 			n++
-			base := fmt.Sprintf("%02d-%s", n, p.Kind)
+			kind := p.Kind
+			if strings.Trim(kind, "abcdefghijklmnopqrstuvwxyz-") != "" { // whoever changed the database chose it
+				kind = "unknown"
+			}
+			base := fmt.Sprintf("%02d-%s", n, kind)
 			if err := write(base+".der", p.DER); err != nil {
 				return err
 			}

@@ -229,3 +229,21 @@ func TestExport(t *testing.T) {
 		t.Errorf("%v %v", info.Mode(), err)
 	}
 }
+
+// TestExportStaysInItsFolder: what a changed database calls a message does not
+// choose where it is written.
+func TestExportStaysInItsFolder(t *testing.T) {
+	o := newOffice(t)
+	above := t.TempDir()
+	dir := filepath.Join(above, "evidence")
+	s := register.Story{Entries: []register.Entry{{Proofs: []register.Proof{{Kind: "/../../outside", DER: []byte("x")}}}}}
+	if err := o.Export(dir, s, "how to check"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(filepath.Join(above, "outside.der")); err == nil {
+		t.Error("written beside the folder")
+	}
+	if _, err := os.Stat(filepath.Join(dir, "01-unknown.der")); err != nil {
+		t.Error(err)
+	}
+}
