@@ -73,6 +73,10 @@ func readIssuer(der []byte) (*smx509.Certificate, error) {
 // SignedBy checks that a certificate's signature is by this key. Algorithms that
 // are broken (MD5, SHA-1) do not pass.
 func SignedBy(c *smx509.Certificate, key crypto.PublicKey) error {
+	switch c.SignatureAlgorithm {
+	case smx509.SHA1WithRSA, smx509.ECDSAWithSHA1: // CheckSignature would take them
+		return smx509.InsecureAlgorithmError(c.SignatureAlgorithm)
+	}
 	holder := &smx509.Certificate{PublicKey: key}
 	return holder.CheckSignature(c.SignatureAlgorithm, c.RawTBSCertificate, c.Signature)
 }
