@@ -87,7 +87,7 @@ func (d documents) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.Set("Cache-Control", fmt.Sprintf("public, max-age=%d", int(found.MaxAge.Seconds())))
 	h.Set("Expires", time.Now().Add(found.MaxAge).UTC().Format(http.TimeFormat))
 	h.Set("Cross-Origin-Resource-Policy", "cross-origin")
-	h.Del("Vary") // it is the same in every language
+	h.Del("Vary")                                     // it is the same in every language
 	if strings.Contains(r.Header.Get("Range"), ",") { // who asks for a thousand places at once gets the whole (RFC 9110, 14.2)
 		r.Header.Del("Range")
 	}
