@@ -80,7 +80,7 @@ func TestDecisionsAreExplained(t *testing.T) {
 		return string(certhall.SerialOf(c.SerialNumber)) + " · 测试医院 · 2027-12-01"
 	}
 	apply := revocation(t, "apply", "资料齐全", lineage[0])
-	apply.Case, apply.Documents, apply.TermYears, apply.RequestDigest, apply.Identity = "c1", nil, 2, bytes.Repeat([]byte{0xab}, 32), identity
+	apply.Case, apply.Documents, apply.TermYears, apply.RequestDigest, apply.Identity, apply.KeySerial = "c1", nil, 2, bytes.Repeat([]byte{0xab}, 32), identity, "SK7"
 	void := proof.Decision{Authority: "ra", Service: "apply", Case: "c1", Attempt: 2, Verdict: proof.VoidAttempt, Reason: "坏了", Expiry: desktest.Now}
 	for name, c := range map[string]struct {
 		message   proof.Message
@@ -92,7 +92,7 @@ func TestDecisionsAreExplained(t *testing.T) {
 			{Name: "certificate", Value: number(lineage[0])}, {Name: "certificate", Value: number(lineage[1])},
 			{Name: "reason", Value: "keyCompromise"}, {Name: "follows", Value: "revoke"}, {Name: "signer", Value: "审核员1"}}},
 		"resume":       {revocation(t, "resume", "钥匙找到了", lineage[0]), lineage[:1], []agent.Fact{{Name: "certificate", Value: number(lineage[0])}, {Name: "reason", Value: "钥匙找到了"}, {Name: "follows", Value: "resume"}}},
-		"apply":        {apply, nil, []agent.Fact{{Name: "years", Value: "2"}, {Name: "identity", Value: "1.2.156.10260.4.4 = 91"}, {Name: "fingerprint", Value: strings.TrimSpace(strings.Repeat("abababab ", 8))}, {Name: "follows", Value: "apply"}}},
+		"apply":        {apply, nil, []agent.Fact{{Name: "years", Value: "2"}, {Name: "key", Value: "SK7"}, {Name: "identity", Value: "1.2.156.10260.4.4 = 91"}, {Name: "fingerprint", Value: strings.TrimSpace(strings.Repeat("abababab ", 8))}, {Name: "follows", Value: "apply"}}},
 		"void-attempt": {void, nil, []agent.Fact{{Name: "case", Value: "c1"}, {Name: "attempt", Value: "2"}, {Name: "follows", Value: "void-attempt"}}},
 		"retire": {proof.Enrolment{Authority: "ra", Role: proof.Reviewer, Retire: number(lineage[0])[:32], Expiry: desktest.Now}, lineage[:1],
 			[]agent.Fact{{Name: "retires", Value: number(lineage[0])}, {Name: "follows", Value: "retire"}}},

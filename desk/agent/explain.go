@@ -189,7 +189,7 @@ func explainApplication(m proof.Decision) ([]Fact, error) {
 	}
 	return append(identity, []Fact{
 		{"subject", name}, {"organisation", m.Organisation}, {"project", m.Project}, {"key-number", m.KeyNumber},
-		{"profile", m.Profile}, {"years", strconv.Itoa(m.TermYears)}, {"fingerprint", fingerprint(m.RequestDigest)}, {"follows", followsApply},
+		{"key", m.KeySerial}, {"profile", m.Profile}, {"years", strconv.Itoa(m.TermYears)}, {"fingerprint", fingerprint(m.RequestDigest)}, {"follows", followsApply},
 	}...), nil
 }
 
