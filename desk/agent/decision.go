@@ -44,7 +44,7 @@ func (a *Agent) SignDecision(ctx context.Context, keySerial string, draft []byte
 		if err := a.sameAuthority(d, e, h.Sign); err != nil {
 			return err
 		}
-		facts := append(e.facts, Fact{"signer", h.Sign.Subject.CommonName})
+		facts := filled(append(e.facts, Fact{"signer", h.Sign.Subject.CommonName}))
 		if err := a.agree(ctx, ConsentRequest{Key: key.Info(), What: e.what, Facts: facts}, token.ErrDeclined); err != nil {
 			return err
 		}

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unicode"
 
 	"github.com/emmansun/gmsm/smx509"
 
@@ -169,5 +170,20 @@ func TestNothingUnexplainedIsSigned(t *testing.T) {
 	d.person.Refuses = map[string]bool{agent.SignDecision: true}
 	if _, err := d.SignDecision(t.Context(), "SK1", receipt); !errors.Is(err, token.ErrDeclined) {
 		t.Errorf("the person declined: %v", err)
+	}
+}
+
+// TestFactsSteerNoTerminal: what a draft says neither breaks lines nor hides
+// others: it may come from whoever wants the signature.
+func TestFactsSteerNoTerminal(t *testing.T) {
+	d, _ := reviewing(t)
+	void := proof.Decision{Authority: "ra", Service: "apply", Case: "c1", Attempt: 2, Verdict: proof.VoidAttempt, Reason: "坏\x1b[2A\r\n了\u202e", Expiry: desktest.Now}
+	if _, err := d.SignDecision(t.Context(), "SK1", d.draft(void)); err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range d.person.Shown[len(d.person.Shown)-1].Facts {
+		if strings.ContainsFunc(f.Value, func(r rune) bool { return !unicode.IsPrint(r) }) {
+			t.Errorf("%s: %q", f.Name, f.Value)
+		}
 	}
 }

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
+	"unicode"
 
 	"github.com/certhall/certhall"
 	"github.com/certhall/certhall/desk/token"
@@ -102,15 +104,26 @@ func facts(t token.Terms) []Fact {
 	return filled(append(all, Fact{"disposal", string(t.Disposal)}))
 }
 
-// filled leaves out what is empty.
+// filled leaves out what is empty, and what no screen should get.
 func filled(all []Fact) []Fact {
 	var kept []Fact
 	for _, f := range all {
-		if f.Value != "" {
+		if f.Value = printable(f.Value); f.Value != "" {
 			kept = append(kept, f)
 		}
 	}
 	return kept
+}
+
+// printable is a text that neither breaks lines nor steers terminals: drafts,
+// keys and certificates bring some of them.
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return ' '
+	}, s)
 }
 
 func date(t time.Time) string { return t.In(certhall.Beijing).Format(time.DateOnly) }
