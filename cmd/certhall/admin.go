@@ -104,7 +104,7 @@ func (o *office) close() { closing(o.env.log, "database", o.db.Close) }
 
 // draftFlags are what a draft to be signed takes.
 type draftFlags struct {
-	Out  string        `type:"path" help:"File to write: the draft to be signed (certhall-agent sign-decision), or the certificate."`
+	Out  string        `type:"path" help:"File to write: the draft to be signed (certhall-agent sign-decision), or the certificate (default: beside the request)."`
 	Life time.Duration `default:"72h" help:"How long signatures under the draft count."`
 }
 

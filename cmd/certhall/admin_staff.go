@@ -1,6 +1,10 @@
 package main
 
 import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/alecthomas/kong"
@@ -51,17 +55,34 @@ func (c *staffEnrolCmd) Run(env *environment, k *kong.Context) error {
 	if err := o.unseal(c.passphraseFlags); err != nil {
 		return err
 	}
-	certificate, err := o.ca.Enrol(env.ctx, p10, both)
+	out, err := c.reserve()
 	if err != nil {
 		return err
 	}
-	if c.Out != "" {
-		if err := writeCertificate(c.Out, certificate); err != nil {
-			return err
-		}
+	certificate, err := o.ca.Enrol(env.ctx, p10, both)
+	if err != nil {
+		return errors.Join(err, os.Remove(out))
 	}
-	env.say("cli.enrolled", "file", c.Out)
+	if err := writeCertificate(out, certificate); err != nil {
+		return errOut.With("file", out).Because(err)
+	}
+	env.say("cli.enrolled", "file", out)
 	return nil
+}
+
+// reserve makes the empty file that the certificate is written to, beside the
+// request unless --out says otherwise, before anything is recorded: signed
+// enrolments count once, so a certificate without a file could not be had again.
+func (c *staffEnrolCmd) reserve() (string, error) {
+	out := c.Out
+	if out == "" {
+		out = strings.TrimSuffix(c.Request, filepath.Ext(c.Request)) + ".cer"
+	}
+	file, err := os.OpenFile(out, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	if err != nil {
+		return "", errOut.With("file", out).Because(err)
+	}
+	return out, file.Close()
 }
 
 // unseal opens the keys that sign certificates.
