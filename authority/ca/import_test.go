@@ -351,6 +351,9 @@ func TestTakeOver(t *testing.T) {
 	if _, err := o.Predecessor(t.Context(), "forged"); !errors.Is(err, authority.ErrEvidence) {
 		t.Errorf("a forged row: %v", err)
 	}
+	if list := named(); len(list) != 1 || list[0].Name != "old" { // nor does he take the list away
+		t.Errorf("%+v", list)
+	}
 	if _, err := o.Import(t.Context(), "forged", nil, true); !errors.Is(err, authority.ErrEvidence) {
 		t.Errorf("a forged row: %v", err)
 	}

@@ -191,7 +191,8 @@ func (ca *CA) checked(ctx context.Context, p *Predecessor) (*Predecessor, error)
 	return p, nil
 }
 
-// accepted are the predecessors as agents are told of them.
+// accepted are the predecessors as agents are told of them. A row that is not
+// what officers signed takes nobody else's name off the list.
 func (ca *CA) accepted(ctx context.Context) (list []proof.Predecessor, err error) {
 	var all []*Predecessor
 	err = ca.opt.Store.Read(ctx, func(rd Reader) (err error) {
@@ -203,6 +204,9 @@ func (ca *CA) accepted(ctx context.Context) (list []proof.Predecessor, err error
 			continue
 		}
 		p, err := ca.checked(ctx, p)
+		if kind := certhall.AsError(err).Kind; err != nil && (kind == certhall.Denied || kind == certhall.Invalid) {
+			continue
+		}
 		if err != nil {
 			return nil, err
 		}
