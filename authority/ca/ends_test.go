@@ -412,7 +412,12 @@ func TestEnrolment(t *testing.T) {
 	}
 	certificate, err := o.Enrol(t.Context(), request, good)
 	must(t, err)
-	if _, err := o.Enrol(t.Context(), request, good); !errors.Is(err, authority.ErrNonce) {
+	if again, err := o.Enrol(t.Context(), request, good); err != nil || !bytes.Equal(again, certificate) {
+		t.Errorf("a lost answer is not given again: %v", err)
+	}
+	swapped := good
+	swapped.Signatures = []proof.Signature{good.Signatures[1], good.Signatures[0]}
+	if _, err := o.Enrol(t.Context(), request, swapped); !errors.Is(err, authority.ErrNonce) {
 		t.Errorf("a replayed record: %v", err)
 	}
 	retire := func(serial string) error {
@@ -421,6 +426,9 @@ func TestEnrolment(t *testing.T) {
 		return err
 	}
 	must(t, retire(serialIn(t, certificate)))
+	if _, err := o.Enrol(t.Context(), request, good); !errors.Is(err, authority.ErrNonce) {
+		t.Errorf("a retired reviewer is enrolled again: %v", err)
+	}
 	must(t, retire(serialIn(t, o.reviewer.certificate)))
 	o.ticket(certhall.Apply, "c", "")
 	_, err = o.Issue(t.Context(), authority.IssueRequest{Case: "c", Attempt: 1, Request: request, Evidence: signBy(t, o.decision("c", "fresh", 1, request), o.reviewer)})

@@ -31,7 +31,60 @@ func (ca *CA) Enrol(ctx context.Context, p10 []byte, evidence proof.Signed) ([]b
 	if !bytes.Equal(req.digest, e.RequestDigest) {
 		return nil, authority.ErrEvidence.Becausef("another request")
 	}
-	return ca.enrol(ctx, e.Role, e.Name, req, e.Nonce, encodeSigned(evidence))
+	signed := encodeSigned(evidence)
+	before, err := ca.enrolled(ctx, signed)
+	if err != nil || before != nil {
+		return before, err
+	}
+	return ca.enrol(ctx, e.Role, e.Name, req, e.Nonce, signed)
+}
+
+// enrolled answers the certificate that the same evidence gave before, so that
+// a lost answer can be had again; nil if it gave none. An enrolment that broke
+// off before it was signed is signed now, from the stored bytes.
+func (ca *CA) enrolled(ctx context.Context, evidence []byte) ([]byte, error) {
+	var m *Staff
+	err := ca.opt.Store.Read(ctx, func(rd Reader) (err error) {
+		m, err = rd.StaffByEvidence(evidence)
+		return err
+	})
+	switch {
+	case err != nil || m == nil:
+		return nil, err
+	case m.State == StaffIntended:
+		return ca.activate(ctx, *m)
+	case m.State == StaffRetired:
+		return nil, authority.ErrNonce
+	}
+	return m.Certificate, nil
+}
+
+// activate signs the stored bytes of a member of staff; if another was faster,
+// what that one stored is the answer.
+func (ca *CA) activate(ctx context.Context, m Staff) (certificate []byte, err error) {
+	k, err := ca.mayIssue(ctx)
+	if err != nil {
+		return nil, err
+	}
+	issuer, err := k.issuer(authority.MainIssuer)
+	if err != nil {
+		return nil, err
+	}
+	signed, err := sealTBS(issuer, m.TBS)
+	if err != nil {
+		return nil, err
+	}
+	err = ca.opt.Store.Write(ctx, func(w Writer) error {
+		if _, err := w.ActivateStaff(m.Serial, signed); err != nil {
+			return err
+		}
+		stored, err := w.Staff(m.Serial)
+		if err == nil {
+			certificate = stored.Certificate
+		}
+		return err
+	})
+	return certificate, err
 }
 
 // weighEnrolment wants an enrolment signed by two officers.
@@ -157,14 +210,7 @@ func (ca *CA) enrol(ctx context.Context, role, name string, req request, nonce, 
 	if err != nil {
 		return nil, err
 	}
-	certificate, err := sealTBS(issuer, m.TBS)
-	if err != nil {
-		return nil, err
-	}
-	return certificate, ca.opt.Store.Write(ctx, func(w Writer) error {
-		_, err := w.ActivateStaff(m.Serial, certificate)
-		return err
-	})
+	return ca.activate(ctx, m)
 }
 
 func (ca *CA) retireStaff(ctx context.Context, e proof.Enrolment, evidence proof.Signed) error {

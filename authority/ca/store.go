@@ -64,6 +64,8 @@ type Reader interface {
 	Escrowed(certhall.PairID) (bool, error)
 	// Staff finds an officer or reviewer by the certificate's serial, retired ones too.
 	Staff(certhall.Serial) (*Staff, error)
+	// StaffByEvidence finds whom an enrolment (proof.Signed, DER) gave a role.
+	StaffByEvidence(evidence []byte) (*Staff, error)
 	// StaffByRole lists the active ones of a role.
 	StaffByRole(role string) ([]*Staff, error)
 	// PairsBySerials finds who has these serials; a serial of staff's has nil.

@@ -47,7 +47,8 @@ func (c *configCheckCmd) Run(env *environment) error {
 	return nil
 }
 
-// checkConfig tries each key alone, then all together, then what they name.
+// checkConfig tries each key alone, then all that are right together, and what
+// they name.
 func checkConfig(file string) []error {
 	var o serveOptions
 	parser, err := kong.New(&o)
@@ -65,20 +66,23 @@ func checkConfig(file string) []error {
 	} else if err != nil {
 		return []error{err}
 	}
+	good := &settings{file, s.text, map[string]any{}}
 	for _, f := range keysOf(flags) {
 		if value, ok := s.values[f.Name]; ok {
 			if err := tryKey(&settings{file, s.text, map[string]any{f.Name: value}}); err != nil {
 				errs = append(errs, err)
+			} else {
+				good.values[f.Name] = value
 			}
 		}
 	}
-	if len(errs) > 0 {
-		return errs
+	if parser, err = kong.New(&o, kong.Resolvers(good)); err != nil {
+		panic(err) // the program's own flags
 	}
-	if _, err := parser.Parse([]string{"--config=" + file}); err != nil {
-		return []error{errConfig.With("file", file).With("line", "?").Because(err)}
+	if _, err := parser.Parse(nil); err != nil {
+		return append(errs, errConfig.With("file", file).With("line", "?").Because(err))
 	}
-	return o.check()
+	return append(errs, o.check()...)
 }
 
 // tryKey reads one key as serve would.

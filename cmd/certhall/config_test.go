@@ -134,6 +134,7 @@ func TestConfigCheck(t *testing.T) {
 		"no TOML":              {"dir = 'a'\ndir == 'b'\n", []string{"config-unreadable 2"}},
 		"the same key twice":   {"dir = 'a'\ndir = 'b'\n", []string{"config-unreadable 2"}},
 		"a rule of its own":    {"ocsp-life = '1s'\n", []string{"config-value-wrong 1 ocsp-life"}},
+		"also what is named":   {"liste = 'x'\nlisten = '0.0.0.0:1'\n", []string{"config-key-unknown 1 liste listen", "plain-http"}},
 		"passphrase in a file": {"passphrase-fd = 3\n", []string{"config-key-unknown 1 passphrase-fd"}},
 		"what it names": {
 			"dir = 'none'\nlisten = '0.0.0.0:80'\nhall-db = 'postgres://certhall:geheim@db/certhall'\nauthority-db = 'mysql:x'\ntls-cert = 'a'\n",
@@ -148,6 +149,9 @@ func TestConfigCheck(t *testing.T) {
 		var got []string
 		for _, err := range checkConfig(path) {
 			e := certhall.AsError(err)
+			if e.Is(errNoFolder) {
+				continue // there is none beside these files
+			}
 			words := []string{e.Code}
 			for _, p := range []string{"line", "key", "nearest"} {
 				if v := e.Params[p]; v != "" && p != "nearest" || e.Code == "config-key-unknown" && p == "nearest" {

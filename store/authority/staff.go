@@ -29,6 +29,15 @@ func (r rows) Staff(s certhall.Serial) (*ca.Staff, error) {
 	return staff[0], nil
 }
 
+// StaffByEvidence implements ca.Reader. There are a few dozen of them.
+func (r rows) StaffByEvidence(evidence []byte) (*ca.Staff, error) {
+	staff, err := r.staff("evidence = $1", evidence)
+	if err != nil || len(staff) == 0 {
+		return nil, err
+	}
+	return staff[0], nil
+}
+
 // StaffByRole implements ca.Reader.
 func (r rows) StaffByRole(role string) ([]*ca.Staff, error) {
 	return r.staff("role = $1 AND state = 'active' ORDER BY n", role)
