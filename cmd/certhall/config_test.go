@@ -138,9 +138,9 @@ func TestConfigCheck(t *testing.T) {
 		"passphrase in a file": {"passphrase-fd = 3\n", []string{"config-key-unknown 1 passphrase-fd"}},
 		"what it names": {
 			"dir = 'none'\nlisten = '0.0.0.0:80'\nhall-db = 'postgres://certhall:geheim@db/certhall'\nauthority-db = 'mysql:x'\ntls-cert = 'a'\n",
-			[]string{"plain-http", "tls-files-broken", "database-address", "database-password", "state-folder-missing"},
+			[]string{"plain-http", "tls-files-broken", "database-address", "database-password"},
 		},
-		"a hall alone": {"roles = ['hall']\ndir = 'none'\n", []string{"state-folder-missing", "authority-nodes-missing", "file-unreadable", "internal-folder-damaged", "tls-files-broken"}},
+		"a hall alone": {"roles = ['hall']\ndir = 'none'\n", []string{"authority-nodes-missing", "file-unreadable", "internal-folder-damaged", "tls-files-broken"}},
 	} {
 		path := filepath.Join(t.TempDir(), "certhall.toml")
 		if err := os.WriteFile(path, []byte(c.text), 0o600); err != nil {

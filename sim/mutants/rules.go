@@ -82,7 +82,7 @@ var rules = []rule{
 		{issue, `		if err != nil || stored != nil {`, `		if stored = nil; err != nil || stored != nil {`},
 	}},
 	{"restart-completes", "a restart completes open intents", "node", []edit{
-		{issue, `	for n, p := range open {`, `	for n, p := range open[:0] {`},
+		{issue, `	for _, p := range open {`, `	for _, p := range open[:0] {`},
 	}},
 	{"install-proves-chain", "before writing: chain to the trusted root", "forged-bundle", []edit{
 		{bundle, `	if p.root, err = e.Trust.Root(p.sign, b.Chain); err != nil {
