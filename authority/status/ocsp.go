@@ -46,6 +46,10 @@ type OCSPOptions struct {
 	// Observe hears of every answer, and whether it came from memory as it was
 	// signed before; nil: nobody does.
 	Observe func(status OCSPStatus, memory bool)
+	// Told hears of every pair's certificate that is called good after a look
+	// into the database: should that be lost, it is known that this was given
+	// away. It must not wait. nil: nobody hears.
+	Told func(issuer string, serial certhall.Serial)
 }
 
 // Responder answers OCSP requests (RFC 6960, RFC 5019) for all issuers of an
@@ -187,6 +191,9 @@ func (r *Responder) live(ctx context.Context, i inquiry) *OCSPAnswer {
 	for _, k := range asked {
 		if standings[k].Known {
 			r.cache.keep(i.generation, i.entries[k].id, standings[k], this, half)
+		}
+		if s := standings[k]; r.opt.Told != nil && s.Known && !s.Revoked && s.Pair != "" {
+			r.opt.Told(i.by.Name, s.Serial)
 		}
 	}
 	if i.plain() && standings[0].Known {

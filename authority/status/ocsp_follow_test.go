@@ -330,3 +330,18 @@ func BenchmarkAnswer(b *testing.B) {
 		})
 	}
 }
+
+// What was called good is told on, once for every look into the database; what
+// is no pair's, revoked or unknown is not.
+func TestTold(t *testing.T) {
+	d := newDesk(t)
+	var told []string
+	d.opt.Told = func(issuer string, serial certhall.Serial) { told = append(told, issuer+" "+string(serial)) }
+	own := d.issuers[2].Responder.Certificate.SerialNumber
+	for _, serial := range []*big.Int{serialGood, serialRevoked, serialHeld, serialPlain, serialUnknown, own, serialGood} {
+		d.plain(t, serial)
+	}
+	if want := "issuing-p256 " + string(certhall.SerialOf(serialGood)); len(told) != 1 || told[0] != want {
+		t.Errorf("told %q, want %q once", told, want)
+	}
+}

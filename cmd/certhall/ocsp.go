@@ -43,6 +43,7 @@ type ocspDesk struct {
 	env    *environment
 	folder string
 	maxAge time.Duration
+	told   *told
 	now    []status.Issuer // as the responder has them
 	said   string          // the last complaint about the folder
 }
@@ -52,9 +53,10 @@ func newOCSPDesk(env *environment, dir string, f ocspFlags, store *authoritystor
 		f.OCSPMaxAge = web.OCSPMaxAge
 	}
 	observe := func(s status.OCSPStatus, memory bool) { env.metrics.OCSP(s.String(), memory) }
+	told := newTold(dir, env.log)
 	d := &ocspDesk{
-		Responder: status.NewResponder(status.OCSPOptions{Store: store, Clock: env.clock, Life: f.OCSPLife, Gate: gate, Log: env.log, Observe: observe}),
-		env:       env, folder: filepath.Join(dir, authorityFolder), maxAge: f.OCSPMaxAge,
+		Responder: status.NewResponder(status.OCSPOptions{Store: store, Clock: env.clock, Life: f.OCSPLife, Gate: gate, Log: env.log, Observe: observe, Told: told.hear}),
+		env:       env, folder: filepath.Join(dir, authorityFolder), maxAge: f.OCSPMaxAge, told: told,
 	}
 	d.readKeys()
 	return d

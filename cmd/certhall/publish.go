@@ -119,6 +119,7 @@ func (w *publishWing) look(ctx context.Context, set metrics.Set) {
 func (w *publishWing) run(ctx context.Context) error {
 	var loops sync.WaitGroup
 	loops.Go(func() { (&predecessors.Fetcher{Store: w.store, Clock: w.env.clock, Log: w.env.log}).Run(ctx) })
+	loops.Go(func() { w.ocsp.told.run(ctx) })
 	w.ocsp.run(ctx)
 	loops.Wait()
 	return nil

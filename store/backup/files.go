@@ -57,11 +57,12 @@ func takeFiles(w *writer, dir string, keys bool) (files []File, leftOut []string
 }
 
 // passing tells files that belong to the running server or to no backup:
-// databases (they are copied row by row), the journal of checkpoints (it is
-// worth most where it is newer than the backup), locks, archives, hidden files.
+// databases (they are copied row by row), the journal of checkpoints and the
+// serials that status called good (they are worth most where they are newer
+// than the backup), locks, archives, hidden files.
 func passing(base string) bool {
 	return base[0] == '.' || base == "lock" ||
-		slices.ContainsFunc([]string{".db", ".db-wal", ".db-shm", ".db-journal", ".lock", ".journal", Extension}, func(end string) bool {
+		slices.ContainsFunc([]string{".db", ".db-wal", ".db-shm", ".db-journal", ".lock", ".journal", ".serials", ".serials.old", Extension}, func(end string) bool {
 			return strings.HasSuffix(base, end)
 		})
 }
