@@ -38,7 +38,7 @@ test: needs build lint
 	npm test
 	go test -race -timeout 20m $$(go list ./... | grep -v -e /sim$$ -e /e2e$$)
 	go test -timeout 60m ./sim -args -seeds=$(SEEDS)
-	go test -count=1 -timeout 20m ./e2e
+	go test -count=1 -timeout 40m ./e2e
 	$(MAKE) journeys
 
 ## journeys: the portal in a real browser, against the real programs

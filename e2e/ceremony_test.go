@@ -85,7 +85,7 @@ func TestCeremony(t *testing.T) {
 		{"no passphrase", `bin/certhall init --dir other --id acme --name ACME --public https://hall.example --officer a.p10 --officer b.p10 </dev/null`, "passphrase-missing"},
 		{"wrong passphrase", `bin/certhall serve --dir state --listen 127.0.0.1:0 --passphrase-fd 3 3<root`, "passphrase-wrong"},
 		{"plain HTTP to the world", `bin/certhall serve --dir state --listen 0.0.0.0:0 --passphrase-fd 3 3<daily`, "plain-http"},
-		{"an enrolment used twice", `bin/certhall admin reviewer enrol --dir state --request r.p10 --evidence r.a --evidence r.b --out again.cer --passphrase-fd 3 3<daily`, "nonce-wrong"},
+		{"an enrolment in another's name", `bin/certhall admin reviewer enrol --dir state --request a.p10 --evidence r.a --evidence r.b --out again.cer --passphrase-fd 3 3<daily`, "evidence-wrong"},
 		{"one officer twice", `bin/certhall admin reviewer enrol --dir state --request r.p10 --evidence r.a --evidence r.a --out again.cer --passphrase-fd 3 3<daily`, "evidence-wrong"},
 	} {
 		if out, code := shell(t, dir, c.script); code == 0 || !strings.Contains(out, c.want) {
@@ -94,6 +94,9 @@ func TestCeremony(t *testing.T) {
 	}
 	if _, err := os.Stat(filepath.Join(dir, "other", "authority")); err == nil {
 		t.Error("a refused ceremony left an authority")
+	}
+	if out, code := shell(t, dir, `bin/certhall admin reviewer enrol --dir state --request r.p10 --evidence r.a --evidence r.b --out lost.cer --passphrase-fd 3 3<daily && cmp r.cer lost.cer`); code != 0 {
+		t.Errorf("a lost certificate is not given again: exit code %d:\n%s", code, out)
 	}
 	rootCRL(t, dir)
 	serveSealed(t, dir)

@@ -88,7 +88,9 @@ func schemas(address string) (authority, hall string) {
 
 // TestKilledDuringRenewals: SIGKILL of the server during a stream of renewals.
 func TestKilledDuringRenewals(t *testing.T) {
+	t.Parallel() // mostly they wait for jobs of the killed to be taken up again
 	t.Run("sqlite", func(t *testing.T) {
+		t.Parallel()
 		authority, hall := sqliteFiles(t.TempDir())
 		q := newQuarter(t, authority, hall, stream)
 		p := q.serve()
@@ -96,6 +98,7 @@ func TestKilledDuringRenewals(t *testing.T) {
 		q.end()
 	})
 	t.Run("postgres", func(t *testing.T) {
+		t.Parallel()
 		authority, hall := schemas(storetest.Postgres(t))
 		q := newQuarter(t, authority, hall, stream)
 		p := q.serve()
@@ -107,6 +110,7 @@ func TestKilledDuringRenewals(t *testing.T) {
 // TestPostgresRestartedDuringRenewals: the database goes away under the server,
 // as in a power cut of its machine, and comes back.
 func TestPostgresRestartedDuringRenewals(t *testing.T) {
+	t.Parallel() // mostly they wait for jobs of the killed to be taken up again
 	cluster, err := storetest.StartCluster(true)
 	if err != nil {
 		t.Fatal(err)
@@ -130,6 +134,7 @@ func TestPostgresRestartedDuringRenewals(t *testing.T) {
 // TestDiskFullDuringRenewals: the disk of both databases fills up and is made
 // room on again.
 func TestDiskFullDuringRenewals(t *testing.T) {
+	t.Parallel() // mostly they wait for jobs of the killed to be taken up again
 	disk := smallDisk(t, "24m")
 	authority, hall := sqliteFiles(disk)
 	q := newQuarter(t, authority, hall, stream)
@@ -182,6 +187,7 @@ func fill(t *testing.T, path string) {
 // TestRolesKilledDuringRenewals: each role in processes of its own over
 // PostgreSQL, two of them issuing, and any of them may be killed.
 func TestRolesKilledDuringRenewals(t *testing.T) {
+	t.Parallel() // mostly they wait for jobs of the killed to be taken up again
 	authority, hall := schemas(storetest.Postgres(t))
 	q := newQuarter(t, authority, hall, stream)
 	var issuers []string

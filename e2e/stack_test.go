@@ -170,6 +170,9 @@ func (s *stack) openHallOver(queue func(*sqldb.DB) hallstore.Enqueuer) {
 		s.t.Fatal(err)
 	}
 	s.origin = "http://" + l.Addr().String()
+	if s.door == nil {
+		s.door = s.authority.CA
+	}
 	s.counter = services.New(services.Options{
 		Store: s.hall, Authority: s.door, AuthorityID: s.authority.Founded.ID,
 		Accounts: accounts.New(accounts.Options{
