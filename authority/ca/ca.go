@@ -165,6 +165,16 @@ func (ca *CA) unsealed() (*Keys, error) {
 // its error says which. Everything else goes on.
 type Gate func(ctx context.Context) error
 
+// mayIssueBy gives the issuing CA of a name if nothing stands against signing
+// certificates.
+func (ca *CA) mayIssueBy(ctx context.Context, name string) (issuer, error) {
+	k, err := ca.mayIssue(ctx)
+	if err != nil {
+		return issuer{}, err
+	}
+	return k.issuer(name)
+}
+
 // mayIssue gives the keys if nothing stands against signing certificates.
 func (ca *CA) mayIssue(ctx context.Context) (*Keys, error) {
 	for _, gate := range ca.opt.Gates {

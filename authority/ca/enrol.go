@@ -52,7 +52,11 @@ func (ca *CA) enrolled(ctx context.Context, evidence []byte) ([]byte, error) {
 	case err != nil || m == nil:
 		return nil, err
 	case m.State == StaffIntended:
-		return ca.activate(ctx, *m)
+		issuer, err := ca.mayIssueBy(ctx, authority.MainIssuer)
+		if err != nil {
+			return nil, err
+		}
+		return ca.activate(ctx, issuer, *m)
 	case m.State == StaffRetired:
 		return nil, authority.ErrNonce
 	}
@@ -61,16 +65,8 @@ func (ca *CA) enrolled(ctx context.Context, evidence []byte) ([]byte, error) {
 
 // activate signs the stored bytes of a member of staff; if another was faster,
 // what that one stored is the answer.
-func (ca *CA) activate(ctx context.Context, m Staff) (certificate []byte, err error) {
-	k, err := ca.mayIssue(ctx)
-	if err != nil {
-		return nil, err
-	}
-	issuer, err := k.issuer(authority.MainIssuer)
-	if err != nil {
-		return nil, err
-	}
-	signed, err := sealTBS(issuer, m.TBS)
+func (ca *CA) activate(ctx context.Context, by issuer, m Staff) (certificate []byte, err error) {
+	signed, err := sealTBS(by, m.TBS)
 	if err != nil {
 		return nil, err
 	}
@@ -157,11 +153,7 @@ func (ca *CA) EnrolFounder(ctx context.Context, name string, p10 []byte) ([]byte
 
 // enrol stores the intent, signs outside the transaction, and activates.
 func (ca *CA) enrol(ctx context.Context, role, name string, req request, nonce, evidence []byte) ([]byte, error) {
-	k, err := ca.mayIssue(ctx)
-	if err != nil {
-		return nil, err
-	}
-	issuer, err := k.issuer(authority.MainIssuer)
+	issuer, err := ca.mayIssueBy(ctx, authority.MainIssuer)
 	if err != nil {
 		return nil, err
 	}
@@ -210,7 +202,7 @@ func (ca *CA) enrol(ctx context.Context, role, name string, req request, nonce, 
 	if err != nil {
 		return nil, err
 	}
-	return ca.activate(ctx, m)
+	return ca.activate(ctx, issuer, m)
 }
 
 func (ca *CA) retireStaff(ctx context.Context, e proof.Enrolment, evidence proof.Signed) error {

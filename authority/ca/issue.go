@@ -238,11 +238,7 @@ func (ca *CA) draft(by issuer, c content) ([]byte, error) {
 // complete signs an intent's stored bytes and stores the signatures. Whoever
 // loses the swap drops its signatures and takes what is stored ◆.
 func (ca *CA) complete(ctx context.Context, p *Pair) (*Pair, error) {
-	k, err := ca.mayIssue(ctx)
-	if err != nil {
-		return nil, err
-	}
-	issuer, err := k.issuer(p.Issuer)
+	issuer, err := ca.mayIssueBy(ctx, p.Issuer)
 	if err != nil {
 		return nil, err
 	}
