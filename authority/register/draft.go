@@ -38,7 +38,34 @@ func (r *Register) DraftResumption(ctx context.Context, s certhall.Serial, reaso
 
 // draftOver drafts a decision over a lineage's living pairs; none is what is
 // answered if none of them is concerned.
-func (r *Register) draftOver(ctx context.Context, s certhall.Serial, service, reason string, life time.Duration, concerned func(*ca.Pair) bool, none error) (d proof.Draft, err error) {
+func (r *Register) draftOver(ctx context.Context, s certhall.Serial, service, reason string, life time.Duration, concerned func(*ca.Pair) bool, none error) (proof.Draft, error) {
+	return r.draft(ctx, s, service, reason, life, func(m *proof.Decision, pairs []*ca.Pair) ([]*ca.Pair, error) {
+		pairs = slices.DeleteFunc(pairs, func(p *ca.Pair) bool { return p.State == authority.Revoked || p.State == authority.Void })
+		if !slices.ContainsFunc(pairs, concerned) {
+			return nil, none
+		}
+		newest := pairs[len(pairs)-1] // what it says holds
+		m.Subject, m.Profile = newest.SubjectDER, newest.Profile
+		return pairs, nil
+	})
+}
+
+// DraftErasure drafts the decision that the personal data of the lineage of the
+// pair with a serial goes. It stays in the record for good: the holder's name is
+// not in it.
+func (r *Register) DraftErasure(ctx context.Context, s certhall.Serial, reason string, life time.Duration) (proof.Draft, error) {
+	return r.draft(ctx, s, proof.EraseService, reason, life, func(_ *proof.Decision, pairs []*ca.Pair) ([]*ca.Pair, error) {
+		if len(pairs) == 0 {
+			return nil, ErrErased
+		}
+		return pairs, nil
+	})
+}
+
+// draft drafts a decision over those of a lineage's pairs, oldest first, that
+// have a certificate (not those never issued or erased already) and that choose
+// takes; it may say more of them.
+func (r *Register) draft(ctx context.Context, s certhall.Serial, service, reason string, life time.Duration, choose func(*proof.Decision, []*ca.Pair) ([]*ca.Pair, error)) (d proof.Draft, err error) {
 	m := proof.Decision{
 		Authority: r.ID, Service: service, Verdict: proof.Approve, Reason: reason,
 		Expiry: r.now().Add(life).Truncate(time.Second),
@@ -55,57 +82,14 @@ func (r *Register) draftOver(ctx context.Context, s certhall.Serial, service, re
 		if err != nil {
 			return err
 		}
-		pairs = slices.DeleteFunc(pairs, func(p *ca.Pair) bool {
-			return p.SignCert == nil || p.State == authority.Revoked || p.State == authority.Void
-		})
-		if !slices.ContainsFunc(pairs, concerned) {
-			return none
-		}
-		d.Documents = nil
-		for _, p := range pairs { // oldest first: what the newest says holds
-			m.Documents = append(m.Documents, gm.SM3(p.SignCert))
-			d.Documents = append(d.Documents, p.SignCert)
-			m.Lineage, m.Subject, m.Organisation, m.Project = string(p.Lineage), p.SubjectDER, p.Organisation, p.Project
-			m.KeyNumber, m.Profile = p.KeyNumber, p.Profile
-		}
-		return r.vouch(rd, &d)
-	})
-	if err != nil {
-		return proof.Draft{}, err
-	}
-	d.Message = proof.Encode(m)
-	return d, nil
-}
-
-// DraftErasure drafts the decision that the personal data of the lineage of the
-// pair with a serial goes. It stays in the record for good: the holder's name is
-// not in it.
-func (r *Register) DraftErasure(ctx context.Context, s certhall.Serial, reason string, life time.Duration) (d proof.Draft, err error) {
-	m := proof.Decision{
-		Authority: r.ID, Service: proof.EraseService, Verdict: proof.Approve, Reason: reason, Expiry: r.now().Add(life).Truncate(time.Second),
-	}
-	if m.Nonce, err = proof.NewNonce(r.Random); err != nil {
-		return d, err
-	}
-	err = r.Store.Look(ctx, func(rd Reader) error {
-		p, err := find(rd, Serial(string(s)))
-		if err != nil {
-			return err
-		}
-		pairs, err := rd.LineagePairs(p.Lineage)
+		pairs, err = choose(&m, slices.DeleteFunc(pairs, func(p *ca.Pair) bool { return p.SignCert == nil }))
 		if err != nil {
 			return err
 		}
 		m.Documents, d.Documents = nil, nil
-		for _, p := range pairs {
-			if p.SignCert == nil {
-				continue // never issued, or erased already
-			}
+		for _, p := range pairs { // what the newest says holds
 			m.Documents, d.Documents = append(m.Documents, gm.SM3(p.SignCert)), append(d.Documents, p.SignCert)
 			m.Lineage, m.Organisation, m.Project, m.KeyNumber = string(p.Lineage), p.Organisation, p.Project, p.KeyNumber
-		}
-		if m.Lineage == "" {
-			return ErrErased
 		}
 		return r.vouch(rd, &d)
 	})
