@@ -3,7 +3,6 @@ package authority
 import (
 	"context"
 	"database/sql"
-	"strconv"
 	"strings"
 
 	"github.com/certhall/certhall"
@@ -39,38 +38,31 @@ func (r rows) Find(s register.Search) (pairs []*ca.Pair, err error) {
 // what is equal, by subject and n, by end and n; a page goes on from the row of
 // the pair shown last.
 func search(tx *sqldb.Tx, s register.Search) (query string, args []any) {
-	var where []string
-	and := func(condition string, values ...any) {
-		for _, v := range values {
-			args = append(args, v)
-			condition = strings.Replace(condition, "?", "$"+strconv.Itoa(len(args)), 1)
-		}
-		where = append(where, condition)
-	}
+	var where sqldb.Where
 	subject := "subject " + tx.Bytewise()
 	last := func(column string) string {
 		return "(SELECT " + column + " FROM pairs WHERE id = (SELECT pair FROM serials WHERE serial = ?))"
 	}
 	if s.Serial != "" {
-		and("id = (SELECT pair FROM serials WHERE serial = ?)", s.Serial)
+		where.And("id = (SELECT pair FROM serials WHERE serial = ?)", s.Serial)
 	}
 	if s.KeyNumber != "" {
-		and("key_number = ?", s.KeyNumber)
+		where.And("key_number = ?", s.KeyNumber)
 	}
 	if s.Organisation != "" {
-		and("organisation = ?", s.Organisation)
+		where.And("organisation = ?", s.Organisation)
 	}
 	if s.Subject != "" {
-		and(subject+" >= ? AND "+subject+" < ?", s.Subject, s.Subject+highest)
+		where.And(subject+" >= ? AND "+subject+" < ?", s.Subject, s.Subject+highest)
 	}
 	if !s.ExpiresBefore.IsZero() {
-		and("state = 'current' AND not_after < ?", milliseconds(s.ExpiresBefore))
+		where.And("state = 'current' AND not_after < ?", milliseconds(s.ExpiresBefore))
 	}
 	if s.Project != "" {
-		and("project = ?", s.Project)
+		where.And("project = ?", s.Project)
 	}
 	if s.State != "" {
-		and("state = ?", string(s.State))
+		where.And("state = ?", string(s.State))
 	}
 	order := "n"
 	switch {
@@ -88,11 +80,11 @@ func search(tx *sqldb.Tx, s register.Search) (query string, args []any) {
 			behind = append(behind, last(strings.Fields(c)[0]))
 			values = append(values, s.After)
 		}
-		and("("+order+") > ("+strings.Join(behind, ", ")+")", values...)
+		where.And("("+order+") > ("+strings.Join(behind, ", ")+")", values...)
 	}
-	args = append(args, s.Limit)
-	return "SELECT " + intentColumns + ", " + laterColumns + " FROM pairs WHERE " + strings.Join(where, " AND ") +
-		" ORDER BY " + order + " LIMIT $" + strconv.Itoa(len(args)), args
+	query = "SELECT " + intentColumns + ", " + laterColumns + " FROM pairs WHERE " + where.String() +
+		" ORDER BY " + order + " LIMIT " + where.Arg(s.Limit)
+	return query, where.Args
 }
 
 // CaseAttempts implements register.Reader.

@@ -1,12 +1,10 @@
 package hall
 
 import (
-	"strconv"
-	"strings"
-
 	"github.com/certhall/certhall"
 	"github.com/certhall/certhall/hall/accounts"
 	"github.com/certhall/certhall/hall/services"
+	"github.com/certhall/certhall/store/sqldb"
 )
 
 // Acts implements accounts.Reader.
@@ -64,33 +62,26 @@ func (r *rows) FindCases(s services.CaseSearch) ([]services.ListedCase, error) {
 }
 
 func caseSearch(s services.CaseSearch) (query string, args []any) {
-	var where []string
-	and := func(condition string, values ...any) {
-		for _, v := range values {
-			args = append(args, v)
-			condition = strings.Replace(condition, "?", "$"+strconv.Itoa(len(args)), 1)
-		}
-		where = append(where, condition)
-	}
+	var where sqldb.Where
 	if s.Serial != "" {
-		and("id IN (SELECT id FROM cases WHERE serial = ? UNION SELECT id FROM cases WHERE new_serial = ? AND new_serial <> '')", string(s.Serial), string(s.Serial))
+		where.And("id IN (SELECT id FROM cases WHERE serial = ? UNION SELECT id FROM cases WHERE new_serial = ? AND new_serial <> '')", string(s.Serial), string(s.Serial))
 	}
 	if s.KeyNumber != "" {
-		and("lineage IN (SELECT lineage FROM certificates WHERE key_number = ?)", s.KeyNumber)
+		where.And("lineage IN (SELECT lineage FROM certificates WHERE key_number = ?)", s.KeyNumber)
 	}
 	if s.Organisation != "" {
-		and("lineage IN (SELECT lineage FROM certificates WHERE organisation = ?)", s.Organisation)
+		where.And("lineage IN (SELECT lineage FROM certificates WHERE organisation = ?)", s.Organisation)
 	}
 	if s.Phone != "" {
-		and("(lineage IN (SELECT lineage FROM handlers JOIN persons ON persons.id = handlers.person WHERE persons.phone = ?) OR phone = ?)", s.Phone, s.Phone)
+		where.And("(lineage IN (SELECT lineage FROM handlers JOIN persons ON persons.id = handlers.person WHERE persons.phone = ?) OR phone = ?)", s.Phone, s.Phone)
 	}
 	if s.State != "" {
-		and("state = ?", string(s.State))
+		where.And("state = ?", string(s.State))
 	}
 	if s.After != "" {
-		and("id < ?", string(s.After))
+		where.And("id < ?", string(s.After))
 	}
-	args = append(args, s.Limit)
-	return listedFrom(`(SELECT id AS chosen_id FROM cases WHERE `+strings.Join(where, " AND ")+` ORDER BY id DESC LIMIT $`+strconv.Itoa(len(args))+
-		`) AS chosen JOIN cases ON cases.id = chosen.chosen_id`) + `ORDER BY cases.id DESC`, args
+	query = listedFrom(`(SELECT id AS chosen_id FROM cases WHERE `+where.String()+` ORDER BY id DESC LIMIT `+where.Arg(s.Limit)+
+		`) AS chosen JOIN cases ON cases.id = chosen.chosen_id`) + `ORDER BY cases.id DESC`
+	return query, where.Args
 }
