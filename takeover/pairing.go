@@ -35,8 +35,6 @@ type refusal struct {
 	reason *certhall.Error
 }
 
-func (r *refusal) Error() string { return r.reason.Error() }
-
 func refused(column string, reason *certhall.Error) *refusal { return &refusal{column, reason} }
 
 // prepare finds a row's certificates and reads what it says; nil where it is

@@ -2,7 +2,6 @@ package status
 
 import (
 	"bytes"
-	"crypto/sha256"
 	"encoding/asn1"
 	"encoding/hex"
 	"errors"
@@ -123,13 +122,6 @@ func (l *List) Reader() io.Reader {
 
 // Bytes is the whole list in memory: for short ones.
 func (l *List) Bytes() ([]byte, error) { return io.ReadAll(l.Reader()) }
-
-// Digest is SHA-256 over the whole list.
-func (l *List) Digest() ([]byte, error) {
-	h := sha256.New()
-	_, err := io.Copy(h, l.Reader())
-	return h.Sum(nil), err
-}
 
 const (
 	integerTag         = 0x02
