@@ -38,6 +38,10 @@ type (
 	LineageID string
 	// EntitlementID names the right to one pair; opaque to the authority.
 	EntitlementID string
+	// OrderID names what somebody agreed to pay at one time (订单).
+	OrderID string
+	// RefundID names money that goes back (退款).
+	RefundID string
 )
 
 var idEncoding = base32.HexEncoding.WithPadding(base32.NoPadding)
