@@ -6,6 +6,7 @@ import (
 
 	"github.com/certhall/certhall"
 	"github.com/certhall/certhall/authority"
+	"github.com/certhall/certhall/hall/catalog"
 )
 
 // CertificateLimit bounds a list of certificates.
@@ -63,11 +64,16 @@ func (l CertificateList) Problems() []*Problem {
 }
 
 // Certificates lists the certificates that the person handles, the soonest end
-// first. What may be done with each is a hint, by the hall's own windows.
+// first. What may be done with each is a hint, by the hall's own windows and
+// what is on offer.
 func (c *Counter) Certificates(ctx context.Context, who Caller) (CertificateList, error) {
 	var held []Certificate
 	open := map[certhall.LineageID]*OpenCase{}
-	err := c.Store.Read(ctx, func(r Reader) (err error) {
+	all, err := c.Catalog.Current(ctx)
+	if err != nil {
+		return CertificateList{}, err
+	}
+	err = c.Store.Read(ctx, func(r Reader) (err error) {
 		if held, err = r.CertificatesOf(who.Person, CertificateLimit+1); err != nil {
 			return err
 		}
@@ -83,20 +89,29 @@ func (c *Counter) Certificates(ctx context.Context, who Caller) (CertificateList
 	now := c.now()
 	list := CertificateList{Certificates: make([]HeldCertificate, 0, len(held)), More: len(held) > CertificateLimit}
 	for _, p := range held[:min(len(held), CertificateLimit)] {
-		row := c.heldCertificate(p.PairInfo, now)
+		row := c.heldCertificate(all, p.PairInfo, now)
 		row.Case = open[p.Lineage]
 		list.Certificates = append(list.Certificates, row)
 	}
 	return list, err
 }
 
-func (c *Counter) heldCertificate(p authority.PairInfo, now time.Time) HeldCertificate {
+func (c *Counter) heldCertificate(all *catalog.Catalog, p authority.PairInfo, now time.Time) HeldCertificate {
 	h := HeldCertificate{
 		Serial: p.SignSerial, EncSerial: p.EncSerial, Subject: p.Subject, Organisation: p.Organisation, Project: p.Project,
 		KeyNumber: p.KeyNumber, KeySerial: p.KeySerial, NotBefore: p.NotBefore, NotAfter: p.NotAfter,
 		DaysLeft: daysBetween(now, p.NotAfter), Actions: []certhall.Service{},
 	}
-	state, open, refusal := c.condition(p, now)
+	found, err := offerIn(all, p)
+	state, open, refusal := c.condition(found.Offer.Policy, p, now)
+	if refusal == nil && all.Version > 0 {
+		if err == nil {
+			_, err = found.Product(open)
+		}
+		if err != nil {
+			refusal = catalog.ErrNotOffered
+		}
+	}
 	if h.State = state; refusal != nil {
 		h.WhyNot = ProblemOf(refusal)
 	} else {
@@ -107,8 +122,8 @@ func (c *Counter) heldCertificate(p authority.PairInfo, now time.Time) HeldCerti
 
 // condition tells a pair's state, and the service that is open to it or why
 // none is: at the same moments as the authority's own judgement.
-func (c *Counter) condition(p authority.PairInfo, now time.Time) (state string, open certhall.Service, refusal *certhall.Error) {
-	renewable, lost := p.NotAfter.Add(-c.RenewBefore), p.NotAfter.Add(c.RepairAfter)
+func (c *Counter) condition(policy catalog.Policy, p authority.PairInfo, now time.Time) (state string, open certhall.Service, refusal *certhall.Error) {
+	renewable, lost := p.NotAfter.Add(-narrow(c.RenewBefore, policy.RenewBefore)), p.NotAfter.Add(narrow(c.RepairAfter, policy.RepairAfter))
 	switch {
 	case p.State == authority.Superseded:
 		return Revoked, "", authority.ErrSuperseded

@@ -37,6 +37,7 @@ type Options struct {
 	Authority   authority.Authority
 	AuthorityID string
 	Accounts    *accounts.Desk
+	Catalog     Catalog               // nil: there is none
 	Roots       []*smx509.Certificate // of the authority: closings are checked against them
 	Issuers     [][]byte              // certificates between the roots and people's, handed to agents
 	Clock       certhall.Clock
@@ -63,6 +64,9 @@ func New(o Options) *Counter {
 		o.Disposal = certhall.Keep
 	}
 	o.RenewBefore, o.RepairAfter = cmp.Or(o.RenewBefore, RenewBefore), cmp.Or(o.RepairAfter, RepairAfter)
+	if o.Catalog == nil {
+		o.Catalog = noCatalog{}
+	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}

@@ -84,16 +84,20 @@ func (c *Counter) open(ctx context.Context, o opener) (Opened, error) {
 	if err != nil {
 		return Opened{}, err
 	}
+	refusal := c.narrowed(ctx, o.service, o.pair)
+	if eligible.Refusal != nil {
+		refusal = eligible.Refusal
+	}
 	switch {
 	case busy != nil && busy.State == Open && busy.Service == o.service && busy.Serial == o.pair.SignSerial:
 		if o.handler != nil && o.handler.Phone == busy.Phone {
 			return Opened{Case: busy.ID}, nil
 		}
 		return c.takeOver(ctx, o, *busy)
-	case busy == nil && eligible.Refusal != nil && made != nil && c.unretired(ctx, *made):
+	case busy == nil && refusal != nil && made != nil && c.unretired(ctx, *made):
 		return c.takeOver(ctx, o, *made)
-	case eligible.Refusal != nil:
-		return Opened{}, eligible.Refusal
+	case refusal != nil:
+		return Opened{}, refusal
 	case busy != nil:
 		if err := c.closeFirst(ctx, *busy); err != nil {
 			return Opened{}, err

@@ -1,0 +1,75 @@
+package services
+
+import (
+	"context"
+	"time"
+
+	"github.com/certhall/certhall"
+	"github.com/certhall/certhall/authority"
+	"github.com/certhall/certhall/hall/catalog"
+)
+
+// Catalog tells what is on offer; a *catalog.Shelf does.
+type Catalog interface {
+	Current(ctx context.Context) (*catalog.Catalog, error)
+}
+
+// noCatalog is the catalogue of a hall without one: version 0.
+type noCatalog struct{}
+
+func (noCatalog) Current(context.Context) (*catalog.Catalog, error) { return &catalog.Catalog{}, nil }
+
+// offer is what the catalogue that counts says of a pair; catalog.ErrNotOffered
+// if its project or brand is not in it. Where there is no catalogue, Found is
+// zero: no price, and no policy but the authority's and the hall's own.
+func (c *Counter) offer(ctx context.Context, p authority.PairInfo) (catalog.Found, error) {
+	all, err := c.Catalog.Current(ctx)
+	if err != nil {
+		return catalog.Found{}, err
+	}
+	return offerIn(all, p)
+}
+
+// offerIn is offer for one of many pairs.
+func offerIn(all *catalog.Catalog, p authority.PairInfo) (catalog.Found, error) {
+	if all.Version == 0 {
+		return catalog.Found{}, nil
+	}
+	return all.Find(catalog.Holding{Project: p.Project, KeyNumber: p.KeyNumber, Organisation: p.Organisation})
+}
+
+// narrowed says why what is on offer keeps a service from a pair to which the
+// authority would give it; nil if it does not. Policies only narrow: the
+// authority judges beside it.
+func (c *Counter) narrowed(ctx context.Context, s certhall.Service, p authority.PairInfo) error {
+	all, err := c.Catalog.Current(ctx)
+	if err != nil || all.Version == 0 {
+		return err
+	}
+	found, err := offerIn(all, p)
+	if err != nil {
+		return err
+	}
+	if _, err := found.Product(s); err != nil {
+		return err
+	}
+	policy, now := found.Offer.Policy, c.now()
+	if opens := p.NotAfter.Add(-days(policy.RenewBefore)); s == certhall.Renew && policy.RenewBefore > 0 && now.Before(opens) {
+		return authority.ErrTooEarly.With("date", date(opens))
+	}
+	if closes := p.NotAfter.Add(days(policy.RepairAfter)); s == certhall.Repair && policy.RepairAfter > 0 && now.After(closes) {
+		return authority.ErrTooLate.With("date", date(closes))
+	}
+	return nil
+}
+
+// narrow is a window of the authority's, or the policy's if that is shorter; 0
+// days leave it.
+func narrow(window time.Duration, policy int) time.Duration {
+	if policy == 0 {
+		return window
+	}
+	return min(window, days(policy))
+}
+
+func days(n int) time.Duration { return time.Duration(n) * 24 * time.Hour }

@@ -1,0 +1,126 @@
+package services_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/certhall/certhall"
+	"github.com/certhall/certhall/authority"
+	"github.com/certhall/certhall/hall/catalog"
+	"github.com/certhall/certhall/hall/services"
+	"github.com/certhall/certhall/proof"
+)
+
+const day = 24 * time.Hour
+
+// shelf holds one catalogue.
+type shelf struct{ catalog.Catalog }
+
+func (s *shelf) Current(context.Context) (*catalog.Catalog, error) { return &s.Catalog, nil }
+
+// offering gives the hall a catalogue that offers renewal and repair of the
+// fake's certificates by a policy.
+func (w *world) offering(p catalog.Policy) *shelf {
+	s := &shelf{catalog.Catalog{
+		Version:  1,
+		Projects: []catalog.Project{{Code: "gov", Brand: "haitai"}},
+		Brands:   []catalog.Brand{{Code: "haitai"}},
+		Offers: []catalog.Offer{{Project: "gov", Brand: "haitai", Policy: p, Products: []catalog.Product{
+			{Service: certhall.Renew, Years: []int{1}}, {Service: certhall.Repair, Years: []int{1}},
+		}}},
+	}}
+	w.Counter.Catalog = s
+	return s
+}
+
+// TestPolicyNarrowsWindows: opening and lists answer alike, at the same
+// moments; a wider policy than the authority's widens nothing.
+func TestPolicyNarrowsWindows(t *testing.T) {
+	ends := start.AddDate(1, 0, 0)
+	for name, c := range map[string]struct {
+		policy  catalog.Policy
+		service certhall.Service
+		now     time.Time
+		want    *certhall.Error
+		date    string
+	}{
+		"before its window":     {catalog.Policy{RenewBefore: 30}, certhall.Renew, ends.Add(-30*day - time.Millisecond), authority.ErrTooEarly, "2027-10-23"},
+		"when its window opens": {catalog.Policy{RenewBefore: 30}, certhall.Renew, ends.Add(-30 * day), nil, ""},
+		"at the last moment":    {catalog.Policy{RepairAfter: 10}, certhall.Repair, ends.Add(10 * day), nil, ""},
+		"after that":            {catalog.Policy{RepairAfter: 10}, certhall.Repair, ends.Add(10*day + time.Millisecond), authority.ErrTooLate, "2027-12-02"},
+		"by no policy":          {catalog.Policy{}, certhall.Renew, ends.Add(-90 * day), nil, ""},
+		"by a wide policy":      {catalog.Policy{RenewBefore: 300, RepairAfter: 900}, certhall.Repair, ends.Add(365 * day), nil, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			me := w.handler(phone, "l1")
+			w.offering(c.policy)
+			w.clock.move(c.now.Sub(start))
+			h := w.certificates(me)[0]
+			_, err := w.Open(t.Context(), w.opening(w.old, func(o *proof.Opening) { o.Service = string(c.service) }))
+			if c.want == nil {
+				if err != nil || len(h.Actions) != 1 || h.Actions[0] != c.service {
+					t.Errorf("opening: %v; list: %v, %+v", err, h.Actions, h.WhyNot)
+				}
+				return
+			}
+			refused(t, err, c.want)
+			if got := certhall.AsError(err).Params["date"]; got != c.date {
+				t.Errorf("the date is %s, want %s", got, c.date)
+			}
+			if h.WhyNot == nil || h.WhyNot.Code != c.want.Code || h.WhyNot.Params["date"] != c.date || len(h.Actions) != 0 {
+				t.Errorf("list: %v, %+v", h.Actions, h.WhyNot)
+			}
+		})
+	}
+	w := newWorld(t)
+	me := w.handler(phone, "l1")
+	w.offering(catalog.Policy{RenewBefore: 300})
+	w.clock.move(ends.Add(-91 * day).Sub(start))
+	if h := w.certificates(me)[0]; len(h.Actions) != 0 {
+		t.Error("a policy widened the window that lists show")
+	}
+	w.fake.refuse = authority.ErrTooEarly
+	_, err := w.Open(t.Context(), w.opening(w.old))
+	refused(t, err, authority.ErrTooEarly)
+}
+
+// TestNotOffered: what the catalogue does not hold is refused at opening and in
+// lists; a case that is open goes on.
+func TestNotOffered(t *testing.T) {
+	for name, change := range map[string]func(*catalog.Catalog){
+		"no project": func(c *catalog.Catalog) { c.Projects[0].Code = "med" },
+		"no brand":   func(c *catalog.Catalog) { c.Brands = nil },
+		"no offer":   func(c *catalog.Catalog) { c.Offers = nil },
+		"no product": func(c *catalog.Catalog) { c.Offers[0].Products = c.Offers[0].Products[1:] },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			me := w.handler(phone, "l1")
+			s := w.offering(catalog.Policy{})
+			w.clock.move(300 * day)
+			if h := w.certificates(me)[0]; len(h.Actions) != 1 || h.WhyNot != nil {
+				t.Fatalf("offered, but %+v", h.WhyNot)
+			}
+			change(&s.Catalog)
+			if h := w.certificates(me)[0]; len(h.Actions) != 0 || h.State != services.Expiring || h.WhyNot == nil || h.WhyNot.Code != catalog.ErrNotOffered.Code {
+				t.Errorf("list: %s %v, %+v", h.State, h.Actions, h.WhyNot)
+			}
+			_, err := w.Open(t.Context(), w.opening(w.old))
+			refused(t, err, catalog.ErrNotOffered)
+			if w.fake.called("Ticket") > 0 {
+				t.Error("the authority was asked for a ticket")
+			}
+		})
+	}
+	w := newWorld(t)
+	s := w.offering(catalog.Policy{RenewBefore: 366})
+	w.open(w.old)
+	s.Offers[0].Policy.RenewBefore = 1
+	w.open(w.old) // from another PC
+	s.Offers = nil
+	o := w.open(w.old)
+	w.expect(w.next(o, services.Input{}), services.Open, services.StepIdentify, "identify")
+	w.expect(w.reply(o, w.listing(w.old)), services.Open, services.StepIdentify, "wait:ticket")
+}
