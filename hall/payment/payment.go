@@ -28,6 +28,7 @@ type Channel interface {
 	// too late. Closed already, or never heard of: no error.
 	Close(ctx context.Context, order certhall.OrderID) error
 	// Refund gives money back; the same again answers how that refund stands.
+	// ErrUnknown: there is no such payment. ErrFunds: later, with the same number.
 	Refund(ctx context.Context, r RefundOrder) (Refund, error)
 	// QueryRefund tells how a refund stands. ErrUnknown: never heard of.
 	QueryRefund(ctx context.Context, refund certhall.RefundID) (Refund, error)
@@ -35,7 +36,11 @@ type Channel interface {
 	// refund, signature, merchant and age checked. ErrNotice: it is not to be
 	// believed.
 	Notice(r *http.Request) (Notice, error)
-	// Bill lists all that moved on a day (Beijing). ErrBill: there is none yet.
+	// Answer tells the channel what became of a notice. After nil it is settled;
+	// after any error the channel sends it again.
+	Answer(w http.ResponseWriter, err error)
+	// Bill lists all that moved on a day (Beijing); nothing moved: no rows.
+	// ErrBill: there is none yet; it is made on the next day.
 	Bill(ctx context.Context, day time.Time) ([]BillRow, error)
 }
 
