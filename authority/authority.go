@@ -57,7 +57,17 @@ type TicketRequest struct {
 	Service   certhall.Service
 	Case      certhall.CaseID
 	OldSerial certhall.Serial // signing certificate of the old pair; "" for apply
+	// Grace is how long the old pair counts beside the new one once that is
+	// acknowledged; 0 leaves it to the authority's policy. What the first ticket
+	// asked for holds for the case. The hall's word is enough for it: a grace is
+	// only ever shortened, never below MinGrace, and by then the new pair has
+	// proved on its key that it works.
+	Grace time.Duration `json:",omitzero"`
 }
+
+// MinGrace is the shortest grace that the hall can ask for: who still uses the
+// old certificate this day is not locked out by it.
+const MinGrace = 24 * time.Hour
 
 // IssueRequest carries the P10 and the evidence for it.
 type IssueRequest struct {

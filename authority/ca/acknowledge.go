@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/subtle"
+	"time"
 
 	"github.com/certhall/certhall"
 	"github.com/certhall/certhall/authority"
@@ -73,10 +74,17 @@ func (ca *CA) makeCurrent(ctx context.Context, p *Pair, ack proof.Signed) (proof
 		return proof.Signed{}, err
 	}
 	var old *Pair
+	var c *Case
 	escrowed := false
 	err = ca.opt.Store.Read(ctx, func(rd Reader) (err error) {
 		if p.OldPair == "" {
 			return nil
+		}
+		if c, err = rd.Case(p.Case); err != nil {
+			return err
+		}
+		if c == nil {
+			return authority.ErrUnknownCase
 		}
 		if old, err = rd.Pair(p.OldPair); err != nil {
 			return err
@@ -112,7 +120,7 @@ func (ca *CA) makeCurrent(ctx context.Context, p *Pair, ack proof.Signed) (proof
 				return err
 			}
 			if moved, err := w.MovePair(old.ID, authority.Current, authority.Superseded,
-				Change{SupersededAt: now, GraceEnds: now.Add(ca.opt.Policy.Grace)}); err != nil || !moved {
+				Change{SupersededAt: now, GraceEnds: now.Add(ca.grace(c.Grace))}); err != nil || !moved {
 				return raced(err)
 			}
 		}
@@ -185,6 +193,15 @@ func (ca *CA) Retired(ctx context.Context, retired proof.Signed) error {
 		return nil
 	}
 	return ca.endGrace(ctx, p.OldPair, authority.PairRetired, ca.by(retired))
+}
+
+// grace is what a case asked for, within the policy; the policy's where it
+// asked for none.
+func (ca *CA) grace(asked time.Duration) time.Duration {
+	if asked == 0 {
+		return ca.opt.Policy.Grace
+	}
+	return min(asked, ca.opt.Policy.Grace)
 }
 
 // EndGrace revokes superseded pairs that nobody reported retired in time.

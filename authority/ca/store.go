@@ -158,6 +158,7 @@ type Case struct {
 	OldPair  certhall.PairID    // "" for apply
 	OpenedAt time.Time          // the window was judged here, for the case's life ◆
 	EndedAt  time.Time          // zero while open
+	Grace    time.Duration      // of the old pair, as it was asked for; 0: the policy's
 }
 
 // Attempt is one attempt of a case, numbered by the authority ◆ from 1.

@@ -80,6 +80,9 @@ func (ca *CA) Ticket(ctx context.Context, r authority.TicketRequest) (proof.Sign
 func (ca *CA) openCase(ctx context.Context, k *Keys, r authority.TicketRequest, old *Pair) (proof.Signed, error) {
 	now := ca.now()
 	c := Case{ID: r.Case, Service: r.Service, State: CaseOpen, OpenedAt: now}
+	if r.Grace != 0 {
+		c.Grace = ca.grace(max(r.Grace, authority.MinGrace))
+	}
 	if old != nil {
 		c.Lineage, c.OldPair = old.Lineage, old.ID
 	}
@@ -166,8 +169,11 @@ func (ca *CA) addAttempt(w Writer, c *Case, a Attempt) error {
 	if err := w.AddAttempt(a); err != nil {
 		return err
 	}
-	return w.AddRecord(ca.record(authority.AttemptOpened,
-		Record{Case: c.ID, Attempt: a.Number, Lineage: c.Lineage}, map[string]string{"service": string(c.Service)}))
+	data := map[string]string{"service": string(c.Service)}
+	if c.Grace != 0 {
+		data["grace"] = c.Grace.String()
+	}
+	return w.AddRecord(ca.record(authority.AttemptOpened, Record{Case: c.ID, Attempt: a.Number, Lineage: c.Lineage}, data))
 }
 
 // lock takes the locks of one case in the order that every writer keeps ◆.

@@ -170,7 +170,7 @@ var calls = map[string]func(context.Context, authority.Authority) []any{
 		return all2(a.Eligible(ctx, certhall.Repair, "0a"))
 	},
 	"Ticket": func(ctx context.Context, a authority.Authority) []any {
-		return all2(a.Ticket(ctx, authority.TicketRequest{Service: certhall.Renew, Case: "c1", OldSerial: "01"}))
+		return all2(a.Ticket(ctx, authority.TicketRequest{Service: certhall.Renew, Case: "c1", OldSerial: "01", Grace: 36 * time.Hour}))
 	},
 	"Issue": func(ctx context.Context, a authority.Authority) []any {
 		return all2(a.Issue(ctx, authority.IssueRequest{Case: "c1", Attempt: 2, Request: []byte{1}, Evidence: signed}))

@@ -81,6 +81,7 @@ type fake struct {
 	cases  map[certhall.CaseID]*fakeCase
 	events []authority.Event
 	calls  []string
+	graces []time.Duration // that tickets asked for
 }
 
 type fakeCase struct {
@@ -189,6 +190,7 @@ func (f *fake) Ticket(_ context.Context, r authority.TicketRequest) (proof.Signe
 	if err := f.enter("Ticket", true); err != nil {
 		return proof.Signed{}, err
 	}
+	f.graces = append(f.graces, r.Grace)
 	k := f.cases[r.Case]
 	if k == nil {
 		k = &fakeCase{service: r.Service, state: "open", old: r.OldSerial, lineage: f.bySerial(r.OldSerial).Pair.Lineage}

@@ -2,6 +2,7 @@ package services
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/certhall/certhall"
@@ -36,6 +37,42 @@ func offerIn(all *catalog.Catalog, p authority.PairInfo) (catalog.Found, error) 
 		return catalog.Found{}, nil
 	}
 	return all.Find(catalog.Holding{Project: p.Project, KeyNumber: p.KeyNumber, Organisation: p.Organisation})
+}
+
+// policy is that of a case's project and brand as it counts at this moment;
+// none where these are not on offer (any more): a case that is open goes on.
+func (c *Counter) policy(ctx context.Context, k Case) (none catalog.Policy, err error) {
+	all, err := c.Catalog.Current(ctx)
+	if err != nil || all.Version == 0 {
+		return none, err
+	}
+	pair, err := c.oldPair(ctx, k)
+	if err != nil || pair == nil {
+		return none, err
+	}
+	found, err := offerIn(all, *pair)
+	if errors.Is(err, catalog.ErrNotOffered) {
+		return none, nil
+	}
+	return found.Offer.Policy, err
+}
+
+// oldPair is the pair that a case started from: as the projection shows it, or
+// the authority, where that is being made anew.
+func (c *Counter) oldPair(ctx context.Context, k Case) (*authority.PairInfo, error) {
+	var shown *Certificate
+	err := c.Store.Read(ctx, func(r Reader) (err error) {
+		shown, err = r.Certificate(k.Serial)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	if shown != nil {
+		return &shown.PairInfo, nil
+	}
+	view, err := c.Authority.Pair(ctx, authority.PairQuery{Serial: k.Serial})
+	return view.Pair, err
 }
 
 // narrowed says why what is on offer keeps a service from a pair to which the

@@ -124,3 +124,32 @@ func TestNotOffered(t *testing.T) {
 	w.expect(w.next(o, services.Input{}), services.Open, services.StepIdentify, "identify")
 	w.expect(w.reply(o, w.listing(w.old)), services.Open, services.StepIdentify, "wait:ticket")
 }
+
+// TestPolicyAsksForItsGrace: with the first ticket and every later one, as the
+// policy of the project and brand says.
+func TestPolicyAsksForItsGrace(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(w *world, s *shelf)
+		want   time.Duration
+	}{
+		"by the policy":           {func(*world, *shelf) {}, 7 * day},
+		"projection made anew":    {func(w *world, _ *shelf) { w.must(w.store.Write(w.Context(), services.Writer.ForgetCertificates)) }, 7 * day},
+		"left to the authority":   {func(_ *world, s *shelf) { s.Offers[0].Policy.Grace = 0 }, 0},
+		"not on offer any more":   {func(_ *world, s *shelf) { s.Offers = nil }, 0},
+		"no catalogue whatsoever": {func(_ *world, s *shelf) { s.Catalog = catalog.Catalog{} }, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			s := w.offering(catalog.Policy{Grace: 7})
+			o := w.open(w.old)
+			w.reply(o, w.listing(w.old))
+			c.change(w, s)
+			w.must(w.work())
+			w.clock.move(2 * time.Hour) // the ticket expired
+			w.expect(w.prove(o), services.Open, services.StepPrepare, "prepare")
+			if len(w.fake.graces) != 2 || w.fake.graces[0] != c.want || w.fake.graces[1] != c.want {
+				t.Errorf("asked for %v", w.fake.graces)
+			}
+		})
+	}
+}

@@ -94,7 +94,7 @@ func (c *Counter) permit(ctx context.Context, k Case, v authority.PairView) (pro
 	if err == nil && c.now().Before(t.Expiry) {
 		return v.Ticket, chainOf(old), nil
 	}
-	ticket, err := c.Authority.Ticket(ctx, authority.TicketRequest{Service: k.Service, Case: k.ID, OldSerial: k.Serial})
+	ticket, err := c.ticket(ctx, k)
 	return ticket, chainOf(old), err
 }
 

@@ -27,7 +27,7 @@ func (c *Counter) Work(ctx context.Context, e Effect) error {
 	}
 	switch e.Kind {
 	case EffectTicket:
-		_, err = c.Authority.Ticket(ctx, authority.TicketRequest{Service: k.Service, Case: k.ID, OldSerial: k.Serial})
+		_, err = c.ticket(ctx, *k)
 	case EffectIssue:
 		err = c.payIssue(ctx, *k)
 	case EffectAcknowledge:
@@ -38,6 +38,15 @@ func (c *Counter) Work(ctx context.Context, e Effect) error {
 		err = c.payClose(ctx, *k)
 	}
 	return c.settle(ctx, *k, e, err)
+}
+
+// ticket asks for the ticket of a case's open attempt.
+func (c *Counter) ticket(ctx context.Context, k Case) (proof.Signed, error) {
+	policy, err := c.policy(ctx, k)
+	if err != nil {
+		return proof.Signed{}, err
+	}
+	return c.Authority.Ticket(ctx, authority.TicketRequest{Service: k.Service, Case: k.ID, OldSerial: k.Serial, Grace: days(policy.Grace)})
 }
 
 func (c *Counter) payIssue(ctx context.Context, k Case) error {

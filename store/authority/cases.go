@@ -11,10 +11,10 @@ import (
 	"github.com/certhall/certhall/store/sqldb"
 )
 
-const caseColumns = "id, service, state, lineage, old_pair, opened_at, ended_at"
+const caseColumns = "id, service, state, lineage, old_pair, opened_at, ended_at, grace"
 
 func caseFields(c *ca.Case) []any {
-	return []any{&c.ID, &c.Service, &c.State, &c.Lineage, &c.OldPair, instant{&c.OpenedAt}, instant{&c.EndedAt}}
+	return []any{&c.ID, &c.Service, &c.State, &c.Lineage, &c.OldPair, instant{&c.OpenedAt}, instant{&c.EndedAt}, span{&c.Grace}}
 }
 
 // Case implements ca.Reader.
@@ -91,7 +91,7 @@ func addLineage(tx *sqldb.Tx, id certhall.LineageID, at time.Time) error {
 // AddCase implements ca.Writer.
 func (w writer) AddCase(c ca.Case) error {
 	return exists(insert(w.Tx, "cases ("+caseColumns+")", []any{c.ID, c.Service, c.State, c.Lineage,
-		c.OldPair, milliseconds(c.OpenedAt), milliseconds(c.EndedAt)}, " ON CONFLICT DO NOTHING"))
+		c.OldPair, milliseconds(c.OpenedAt), milliseconds(c.EndedAt), c.Grace.Milliseconds()}, " ON CONFLICT DO NOTHING"))
 }
 
 // EndCase implements ca.Writer.

@@ -38,6 +38,19 @@ func (i instant) Scan(v any) error {
 	return nil
 }
 
+// span scans a duration from its milliseconds.
+type span struct{ *time.Duration }
+
+// Scan implements sql.Scanner.
+func (s span) Scan(v any) error {
+	ms, ok := v.(int64)
+	if !ok {
+		return errors.New("store/authority: a duration is not a number")
+	}
+	*s.Duration = time.Duration(ms) * time.Millisecond
+	return nil
+}
+
 // blob writes bytes that may be missing as empty ones, where a column must not
 // be NULL.
 func blob(b []byte) []byte {

@@ -126,7 +126,7 @@ func saveImported(tx *sqldb.Tx, imports []ca.NewImport) error {
 		at := milliseconds(p.IntendedAt)
 		lineages = append(lineages, p.Lineage)
 		before = append(before, sqldb.Statement{Query: "INSERT INTO lineages (id, added_at) VALUES ($1, $2) ON CONFLICT DO NOTHING", Args: []any{p.Lineage, at}})
-		cases = append(cases, p.Case, ca.ImportService, ca.CaseAcknowledged, p.Lineage, "", at, at)
+		cases = append(cases, p.Case, ca.ImportService, ca.CaseAcknowledged, p.Lineage, "", at, at, 0)
 		attempts = append(attempts, p.Case, p.Attempt, authority.AttemptAcknowledged, at, []byte{}, at, nil)
 		pairs = append(append(pairs, intentValues(p)...), milliseconds(p.IssuedAt), milliseconds(p.AcknowledgedAt))
 	}
@@ -139,7 +139,7 @@ func saveImported(tx *sqldb.Tx, imports []ca.NewImport) error {
 	if lived, err := (rows{tx}).LivedLineages(lineages); err != nil || len(lived) > 0 {
 		return orTaken(err)
 	}
-	more := insertions("cases ("+caseColumns+")", 7, cases)
+	more := insertions("cases ("+caseColumns+")", 8, cases)
 	more = append(more, insertions("attempts ("+attemptColumns+")", 7, attempts)...)
 	more = append(more, insertions("pairs ("+intentColumns+", issued_at, acknowledged_at)", intentWidth+2, pairs)...)
 	if err := tx.ExecAll(more); err != nil {

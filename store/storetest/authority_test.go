@@ -173,7 +173,7 @@ func inForce(t *testing.T, s *store.Store, p ca.Pair) ca.Pair {
 
 func TestCases(t *testing.T) {
 	each(t, func(t *testing.T, s *store.Store) {
-		c := ca.Case{ID: "c1", Service: certhall.Renew, State: ca.CaseOpen, Lineage: "l1", OldPair: "p0", OpenedAt: at(1)}
+		c := ca.Case{ID: "c1", Service: certhall.Renew, State: ca.CaseOpen, Lineage: "l1", OldPair: "p0", OpenedAt: at(1), Grace: 36 * time.Hour}
 		write(t, s, func(w ca.Writer) error {
 			return errors.Join(w.AddLineage("l1", at(0)), w.AddLineage("l1", at(1)), w.AddCase(c))
 		})
