@@ -1,6 +1,3 @@
-// Package orders holds what people have a right to: entitlements now; carts,
-// orders, refunds and receipts come with payment. An entitlement is the right
-// to one pair of certificates, whatever fails on the way.
 package orders
 
 import (
@@ -15,46 +12,73 @@ import (
 // State of an entitlement.
 type State string
 
-// An entitlement is open until its pair is current (spent) or its case is
-// closed by the authority's word (freed): made = open + spent + freed.
+// An entitlement is open, with or without a case, until its pair is current
+// (spent) or its money goes back (refunding, then refunded). One that cost
+// nothing because there was no catalogue ends with its case (freed):
+// made = open + refunding + spent + refunded + freed.
 const (
-	Open  State = "open"
-	Spent State = "spent"
-	Freed State = "freed"
+	Open      State = "open"
+	Refunding State = "refunding" // no case may take it; one that has it is being closed
+	Spent     State = "spent"
+	Refunded  State = "refunded"
+	Freed     State = "freed"
 )
 
 // Entitlement is the right to one pair; opaque to the authority.
 type Entitlement struct {
-	ID     certhall.EntitlementID
-	Case   certhall.CaseID
-	State  State
-	MadeAt time.Time
+	ID      certhall.EntitlementID
+	Lineage certhall.LineageID
+	Order   certhall.OrderID  // "" where there was nothing to buy
+	Years   int               // term of the pair; 0 is that of the old one
+	Case    certhall.CaseID   // that has it, or spent it; "" for none
+	Refund  certhall.RefundID // that gives its money back
+	State   State
+	MadeAt  time.Time
 }
 
 // ErrAtOdds says that an entitlement is gone or has ended another way: its row
 // was tampered with. fsck tells which.
 var ErrAtOdds = errors.New("orders: an entitlement is at odds with its case")
 
-// Writer is the part of the hall's transaction that entitlements need.
-type Writer interface {
-	AddEntitlement(Entitlement) error
-	// MoveEntitlement is a compare-and-swap on the state.
-	MoveEntitlement(id certhall.EntitlementID, from, to State, at time.Time) (bool, error)
-	Entitlement(id certhall.EntitlementID) (*Entitlement, error)
-}
-
-// MakeFree makes an entitlement without payment. Until there are prices,
+// MakeFree makes an entitlement without an order: where there is no catalogue,
 // opening a case makes one.
-func MakeFree(w Writer, c certhall.CaseID, now time.Time, random io.Reader) (certhall.EntitlementID, error) {
+func MakeFree(w Writer, c certhall.CaseID, l certhall.LineageID, now time.Time, random io.Reader) (certhall.EntitlementID, error) {
 	id := certhall.EntitlementID(certhall.NewID(now, random))
-	return id, w.AddEntitlement(Entitlement{ID: id, Case: c, State: Open, MadeAt: now})
+	return id, w.AddEntitlement(Entitlement{ID: id, Lineage: l, Case: c, State: Open, MadeAt: now})
 }
 
-// Spend ends an entitlement: its pair is current.
-func Spend(w Writer, id certhall.EntitlementID, now time.Time) error { return move(w, id, Spent, now) }
+// Spend ends an entitlement: its pair is current. One whose refund was asked for
+// is spent as well, as long as its money has not gone.
+func Spend(w Writer, id certhall.EntitlementID, now time.Time) error {
+	e, err := w.Entitlement(id)
+	if err != nil {
+		return err
+	}
+	from := Open
+	if e != nil && e.State == Refunding {
+		from = Refunding
+	}
+	if err := move(w, id, from, Spent, now); err != nil || from == Open {
+		return err
+	}
+	return settleRefund(w, e.Refund, now)
+}
 
-// Free gives an entitlement back: the authority has closed its case for ever.
-func Free(w Writer, id certhall.EntitlementID, now time.Time) error { return move(w, id, Freed, now) }
+// Free gives an entitlement back: the authority has closed its case for ever. A
+// bought one waits for the next case, or for its money to go back.
+func Free(w Writer, c certhall.CaseID, id certhall.EntitlementID, now time.Time) error {
+	e, err := w.Entitlement(id)
+	if err != nil {
+		return err
+	}
+	if e == nil || e.Order == "" {
+		return move(w, id, Open, Freed, now)
+	}
+	if _, err := w.AttachEntitlement(id, c, ""); err != nil || e.State != Refunding {
+		return err // not attached to this case: given back before
+	}
+	return settleRefund(w, e.Refund, now)
+}
 
 // Reopen takes back that an entitlement was spent: the authority, restored from
 // a backup, has lost the pair it was spent on.
@@ -66,9 +90,9 @@ func Reopen(w Writer, id certhall.EntitlementID) error {
 	return err
 }
 
-// move ends an open entitlement; the same end twice is no error, the other end is.
-func move(w Writer, id certhall.EntitlementID, to State, now time.Time) error {
-	moved, err := w.MoveEntitlement(id, Open, to, now)
+// move ends an entitlement; the same end twice is no error, another end is.
+func move(w Writer, id certhall.EntitlementID, from, to State, now time.Time) error {
+	moved, err := w.MoveEntitlement(id, from, to, now)
 	if err != nil || moved {
 		return err
 	}

@@ -53,6 +53,9 @@ func (c *Case) take(e Event, now time.Time) (changed, repeat bool, err error) {
 			return false, false, ErrOutOfTurn
 		}
 		c.Entitlement = e.Entitlement
+		if e.Years > 0 {
+			c.TermYears = e.Years
+		}
 	case EvTakenOver:
 		if c.State != Open && !c.Acknowledged {
 			return false, false, ErrOutOfTurn
@@ -66,7 +69,7 @@ func (c *Case) take(e Event, now time.Time) (changed, repeat bool, err error) {
 		c.Identified, c.Errands, c.KeySerial = true, e.Errands, e.KeySerial
 		c.MakeRoom = c.MakeRoom && len(e.Errands) > 0
 		if e.Terms != nil && c.Attempt == 0 {
-			c.Project, c.Profile, c.TermYears, c.Disposal = e.Terms.Project, e.Terms.Profile, e.Terms.TermYears, e.Terms.Disposal
+			c.agree(*e.Terms)
 		}
 	case EvPhoneNamed:
 		if c.State != Open || c.PhoneProved || c.Phone == e.Phone {
@@ -179,10 +182,19 @@ func (c *Case) take(e Event, now time.Time) (changed, repeat bool, err error) {
 	return true, repeat, nil
 }
 
+// agree takes the terms; a term of years that was bought stays.
+func (c *Case) agree(t Terms) {
+	bought := c.TermYears
+	c.Project, c.Profile, c.TermYears, c.MaxYears, c.Disposal = t.Project, t.Profile, t.TermYears, t.MaxYears, t.Disposal
+	if c.Entitlement != "" && bought > 0 {
+		c.TermYears = bought
+	}
+}
+
 // inTurn: what a key sends counts for an open case, for the attempt the
-// authority has open, and only once the phone is proved.
+// authority has open, and only once the phone is proved and the pair is paid for.
 func (c *Case) inTurn(e Event) bool {
-	return c.State == Open && e.Attempt == c.Attempt && c.Rank != RankEnded && c.passed(StepPhone)
+	return c.State == Open && e.Attempt == c.Attempt && c.Rank != RankEnded && c.passed(StepPhone) && c.passed(StepPay)
 }
 
 // move follows the authority's attempt: by (attempt, rank), so that skipped

@@ -26,7 +26,7 @@ type standing struct {
 
 var (
 	opened     = []Event{{Kind: EvOpened}, {Kind: EvEntitled, Entitlement: "e"}}
-	identified = after(opened, Event{Kind: EvIdentified, Terms: &Terms{"p", "org", 1, certhall.Keep}, KeySerial: "K"})
+	identified = after(opened, Event{Kind: EvIdentified, Terms: &Terms{"p", "org", 1, 3, certhall.Keep}, KeySerial: "K"})
 	atPhone    = after(identified, Event{Kind: EvAttemptOpened, Attempt: 1}, Event{Kind: EvPhoneNamed, Phone: "13800000001"})
 	atPrepare  = after(atPhone, Event{Kind: EvPhoneProved, Phone: "13800000001"})
 	atIssue    = after(atPrepare, Event{Kind: EvPrepared, Attempt: 1, Request: []byte{1}, Message: []byte{2}})

@@ -63,6 +63,7 @@ type Case struct {
 	Project     string
 	Profile     string
 	TermYears   int
+	MaxYears    int // longest term that fits; 0 where it was not asked
 	Disposal    certhall.Disposal
 	KeySerial   string // device that the case was identified on
 	Phone       string // whose proof counts; "" until it is known

@@ -37,7 +37,8 @@ type Options struct {
 	Authority   authority.Authority
 	AuthorityID string
 	Accounts    *accounts.Desk
-	Catalog     Catalog               // nil: there is none
+	Catalog     Catalog               // nil: there is none, and everything is free
+	Till        Till                  // nil: nothing can be paid
 	Roots       []*smx509.Certificate // of the authority: closings are checked against them
 	Issuers     [][]byte              // certificates between the roots and people's, handed to agents
 	Clock       certhall.Clock
@@ -150,7 +151,7 @@ func (c *Counter) record(w Writer, was, is Case, e Event, effects []Effect, now 
 	case was.Spent() && !is.Spent():
 		err = orders.Reopen(w, is.Entitlement)
 	case is.Freed() && !was.Freed():
-		err = orders.Free(w, is.Entitlement, now)
+		err = orders.Free(w, is.ID, is.Entitlement, now)
 	}
 	if errors.Is(err, orders.ErrAtOdds) { // what the authority has done stands; one bad row must not hold up every case
 		c.Log.Error("an entitlement is at odds with its case", "case", is.ID, "cause", err)

@@ -72,6 +72,7 @@ type Event struct {
 	KeySerial   string                 `json:"key_serial,omitempty"`
 	Phone       string                 `json:"-"`
 	Entitlement certhall.EntitlementID `json:"entitlement,omitempty"`
+	Years       int                    `json:"years,omitempty"` // entitled: the term that was bought; 0 is the old pair's
 	Untestable  bool                   `json:"untestable,omitempty"`
 	Operator    string                 `json:"operator,omitempty"` // the officer who ordered it
 	Request     []byte                 `json:"-"`
@@ -84,6 +85,7 @@ type Terms struct {
 	Project   string            `json:"project"`
 	Profile   string            `json:"profile"`
 	TermYears int               `json:"term_years"`
+	MaxYears  int               `json:"max_years"`
 	Disposal  certhall.Disposal `json:"disposal"`
 }
 

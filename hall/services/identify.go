@@ -62,7 +62,7 @@ func (c *Counter) terms(ctx context.Context, k Case) (*Terms, *Problem, error) {
 	}
 	return &Terms{
 		Project: el.Pair.Project, Profile: el.Pair.Profile,
-		TermYears: min(max(el.Pair.TermYears, 1), el.MaxYears), Disposal: disposal,
+		TermYears: min(max(el.Pair.TermYears, 1), el.MaxYears), MaxYears: el.MaxYears, Disposal: disposal,
 	}, nil, nil
 }
 

@@ -26,7 +26,7 @@ func (c *Counter) Next(ctx context.Context, who Caller, id certhall.CaseID, in I
 	case len(in.Reply) > 0:
 		k, halt, err = c.reply(ctx, k, in.Reply)
 	case in.Answer != nil:
-		k, problem, err = c.person(ctx, k, session, in)
+		k, problem, err = c.person(ctx, k, who, session, in)
 	}
 	if err != nil {
 		return Next{}, err
@@ -76,6 +76,8 @@ func (c *Counter) answer(ctx context.Context, k Case, s accounts.Session, halt *
 		return n, nil
 	case !k.PhoneProved:
 		return c.ask(ctx, k, s, n)
+	case k.Entitlement == "":
+		return c.pay(ctx, k, s, n)
 	}
 	return c.attempt(ctx, k, n)
 }

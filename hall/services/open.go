@@ -132,9 +132,13 @@ func (c *Counter) unretired(ctx context.Context, k Case) bool {
 	return err == nil && old.Pair != nil && old.Pair.State == authority.Superseded
 }
 
-// openNew makes a case and its free entitlement.
+// openNew makes a case, and a free entitlement where there is no catalogue.
 func (c *Counter) openNew(ctx context.Context, o opener) (Opened, error) {
 	now := c.now()
+	offered, err := c.Catalog.Current(ctx)
+	if err != nil {
+		return Opened{}, err
+	}
 	fresh := Case{ID: certhall.CaseID(certhall.NewID(now, c.Random)), Service: o.service, Lineage: o.pair.Lineage, Serial: o.pair.SignSerial}
 	return c.handOver(ctx, o, fresh.ID, func(w Writer) error {
 		opened := Event{Kind: EvOpened, Serial: o.pair.SignSerial}
@@ -151,7 +155,10 @@ func (c *Counter) openNew(ctx context.Context, o opener) (Opened, error) {
 		if err := w.AddEntry(opened.entry(k, now)); err != nil {
 			return err
 		}
-		entitlement, err := orders.MakeFree(w, k.ID, now, c.Random)
+		if offered.Version > 0 {
+			return nil // at the step pay
+		}
+		entitlement, err := orders.MakeFree(w, k.ID, k.Lineage, now, c.Random)
 		if err != nil {
 			return err
 		}

@@ -41,11 +41,18 @@ func (c *Counter) ask(ctx context.Context, k Case, s accounts.Session, n Next) (
 
 // person takes what the person answered. The problem, if any, is shown with
 // the question, which is asked again.
-func (c *Counter) person(ctx context.Context, k Case, s accounts.Session, in Input) (Case, *certhall.Error, error) {
+func (c *Counter) person(ctx context.Context, k Case, who Caller, s accounts.Session, in Input) (Case, *certhall.Error, error) {
+	a := *in.Answer
+	if k.State == Open && k.PhoneProved && a.Pay != nil {
+		after, err := c.agreed(ctx, k, who, *a.Pay)
+		if err != nil {
+			return told(k, err)
+		}
+		return after, nil, nil
+	}
 	if k.State != Open || k.PhoneProved {
 		return k, nil, nil // answered before
 	}
-	a := *in.Answer
 	if a.Phone != "" {
 		named, err := c.namePhone(ctx, k, a.Phone)
 		if err != nil {

@@ -40,6 +40,7 @@ type ListedCase struct {
 
 // Reader reads one consistent state. A row that is not there is nil.
 type Reader interface {
+	orders.Reader
 	Case(certhall.CaseID) (*Case, error)
 	// BusyCase is the case that occupies the lineage.
 	BusyCase(certhall.LineageID) (*Case, error)

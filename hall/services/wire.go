@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/certhall/certhall"
+	"github.com/certhall/certhall/hall/orders"
 )
 
 // Nonce begins an opening.
@@ -35,6 +36,15 @@ type Answer struct {
 	Phone    string `json:"phone,omitempty" maxLength:"32"`
 	SendCode bool   `json:"send_code,omitempty"`
 	Code     string `json:"code,omitempty" maxLength:"32"`
+	Pay      *Agree `json:"pay,omitempty"`
+}
+
+// Agree is what a person answers to an ask of kind pay: he agrees to what is
+// offered, at the total that he read; or he takes back an order that stands.
+type Agree struct {
+	Years  int            `json:"years,omitempty" minimum:"0" maximum:"99"`
+	Total  certhall.Money `json:"total,omitempty" doc:"in fen"`
+	Cancel bool           `json:"cancel,omitempty" doc:"close the order that is not paid yet"`
 }
 
 // Next says how the case stands and what comes next: exactly one of an
@@ -66,9 +76,11 @@ func problems(all ...*Problem) []*Problem {
 }
 
 // Ask is a question to the person. Kind phone: give a number. Kind code: have
-// a code sent (answer send_code), then give it.
+// a code sent (answer send_code), then give it. Kind pay: agree to an offer, or,
+// where an order stands, pay it and ask again every few seconds.
 type Ask struct {
-	Kind        string   `json:"kind" enum:"phone,code"`
+	Kind        string   `json:"kind" enum:"phone,code,pay"`
+	Pay         *Payable `json:"pay,omitempty"`
 	Phone       string   `json:"phone" doc:"masked, or empty"`
 	Choices     []string `json:"choices,omitempty" doc:"masked numbers of the registered handlers, if there are several: answer one of them"`
 	Sent        bool     `json:"sent"`
@@ -76,10 +88,17 @@ type Ask struct {
 	TriesLeft   int      `json:"tries_left"`
 }
 
+// Payable is what is to be agreed to (Line, Years), or an order to be paid.
+type Payable struct {
+	Line  *orders.LineView  `json:"line,omitempty" doc:"what is offered, for the first of years"`
+	Years []int             `json:"years,omitempty" doc:"to choose from"`
+	Order *orders.OrderView `json:"order,omitempty" doc:"stands and is not paid yet"`
+}
+
 // Wait asks the carrier to ask again.
 type Wait struct {
 	AfterMS int    `json:"after_ms"`
-	Reason  string `json:"reason" enum:"ticket,issuing,sealed,acknowledging,claiming,closing"`
+	Reason  string `json:"reason" enum:"ticket,issuing,sealed,acknowledging,claiming,closing,releasing"`
 }
 
 // Result is the receipt of a finished case.

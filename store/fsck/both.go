@@ -150,7 +150,7 @@ func (r *run) entitlements() error {
 	for _, e := range r.hall.entitlements {
 		kept := r.authority.kept[e.id]
 		taken := len(kept) == 1 && kept[0] != "intended" && kept[0] != "issued"
-		if e.state == "spent" && !taken || e.state == "freed" && len(kept) > 0 {
+		if e.state == "spent" && !taken || (e.state == "freed" || e.state == "refunded") && len(kept) > 0 {
 			r.found(e.id)
 		}
 	}

@@ -179,7 +179,7 @@ func follow(t *testing.T, db *sqldb.DB, a *demo.Authority) {
 		insert(t, db, "journal", map[string]any{"case_id": id, "version": 1, "kind": "opened"})
 		insert(t, db, "journal", map[string]any{"case_id": id, "version": 2, "kind": "entitled"})
 		state := map[string]string{"done": "spent", "waiting": "open", "shut": "freed"}[id]
-		e := map[string]any{"id": "right" + id, "case_id": id, "state": state}
+		e := map[string]any{"id": "right" + id, "case_id": id, "lineage": "lineage", "state": state}
 		if state != "open" {
 			e["ended_at"] = 1
 		}

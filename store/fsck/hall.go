@@ -6,12 +6,30 @@ var hallRules = []Rule{
 		SELECT lineage FROM cases WHERE busy GROUP BY lineage HAVING count(*) > 1
 		UNION SELECT id FROM cases WHERE busy <> (state IN ('open', 'closing') OR state = 'refused' AND NOT closed_there)`},
 	{Key: "hall-one-entitlement", broken: `
-		SELECT id FROM cases c WHERE 1 <> (SELECT count(*) FROM entitlements e WHERE e.case_id = c.id AND e.id = c.entitlement)
-		UNION SELECT case_id FROM entitlements GROUP BY case_id HAVING count(*) > 1
-		UNION SELECT id FROM entitlements e WHERE NOT EXISTS (SELECT 1 FROM cases c WHERE c.id = e.case_id)`},
-	{Key: "hall-made-spent-freed", broken: `SELECT e.id FROM entitlements e JOIN cases c ON c.id = e.case_id WHERE
-		(e.state = 'spent') <> c.acknowledged OR (e.state = 'freed') <> (c.closing IS NOT NULL)
-		OR (e.state = 'open') <> (e.ended_at IS NULL)`},
+		SELECT c.id FROM cases c LEFT JOIN entitlements e ON e.id = c.entitlement WHERE
+			c.entitlement = '' AND (c.acknowledged OR c.request IS NOT NULL)
+			OR c.entitlement <> '' AND (e.id IS NULL OR e.lineage <> c.lineage OR (e.case_id <> c.id) <> (c.closing IS NOT NULL AND e.order_id <> ''))
+		UNION SELECT e.id FROM entitlements e LEFT JOIN cases c ON c.id = e.case_id WHERE
+			e.case_id <> '' AND (c.id IS NULL OR c.entitlement <> e.id)
+			OR e.case_id = '' AND (e.order_id = '' OR e.state IN ('spent', 'freed'))
+		UNION SELECT case_id FROM entitlements WHERE case_id <> '' GROUP BY case_id HAVING count(*) > 1`},
+	{Key: "hall-made-spent-freed", broken: `
+		SELECT e.id FROM entitlements e JOIN cases c ON c.id = e.case_id WHERE
+			(e.state = 'spent') <> c.acknowledged OR (e.state = 'freed') <> (c.closing IS NOT NULL AND e.order_id = '')
+		UNION SELECT id FROM entitlements WHERE (state IN ('open', 'refunding')) <> (ended_at IS NULL) OR state IN ('refunding', 'refunded') AND refund_id = ''`},
+	{Key: "hall-orders", broken: `
+		SELECT o.id FROM orders o WHERE o.total <> (SELECT COALESCE(SUM(l.price * l.years), -1) FROM order_lines l WHERE l.order_id = o.id)
+			OR (o.total = 0) <> (o.channel = '') OR o.standing = 'paid' AND (o.channel = '') <> (o.payment_number = '')
+		UNION SELECT l.entitlement FROM order_lines l JOIN orders o ON o.id = l.order_id LEFT JOIN entitlements e ON e.id = l.entitlement WHERE
+			l.live <> (o.standing IN ('unpaid', 'closing')) OR (o.standing = 'paid') <> (e.id IS NOT NULL)
+			OR e.id IS NOT NULL AND (e.order_id <> o.id OR e.lineage <> l.lineage OR e.years <> l.years)
+		UNION SELECT id FROM entitlements e WHERE order_id <> '' AND NOT EXISTS (SELECT 1 FROM order_lines l WHERE l.entitlement = e.id)`},
+	{Key: "hall-refunds", broken: `
+		SELECT r.id FROM refunds r WHERE NOT r.whole AND r.standing <> 'waiting' AND r.amount <> (SELECT COALESCE(SUM(l.price * l.years), 0)
+			FROM order_lines l JOIN entitlements e ON e.id = l.entitlement WHERE e.refund_id = r.id AND e.state IN ('refunding', 'refunded'))
+		UNION SELECT e.id FROM entitlements e LEFT JOIN refunds r ON r.id = e.refund_id WHERE
+			e.state = 'refunding' AND (r.id IS NULL OR r.standing NOT IN ('waiting', 'wanted', 'sent', 'failed'))
+			OR e.state = 'refunded' AND (r.id IS NULL OR r.standing <> 'done')`},
 	{Key: "hall-done", broken: `SELECT id FROM cases WHERE
 		(state IN ('done', 'needs-reissue')) <> acknowledged OR acknowledged <> (new_serial <> '' AND acknowledged_at <> 0)
 		OR acknowledged AND NOT EXISTS (SELECT 1 FROM certificates k WHERE k.sign_serial = new_serial AND k.case_id = cases.id)`},
@@ -19,7 +37,7 @@ var hallRules = []Rule{
 		SELECT c.id FROM cases c WHERE c.version <> (SELECT count(*) FROM journal j WHERE j.case_id = c.id)
 			OR c.version <> (SELECT max(j.version) FROM journal j WHERE j.case_id = c.id)
 			OR 1 <> (SELECT min(j.version) FROM journal j WHERE j.case_id = c.id)
-		UNION SELECT case_id FROM journal WHERE (version = 1) <> (kind = 'opened') OR (version = 2) <> (kind = 'entitled')`},
+		UNION SELECT case_id FROM journal WHERE (version = 1) <> (kind = 'opened')`},
 	{Key: "hall-one-token", broken: `SELECT case_id FROM tokens GROUP BY case_id HAVING count(*) > 1`},
 	{Key: "hall-names", broken: `
 		SELECT id FROM persons WHERE (user_name = '') <> (name_key = '')

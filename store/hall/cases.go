@@ -13,7 +13,7 @@ import (
 var caseColumns = []string{
 	"id", "version", "service", "state", "busy", "lineage", "serial", "opened_at",
 	"attempt", "attempt_rank", "acknowledged", "new_serial", "acknowledged_at", "suspended", "held_seq", "closed_there",
-	"identified", "project", "profile", "term_years", "disposal", "key_serial", "phone", "phone_proved", "entitlement",
+	"identified", "project", "profile", "term_years", "max_years", "disposal", "key_serial", "phone", "phone_proved", "entitlement",
 	"request", "evidence", "installed", "untestable", "acknowledgement", "claiming", "claim", "lost",
 	"errands", "make_room", "closing", "delay", "delay_params", "problem",
 }
@@ -38,7 +38,7 @@ func caseValues(c services.Case) ([]any, error) {
 	return []any{
 		string(c.ID), c.Version, string(c.Service), string(c.State), c.Busy(), string(c.Lineage), string(c.Serial), ms(c.OpenedAt),
 		c.Attempt, int(c.Rank), c.Acknowledged, string(c.NewSerial), ms(c.AcknowledgedAt), c.Suspended, c.HeldSeq, c.ClosedThere,
-		c.Identified, c.Project, c.Profile, c.TermYears, string(c.Disposal), c.KeySerial, c.Phone, c.PhoneProved, string(c.Entitlement),
+		c.Identified, c.Project, c.Profile, c.TermYears, c.MaxYears, string(c.Disposal), c.KeySerial, c.Phone, c.PhoneProved, string(c.Entitlement),
 		c.Request, c.Evidence, c.Installed, c.Untestable, c.Acknowledgement, c.Claiming, c.Claim, c.Lost,
 		string(errands), c.MakeRoom, c.Closing, c.Delay, delayBy, string(problem),
 	}, nil
@@ -52,7 +52,7 @@ func scanCase(scan func(...any) error) (*services.Case, error) {
 	err := scan(
 		&c.ID, &c.Version, &c.Service, &c.State, &busy, &c.Lineage, &c.Serial, &opened,
 		&c.Attempt, &c.Rank, &c.Acknowledged, &c.NewSerial, &acknowledged, &c.Suspended, &c.HeldSeq, &c.ClosedThere,
-		&c.Identified, &c.Project, &c.Profile, &c.TermYears, &c.Disposal, &c.KeySerial, &c.Phone, &c.PhoneProved, &c.Entitlement,
+		&c.Identified, &c.Project, &c.Profile, &c.TermYears, &c.MaxYears, &c.Disposal, &c.KeySerial, &c.Phone, &c.PhoneProved, &c.Entitlement,
 		&c.Request, &c.Evidence, &c.Installed, &c.Untestable, &c.Acknowledgement, &c.Claiming, &c.Claim, &c.Lost,
 		&errands, &c.MakeRoom, &c.Closing, &c.Delay, &delayBy, &problem,
 	)

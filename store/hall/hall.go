@@ -8,13 +8,17 @@
 //
 //   - at most one busy case a lineage; busy = open, closing, or refused and
 //     not yet closed at the authority;
-//   - every case has exactly one entitlement; it is spent exactly when the
-//     case is acknowledged, freed exactly when the case holds a signed
-//     closing, else open: made = open + spent + freed;
+//   - a case with a request has an entitlement of its lineage; an entitlement
+//     has one case at most, and is spent exactly when that is acknowledged. With
+//     the case's signed closing it comes back if it was bought, else it is freed:
+//     made = open + refunding + spent + refunded + freed;
+//   - an order costs what its lines cost; a paid one's lines, and no others, are
+//     entitlements; a lineage stands in one unpaid order at most; a refund is of
+//     what its entitlements cost: paid = issued + refunded + entitled;
 //   - a case is done or needs-reissue exactly when it is acknowledged, and
 //     then names its new serial, which the projection knows;
 //   - the journal of a case has one row for every version from 1 to the
-//     case's own, first opened, then entitled;
+//     case's own, first opened;
 //   - one token a case at most;
 //   - no two people have one user name; who is in by first password has none
 //     of his own;

@@ -287,7 +287,7 @@ func TestEntitlements(t *testing.T) {
 		})
 		write(t, s, func(w services.Writer) error { return orders.Spend(w, "e", noon) })
 		write(t, s, func(w services.Writer) error { return orders.Spend(w, "e", noon) })
-		if err := s.Write(t.Context(), func(w services.Writer) error { return orders.Free(w, "e", noon) }); err == nil {
+		if err := s.Write(t.Context(), func(w services.Writer) error { return orders.Free(w, "c", "e", noon) }); err == nil {
 			t.Error("a spent entitlement was freed")
 		}
 	})

@@ -5,7 +5,6 @@ import (
 
 	"github.com/certhall/certhall"
 	"github.com/certhall/certhall/hall/accounts"
-	"github.com/certhall/certhall/hall/orders"
 	"github.com/certhall/certhall/hall/services"
 )
 
@@ -49,25 +48,4 @@ func (r *rows) token(where, key string) (*services.Token, error) {
 	}
 	t.Expires = at(expires)
 	return &t, nil
-}
-
-func (r *rows) AddEntitlement(e orders.Entitlement) error {
-	return r.run(`INSERT INTO entitlements (id, case_id, state, made_at) VALUES ($1, $2, $3, $4)`,
-		string(e.ID), string(e.Case), string(e.State), ms(e.MadeAt))
-}
-
-func (r *rows) MoveEntitlement(id certhall.EntitlementID, from, to orders.State, now time.Time) (bool, error) {
-	return r.swap(`UPDATE entitlements SET state = $1, ended_at = $2 WHERE id = $3 AND state = $4`,
-		string(to), ms(now), string(id), string(from))
-}
-
-func (r *rows) Entitlement(id certhall.EntitlementID) (*orders.Entitlement, error) {
-	e := orders.Entitlement{ID: id}
-	var made int64
-	found, err := r.one(`SELECT case_id, state, made_at FROM entitlements WHERE id = $1`, []any{string(id)}, &e.Case, &e.State, &made)
-	if err != nil || !found {
-		return nil, err
-	}
-	e.MadeAt = at(made)
-	return &e, nil
 }

@@ -1,0 +1,204 @@
+package services
+
+import (
+	"cmp"
+	"context"
+	"errors"
+
+	"github.com/certhall/certhall"
+	"github.com/certhall/certhall/hall/accounts"
+	"github.com/certhall/certhall/hall/catalog"
+	"github.com/certhall/certhall/hall/orders"
+)
+
+// Till makes orders payable: payment.Till.
+type Till interface {
+	// Channel is the name of the channel of payment.
+	Channel() string
+	// Ready makes an unpaid order payable, unless it is, and answers how it stands.
+	Ready(ctx context.Context, id certhall.OrderID) (orders.Order, error)
+}
+
+// pay is the step between phone and prepare: a right that was bought before is
+// used; else it is offered, and the order made of the offer is to be paid.
+func (c *Counter) pay(ctx context.Context, k Case, s accounts.Session, n Next) (Next, error) {
+	var order *orders.Order
+	var open *orders.Entitlement
+	err := c.Store.Read(ctx, func(r Reader) (err error) {
+		if open, err = r.OpenEntitlement(k.Lineage); err != nil || open != nil {
+			return err
+		}
+		order, err = r.LiveOrderOf(k.Lineage)
+		return err
+	})
+	if err != nil {
+		return n, err
+	}
+	n.Ask = &Ask{Kind: "pay", Pay: &Payable{}}
+	switch {
+	case open != nil:
+		return c.use(ctx, k, *open, s, n)
+	case order != nil:
+		return c.awaitPayment(ctx, *order, n)
+	}
+	offer, err := c.offerOf(ctx, k)
+	if err != nil {
+		n.Ask = nil
+		_, problem, err := told(k, err)
+		if problem != nil {
+			n.Problem = ProblemOf(problem)
+		}
+		return n, err
+	}
+	line := offer.Line.View()
+	n.Ask.Pay.Line, n.Ask.Pay.Years = &line, offer.Years
+	return n, nil
+}
+
+// use gives a case a right that was bought before, as soon as no other case has it.
+func (c *Counter) use(ctx context.Context, k Case, e orders.Entitlement, s accounts.Session, n Next) (Next, error) {
+	n.Ask = nil
+	switch {
+	case e.Case != "" && e.Case != k.ID: // on its way to be closed
+		return k.wait(n, "releasing"), nil
+	case k.MaxYears > 0 && e.Years > k.MaxYears:
+		n.Problem = ProblemOf(errYearsBought)
+		return n, nil
+	}
+	after, err := c.entitle(ctx, k.ID, func(w Writer) (*orders.Entitlement, error) { return w.OpenEntitlement(k.Lineage) })
+	if err != nil || after.Entitlement == "" {
+		return k.wait(n, "releasing"), err
+	}
+	return c.answer(ctx, after, s, nil)
+}
+
+// errYearsBought says that the term that was bought does not fit any more.
+var errYearsBought = certhall.NewError("years-bought-unfit", certhall.Denied)
+
+// entitle attaches the entitlement that find finds to the case, and moves the
+// case on with it, in one transaction.
+func (c *Counter) entitle(ctx context.Context, id certhall.CaseID, find func(Writer) (*orders.Entitlement, error)) (after Case, err error) {
+	write := func(w Writer) error {
+		k, err := w.LockCase(id)
+		if err != nil {
+			return err
+		}
+		if k == nil {
+			return ErrCaseMissing
+		}
+		after = *k
+		if k.State != Open || k.Entitlement != "" {
+			return nil
+		}
+		e, err := find(w)
+		if err != nil || e == nil {
+			return err
+		}
+		if attached, err := w.AttachEntitlement(e.ID, "", id); err != nil || !attached {
+			return err // another case was first
+		}
+		after, err = c.step(w, *k, Event{Kind: EvEntitled, Entitlement: e.ID, Years: e.Years})
+		return err
+	}
+	for range retries {
+		if err = c.Store.Write(ctx, write); !errors.Is(err, errMoved) {
+			return after, err
+		}
+	}
+	return after, err
+}
+
+// awaitPayment shows an order that is not paid yet, and makes it payable.
+func (c *Counter) awaitPayment(ctx context.Context, o orders.Order, n Next) (Next, error) {
+	if o.Standing == orders.Unpaid && o.CodeURL == "" && c.Till != nil {
+		ready, err := c.Till.Ready(ctx, o.ID)
+		if err != nil {
+			n.Problem = ProblemOf(err)
+		} else {
+			o = ready
+		}
+	}
+	view := o.View(nil)
+	n.Ask.Pay.Order = &view
+	return n, nil
+}
+
+// offerOf is what can be bought for the case's certificate at this moment.
+func (c *Counter) offerOf(ctx context.Context, k Case) (orders.Offer, error) {
+	offered, err := c.Catalog.Current(ctx)
+	if err != nil {
+		return orders.Offer{}, err
+	}
+	var held *Certificate
+	err = c.Store.Read(ctx, func(r Reader) (err error) {
+		held, err = r.Certificate(k.Serial)
+		return err
+	})
+	if err != nil || held == nil {
+		return orders.Offer{}, cmp.Or(err, error(catalog.ErrNotOffered))
+	}
+	return orders.OfferFor(offered, held.PairInfo, k.Service, k.MaxYears)
+}
+
+// agreed makes an order of what the person agreed to; or has one closed.
+func (c *Counter) agreed(ctx context.Context, k Case, who Caller, a Agree) (Case, error) {
+	if k.Entitlement != "" {
+		return k, nil // answered before
+	}
+	if a.Cancel {
+		return k, c.cancelOrder(ctx, k)
+	}
+	offered, err := c.Catalog.Current(ctx)
+	if err != nil {
+		return k, err
+	}
+	offer, err := c.offerOf(ctx, k)
+	if err != nil {
+		return k, err
+	}
+	line, err := offer.For(a.Years)
+	if err != nil {
+		return k, err
+	}
+	channel := ""
+	if c.Till != nil {
+		channel = c.Till.Channel()
+	}
+	order := orders.Order{Person: who.Person, Case: k.ID, Catalog: offered.Version, Lines: []orders.Line{line}}
+	now := c.now()
+	return c.entitle(ctx, k.ID, func(w Writer) (*orders.Entitlement, error) {
+		if live, err := w.LiveOrderOf(k.Lineage); err != nil || live != nil {
+			return nil, err // it is shown instead
+		}
+		if who.Person == "" { // the proved phone is his account
+			person, err := w.PersonOfPhone(k.Phone, certhall.NewID(now, c.Random), now)
+			if err != nil {
+				return nil, err
+			}
+			order.Person = person.ID
+		}
+		placed, err := orders.Place(w, order, a.Total, channel, now, c.Random)
+		if errors.Is(err, orders.ErrEntitled) {
+			return nil, nil // bought meanwhile: it is used
+		}
+		if err != nil || placed.Standing != orders.Paid {
+			return nil, err
+		}
+		return w.Entitlement(placed.Lines[0].Entitlement)
+	})
+}
+
+// cancelOrder has the unpaid order of the case's certificate closed.
+func (c *Counter) cancelOrder(ctx context.Context, k Case) error {
+	return c.Store.Write(ctx, func(w Writer) error {
+		live, err := w.LiveOrderOf(k.Lineage)
+		if err != nil || live == nil {
+			return err
+		}
+		_, err = orders.Cancel(w, live.ID, c.now())
+		if errors.Is(err, orders.ErrOrderOver) {
+			return nil // paid this moment
+		}
+		return err
+	})
+}
