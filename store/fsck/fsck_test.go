@@ -185,6 +185,17 @@ func follow(t *testing.T, db *sqldb.DB, a *demo.Authority) {
 		}
 		insert(t, db, "entitlements", e)
 	}
+	// bought and not used, being refunded, and refunded
+	insert(t, db, "orders", map[string]any{"id": "order", "standing": "paid", "total": 600, "channel": "wechat", "payment_number": "T1"})
+	for i, e := range []map[string]any{
+		{"id": "bought", "state": "open"}, {"id": "asked", "state": "refunding", "refund_id": "r1"}, {"id": "back", "state": "refunded", "refund_id": "r2", "ended_at": 1},
+	} {
+		e["order_id"], e["lineage"], e["years"] = "order", fmt.Sprint("other", i), 2
+		insert(t, db, "entitlements", e)
+		insert(t, db, "order_lines", map[string]any{"order_id": "order", "place": i, "entitlement": e["id"], "lineage": e["lineage"], "years": 2, "price": 100})
+	}
+	insert(t, db, "refunds", map[string]any{"id": "r1", "order_id": "order", "amount": 200, "standing": "sent"})
+	insert(t, db, "refunds", map[string]any{"id": "r2", "order_id": "order", "amount": 200, "standing": "done"})
 	insert(t, db, "tokens", map[string]any{"session": "s1", "case_id": "waiting"})
 }
 
@@ -269,6 +280,8 @@ func TestEveryRuleNotices(t *testing.T) {
 		"hall-one-busy":         "DROP INDEX cases_lineage_busy; UPDATE cases SET busy = TRUE WHERE id = 'shut'",
 		"hall-one-entitlement":  "UPDATE entitlements SET case_id = 'done'",
 		"hall-made-spent-freed": "UPDATE entitlements SET state = 'freed' WHERE state = 'open'",
+		"hall-orders":           "DELETE FROM entitlements WHERE id = 'bought'",
+		"hall-refunds":          "UPDATE refunds SET amount = 100 WHERE id = 'r2'",
 		"hall-done":             "UPDATE cases SET state = 'open' WHERE id = 'done'",
 		"hall-journal":          "DELETE FROM journal WHERE version = 1",
 		"hall-one-token":        "CREATE TABLE t AS SELECT * FROM tokens; INSERT INTO t SELECT * FROM tokens; DROP TABLE tokens; ALTER TABLE t RENAME TO tokens",

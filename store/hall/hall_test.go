@@ -82,7 +82,7 @@ func full() services.Case {
 	return services.Case{
 		ID: "c1", Version: 1, Service: certhall.Renew, State: services.Open, Lineage: "l1", Serial: "0a", OpenedAt: noon,
 		Attempt: 2, Rank: services.RankIssued, NewSerial: "0b", AcknowledgedAt: noon.Add(time.Hour), Suspended: true, HeldSeq: 7, ClosedThere: true,
-		Identified: true, Project: "p", Profile: "org", TermYears: 3, Disposal: certhall.Delete, KeySerial: "K1",
+		Identified: true, Project: "p", Profile: "org", TermYears: 3, MaxYears: 5, Disposal: certhall.Delete, KeySerial: "K1",
 		Phone: "13800000001", PhoneProved: true, Entitlement: "e1",
 		Request: []byte{1}, Evidence: []byte{2}, Installed: true, Untestable: true, Acknowledgement: []byte{3},
 		Claiming: true, Claim: []byte{4}, Lost: true, Acknowledged: true,

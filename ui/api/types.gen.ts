@@ -4,8 +4,21 @@ export type ClientOptions = {
     baseUrl: `${string}://${string}` | (string & {});
 };
 
+export type Agree = {
+    /**
+     * close the order that is not paid yet
+     */
+    cancel?: boolean;
+    /**
+     * in fen
+     */
+    total?: number;
+    years?: number;
+};
+
 export type Answer = {
     code?: string;
+    pay?: Agree;
     phone?: string;
     send_code?: boolean;
 };
@@ -15,7 +28,8 @@ export type Ask = {
      * masked numbers of the registered handlers, if there are several: answer one of them
      */
     choices?: Array<string>;
-    kind: 'phone' | 'code';
+    kind: 'phone' | 'code' | 'pay';
+    pay?: Payable;
     /**
      * masked, or empty
      */
@@ -200,6 +214,45 @@ export type Input = {
     reply?: string;
 };
 
+export type LineView = {
+    brand: string;
+    /**
+     * that uses it, or has used it
+     */
+    case?: string;
+    entitlement?: string;
+    key_number: string;
+    /**
+     * of project and brand, by language
+     */
+    names: {
+        [key: string]: string;
+    };
+    organisation: string;
+    picture?: string;
+    /**
+     * for a year, in fen
+     */
+    price: number;
+    project: string;
+    /**
+     * of the signing certificate that it was bought for
+     */
+    serial: string;
+    service: string;
+    /**
+     * absent until the order is paid
+     */
+    state?: 'open' | 'refunding' | 'spent' | 'refunded';
+    subject: string;
+    /**
+     * in fen
+     */
+    subtotal: number;
+    type: string;
+    years: number;
+};
+
 export type Login = {
     code?: string;
     /**
@@ -314,6 +367,31 @@ export type Opened = {
     token?: string;
 };
 
+export type OrderView = {
+    /**
+     * of payment; absent where nothing is to be paid
+     */
+    channel?: string;
+    /**
+     * what the QR code shows; absent until the channel has said it
+     */
+    code_url?: string;
+    expires_at?: string;
+    lines: Array<LineView>;
+    made_at: string;
+    order: string;
+    paid_at?: string;
+    standing: 'unpaid' | 'closing' | 'paid' | 'closed';
+    /**
+     * in fen
+     */
+    total: number;
+    /**
+     * the channel's number of the payment
+     */
+    transaction?: string;
+};
+
 export type Origins = {
     /**
      * DER of the issuing certificates, for agents that lack them
@@ -339,6 +417,21 @@ export type PasswordInputBody = {
      * needed if there is one, unless the phone was proved in the last ten minutes
      */
     old?: string;
+};
+
+export type Payable = {
+    /**
+     * what is offered, for the first of years
+     */
+    line?: LineView;
+    /**
+     * stands and is not paid yet
+     */
+    order?: OrderView;
+    /**
+     * to choose from
+     */
+    years?: Array<number>;
 };
 
 export type Problem = {
@@ -423,7 +516,7 @@ export type UserNameInputBody = {
 
 export type Wait = {
     after_ms: number;
-    reason: 'ticket' | 'issuing' | 'sealed' | 'acknowledging' | 'claiming' | 'closing';
+    reason: 'ticket' | 'issuing' | 'sealed' | 'acknowledging' | 'claiming' | 'closing' | 'releasing';
 };
 
 export type CasesData = {
