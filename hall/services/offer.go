@@ -84,11 +84,11 @@ func (c *Counter) narrowed(ctx context.Context, s certhall.Service, p authority.
 		return err
 	}
 	found, err := offerIn(all, p)
-	if err != nil {
-		return err
+	if err == nil {
+		_, err = found.Product(s)
 	}
-	if _, err := found.Product(s); err != nil {
-		return err
+	if err != nil {
+		return c.unlessBought(ctx, p.Lineage, err)
 	}
 	policy, now := found.Offer.Policy, c.now()
 	if opens := p.NotAfter.Add(-days(policy.RenewBefore)); s == certhall.Renew && policy.RenewBefore > 0 && now.Before(opens) {
@@ -98,6 +98,18 @@ func (c *Counter) narrowed(ctx context.Context, s certhall.Service, p authority.
 		return authority.ErrTooLate.With("date", date(closes))
 	}
 	return nil
+}
+
+// unlessBought is the refusal of what is not on offer, unless it was bought while it was.
+func (c *Counter) unlessBought(ctx context.Context, l certhall.LineageID, refusal error) error {
+	err := c.Store.Read(ctx, func(r Reader) error {
+		bought, err := r.OpenEntitlement(l)
+		if err == nil && bought == nil {
+			err = refusal
+		}
+		return err
+	})
+	return err
 }
 
 // narrow is a window of the authority's, or the policy's if that is shorter; 0

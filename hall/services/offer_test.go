@@ -8,6 +8,7 @@ import (
 	"github.com/certhall/certhall"
 	"github.com/certhall/certhall/authority"
 	"github.com/certhall/certhall/hall/catalog"
+	"github.com/certhall/certhall/hall/orders"
 	"github.com/certhall/certhall/hall/services"
 	"github.com/certhall/certhall/proof"
 )
@@ -32,6 +33,16 @@ func (w *world) offering(p catalog.Policy) *shelf {
 	}}
 	w.Counter.Catalog = s
 	return s
+}
+
+// bought gives a lineage a right that was bought earlier.
+func (w *world) bought(l certhall.LineageID) {
+	w.Helper()
+	w.must(w.store.Write(w.Context(), func(wr services.Writer) error {
+		line := orders.Line{Lineage: l, Service: certhall.Renew, Years: 1, Project: "gov", Brand: "haitai"}
+		_, err := orders.Place(wr, orders.Order{Catalog: 1, Lines: []orders.Line{line}}, 0, "", start, w.Random)
+		return err
+	}))
 }
 
 // TestPolicyNarrowsWindows: opening and lists answer alike, at the same
@@ -141,6 +152,7 @@ func TestPolicyAsksForItsGrace(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
 			s := w.offering(catalog.Policy{Grace: 7})
+			w.bought("l1")
 			o := w.open(w.old)
 			w.reply(o, w.listing(w.old))
 			c.change(w, s)

@@ -6,8 +6,8 @@ import (
 	"errors"
 
 	"github.com/certhall/certhall"
+	"github.com/certhall/certhall/authority"
 	"github.com/certhall/certhall/hall/accounts"
-	"github.com/certhall/certhall/hall/catalog"
 	"github.com/certhall/certhall/hall/orders"
 )
 
@@ -129,15 +129,11 @@ func (c *Counter) offerOf(ctx context.Context, k Case) (orders.Offer, error) {
 	if err != nil {
 		return orders.Offer{}, err
 	}
-	var held *Certificate
-	err = c.Store.Read(ctx, func(r Reader) (err error) {
-		held, err = r.Certificate(k.Serial)
-		return err
-	})
-	if err != nil || held == nil {
-		return orders.Offer{}, cmp.Or(err, error(catalog.ErrNotOffered))
+	held, err := c.Authority.Pair(ctx, authority.PairQuery{Serial: k.Serial})
+	if err != nil || held.Pair == nil {
+		return orders.Offer{}, cmp.Or(err, error(authority.ErrUnknownCert))
 	}
-	return orders.OfferFor(offered, held.PairInfo, k.Service, k.MaxYears)
+	return orders.OfferFor(offered, *held.Pair, k.Service, k.MaxYears)
 }
 
 // agreed makes an order of what the person agreed to; or has one closed.
