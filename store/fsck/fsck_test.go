@@ -17,6 +17,7 @@ import (
 	"github.com/certhall/certhall/authority/status"
 	"github.com/certhall/certhall/demo"
 	"github.com/certhall/certhall/gm"
+	"github.com/certhall/certhall/hall/catalog"
 	"github.com/certhall/certhall/locale"
 	"github.com/certhall/certhall/proof"
 	storeauthority "github.com/certhall/certhall/store/authority"
@@ -288,6 +289,7 @@ func TestEveryRuleNotices(t *testing.T) {
 		"hall-names":            "INSERT INTO persons (id, phone, made_at, user_name) VALUES ('p', '1', 0, 'somebody')",
 		"hall-first-password":   "INSERT INTO persons (id, phone, made_at, password) VALUES ('p', '1', 0, 'hash'); INSERT INTO visits VALUES ('s', 'p', TRUE, 0, 0)",
 		"hall-one-current":      "UPDATE certificates SET state = 'current'",
+		"hall-catalog":          "INSERT INTO catalogs (version, at, operator, reason, document) VALUES (1, 0, 'o', 'r', 'version = 2')",
 		"both-attempts":         "UPDATE cases SET attempt = 7 WHERE id = 'waiting'",
 		"both-ends":             "UPDATE cases SET closed_there = TRUE WHERE id = 'waiting'",
 		"both-projection":       "UPDATE certificates SET suspended = TRUE",
@@ -352,4 +354,45 @@ func TestEmptyDatabases(t *testing.T) {
 			t.Error(findings, err)
 		}
 	})
+}
+
+// TestCatalogs: a version is found that cannot be read, whose picture is gone or
+// was changed, or that another was taken out before.
+func TestCatalogs(t *testing.T) {
+	empty, _ := databases(t)
+	broken := func(statements string) int {
+		h := memory(t, nil)
+		must(t, hall.Migrate(t.Context(), h))
+		c := &catalog.Catalog{Version: 1, Brands: []catalog.Brand{{Code: "b", Picture: "b.png"}},
+			Pictures: map[string]string{"b.png": catalog.DigestOf([]byte("b"))}}
+		store := hall.New(h, nil).Catalogs()
+		must(t, store.AddCatalog(t.Context(), catalog.Edition{Version: 1}, c, []catalog.Picture{{Digest: catalog.DigestOf([]byte("b")), Kind: "image/png", Body: []byte("b")}}))
+		c.Version = 2
+		must(t, store.AddCatalog(t.Context(), catalog.Edition{Version: 2}, c, nil))
+		exec(t, h, statements)
+		found, err := fsck.Check(t.Context(), memory(t, empty), h)
+		must(t, err)
+		n := 0
+		for _, f := range found {
+			if f.Rule == "hall-catalog" {
+				n++
+			}
+		}
+		return n
+	}
+	for statements, want := range map[string]int{
+		"SELECT 1": 0,
+		"UPDATE catalogs SET document = 'version = 2 x' WHERE version = 2":         1,
+		"UPDATE catalogs SET document = 'version = 1' WHERE version = 2":           1,
+		"UPDATE pictures SET body = x'00'":                                         2,
+		"DELETE FROM catalog_pictures WHERE version = 1":                           1,
+		"DELETE FROM catalog_pictures; DELETE FROM catalogs WHERE version = 1":     1,
+		"PRAGMA foreign_keys = off; DELETE FROM pictures":                          2,
+		"UPDATE catalogs SET document = replace(document, 'b.png', 'lost.png')":    2,
+		"UPDATE catalogs SET document = replace(document, 'version = ', 'grase=')": 2,
+	} {
+		if got := broken(statements); got != want {
+			t.Errorf("%s: %d findings, want %d", statements, got, want)
+		}
+	}
 }

@@ -45,6 +45,7 @@ var hallRules = []Rule{
 	{Key: "hall-first-password", broken: `SELECT v.person FROM visits v LEFT JOIN persons p ON p.id = v.person
 		WHERE p.id IS NULL OR v.must_set_password AND p.password <> ''`},
 	{Key: "hall-one-current", broken: `SELECT lineage FROM certificates WHERE state = 'current' GROUP BY lineage HAVING count(*) > 1`},
+	{Key: "hall-catalog", check: (*run).catalogs},
 }
 
 // hallState is what the hall believes, to be compared with the authority.
