@@ -36,8 +36,23 @@ func (r routes) registerHall(api huma.API) {
 	huma.Register(api, get("origin-list", "/api/origin-list", "The signed list of the authority's portals, for agents"), r.originList)
 }
 
-func (r routes) hall(context.Context, *struct{}) (*hallOutput, error) {
-	return &hallOutput{r.Hall}, nil
+// hall names every project once: as the catalogue does, else as the hall was told.
+func (r routes) hall(ctx context.Context, _ *struct{}) (*hallOutput, error) {
+	offered, err := r.Catalog.Offerings(ctx)
+	if err != nil {
+		return nil, r.problem(ctx, err)
+	}
+	known, named := r.Hall, map[string]bool{}
+	known.Projects = []Project{}
+	for _, p := range offered.Projects {
+		known.Projects, named[p.Code] = append(known.Projects, Project{p.Code, p.Names}), true
+	}
+	for _, p := range r.Hall.Projects {
+		if !named[p.Code] {
+			known.Projects = append(known.Projects, p)
+		}
+	}
+	return &hallOutput{known}, nil
 }
 
 func (r routes) originList(ctx context.Context, _ *struct{}) (*originsOutput, error) {

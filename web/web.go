@@ -60,7 +60,8 @@ type Options struct {
 	Counter     Counter // nil: this node is no hall and serves neither pages nor /api
 	People      People
 	Once        Once
-	Origin      string // of the hall's pages, e.g. https://hall.example; "" trusts no page but those of the address that was asked
+	Catalog     Catalog // nil: there is none
+	Origin      string  // of the hall's pages, e.g. https://hall.example; "" trusts no page but those of the address that was asked
 	Hall        Hall
 	Pages       fs.FS  // the built portal; nil or empty: the top page says how to build it
 	Public      Public // status and records; zero: this node does not publish
@@ -78,6 +79,9 @@ type Options struct {
 func New(o Options) http.Handler {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Catalog == nil {
+		o.Catalog = noCatalog{}
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", healthz)
@@ -129,6 +133,7 @@ func newAPI(mux *http.ServeMux, o Options) huma.API {
 	r.register(api)
 	r.registerCertificates(api)
 	r.registerHall(api)
+	r.registerCatalog(api)
 	r.registerPeople(api)
 	return api
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/certhall/certhall/authority"
 	"github.com/certhall/certhall/authority/ceremony"
 	"github.com/certhall/certhall/hall/accounts"
+	"github.com/certhall/certhall/hall/catalog"
 	"github.com/certhall/certhall/hall/notify"
 	"github.com/certhall/certhall/hall/once"
 	"github.com/certhall/certhall/hall/services"
@@ -48,6 +49,7 @@ type hallWing struct {
 	queue     *jobs.Queue
 	people    *accounts.Desk
 	once      *once.Keeper
+	shelf     *catalog.Shelf
 	counter   *services.Counter
 	facts     web.Hall
 }
@@ -104,8 +106,9 @@ func (h *hallWing) open(f houseFlags) error {
 		Authority: h.authority, AuthorityID: h.published.ID, Origin: h.facts.Origin, Log: env.log,
 	})
 	h.once = &once.Keeper{Store: store.Once(), Clock: env.clock, Random: env.random, Secret: secret}
+	h.shelf = &catalog.Shelf{Store: store.Catalogs(), Limits: catalogLimits()}
 	h.counter = services.New(services.Options{
-		Store: store, Authority: h.authority, AuthorityID: h.published.ID, Accounts: h.people,
+		Store: store, Authority: h.authority, AuthorityID: h.published.ID, Accounts: h.people, Catalog: h.shelf,
 		Roots: []*smx509.Certificate{h.published.Root}, Clock: env.clock, Random: env.random,
 		Origin: h.facts.Origin, Issuers: h.published.Intermediates(), Log: env.log,
 	})
@@ -123,7 +126,7 @@ func (h *hallWing) secret(dir string) ([]byte, error) {
 
 // serve adds the hall to what the process answers.
 func (h *hallWing) serve(o *web.Options) {
-	o.Counter, o.People, o.Once = h.counter, h.people, h.once
+	o.Counter, o.People, o.Once, o.Catalog = h.counter, h.people, h.once, h.shelf
 	o.Origin, o.Hall, o.Pages = h.facts.Origin, h.facts, ui.Pages()
 }
 

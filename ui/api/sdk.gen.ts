@@ -2,7 +2,7 @@
 
 import type { Client, Options as Options2, TDataShape } from './client';
 import { client } from './client.gen';
-import type { BeginKeyLoginData, BeginKeyLoginErrors, BeginKeyLoginResponses, BeginOpeningData, BeginOpeningErrors, BeginOpeningResponses, CaseData, CaseErrors, CaseResponses, CasesData, CasesErrors, CasesResponses, CertificatesData, CertificatesErrors, CertificatesResponses, CloseCaseData, CloseCaseErrors, CloseCaseResponses, HallData, HallErrors, HallResponses, LoginData, LoginErrors, LoginResponses, LogoutData, LogoutErrors, LogoutResponses, MeData, MeErrors, MeResponses, NextData, NextErrors, NextResponses, OpenCaseData, OpenCaseErrors, OpenCaseResponses, OriginListData, OriginListErrors, OriginListResponses, SendLoginCodeData, SendLoginCodeErrors, SendLoginCodeResponses, SetPasswordData, SetPasswordErrors, SetPasswordResponses, SetUserNameData, SetUserNameErrors, SetUserNameResponses } from './types.gen';
+import type { BeginKeyLoginData, BeginKeyLoginErrors, BeginKeyLoginResponses, BeginOpeningData, BeginOpeningErrors, BeginOpeningResponses, CaseData, CaseErrors, CaseResponses, CasesData, CasesErrors, CasesResponses, CatalogData, CatalogErrors, CatalogResponses, CertificatesData, CertificatesErrors, CertificatesResponses, CloseCaseData, CloseCaseErrors, CloseCaseResponses, HallData, HallErrors, HallResponses, LoginData, LoginErrors, LoginResponses, LogoutData, LogoutErrors, LogoutResponses, MeData, MeErrors, MeResponses, NextData, NextErrors, NextResponses, OpenCaseData, OpenCaseErrors, OpenCaseResponses, OriginListData, OriginListErrors, OriginListResponses, PictureData, PictureErrors, PictureResponses, SendLoginCodeData, SendLoginCodeErrors, SendLoginCodeResponses, SetPasswordData, SetPasswordErrors, SetPasswordResponses, SetUserNameData, SetUserNameErrors, SetUserNameResponses } from './types.gen';
 
 export type Options<TData extends TDataShape = TDataShape, ThrowOnError extends boolean = boolean, TResponse = unknown> = Options2<TData, ThrowOnError, TResponse> & {
     /**
@@ -77,6 +77,11 @@ export const next = <ThrowOnError extends boolean = false>(options: Options<Next
         ...options.headers
     }
 });
+
+/**
+ * What the hall offers: projects, brands, types, services with prices
+ */
+export const catalog = <ThrowOnError extends boolean = false>(options?: Options<CatalogData, ThrowOnError>) => (options?.client ?? client).get<CatalogResponses, CatalogErrors, ThrowOnError>({ url: '/api/catalog', ...options });
 
 /**
  * The certificates that the person handles
@@ -186,3 +191,8 @@ export const beginOpening = <ThrowOnError extends boolean = false>(options?: Opt
  * The signed list of the authority's portals, for agents
  */
 export const originList = <ThrowOnError extends boolean = false>(options?: Options<OriginListData, ThrowOnError>) => (options?.client ?? client).get<OriginListResponses, OriginListErrors, ThrowOnError>({ url: '/api/origin-list', ...options });
+
+/**
+ * A picture of the catalogue: PNG or JPEG
+ */
+export const picture = <ThrowOnError extends boolean = false>(options: Options<PictureData, ThrowOnError>) => (options.client ?? client).get<PictureResponses, PictureErrors, ThrowOnError>({ url: '/api/pictures/{digest}', ...options });

@@ -338,6 +338,108 @@ export type Nonce = {
     origin: string;
 };
 
+export type OfferedBrand = {
+    code: string;
+    /**
+     * beginnings of the numbers of its keys
+     */
+    key_numbers: Array<string>;
+    /**
+     * by language: zh-CN, en
+     */
+    names: {
+        [key: string]: string;
+    };
+    /**
+     * address of the picture
+     */
+    picture?: string;
+};
+
+export type OfferedProduct = {
+    /**
+     * for a year, in fen; 0 is free of charge
+     */
+    price: number;
+    service: 'renew' | 'repair';
+    /**
+     * for this type of certificates alone, before what is for all
+     */
+    type?: string;
+    /**
+     * to choose from, the first by default
+     */
+    years: Array<number>;
+};
+
+export type OfferedProject = {
+    /**
+     * a sentence or two, by language
+     */
+    about?: {
+        [key: string]: string;
+    };
+    /**
+     * of keys whose number tells none
+     */
+    brand?: string;
+    code: string;
+    /**
+     * by language: zh-CN, en
+     */
+    names: {
+        [key: string]: string;
+    };
+    /**
+     * address of the picture
+     */
+    picture?: string;
+};
+
+export type OfferedType = {
+    code: string;
+    holder: 'organisation' | 'person';
+    /**
+     * by language: zh-CN, en
+     */
+    names: {
+        [key: string]: string;
+    };
+};
+
+export type Offering = {
+    /**
+     * whoever has the key may go on with any phone that is proved; else only with a registered handler's, where there is one
+     */
+    any_phone: boolean;
+    brand: string;
+    /**
+     * days that the old pair counts beside the new one
+     */
+    grace: number;
+    products: Array<OfferedProduct>;
+    project: string;
+    /**
+     * days before the end from which a certificate may be renewed
+     */
+    renew_before: number;
+    /**
+     * days after the end until which it may be repaired
+     */
+    repair_after: number;
+};
+
+export type Offerings = {
+    brands: Array<OfferedBrand>;
+    offers: Array<Offering>;
+    projects: Array<OfferedProject>;
+    types: Array<OfferedType>;
+    /**
+     * 0: there is no catalogue, and everything is free of charge
+     */
+    version: number;
+};
+
 export type OpenCase = {
     case: string;
     service: string;
@@ -749,6 +851,39 @@ export type NextResponses = {
 };
 
 export type NextResponse = NextResponses[keyof NextResponses];
+
+export type CatalogData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/api/catalog';
+};
+
+export type CatalogErrors = {
+    /**
+     * Unprocessable Entity
+     */
+    422: ProblemDocument;
+    /**
+     * Internal Server Error
+     */
+    500: ProblemDocument;
+    /**
+     * Service Unavailable
+     */
+    503: ProblemDocument;
+};
+
+export type CatalogError = CatalogErrors[keyof CatalogErrors];
+
+export type CatalogResponses = {
+    /**
+     * OK
+     */
+    200: Offerings;
+};
+
+export type CatalogResponse = CatalogResponses[keyof CatalogResponses];
 
 export type CertificatesData = {
     body?: never;
@@ -1196,3 +1331,45 @@ export type OriginListResponses = {
 };
 
 export type OriginListResponse = OriginListResponses[keyof OriginListResponses];
+
+export type PictureData = {
+    body?: never;
+    path: {
+        /**
+         * SHA-256 of the picture, in hex
+         */
+        digest: string;
+    };
+    query?: never;
+    url: '/api/pictures/{digest}';
+};
+
+export type PictureErrors = {
+    /**
+     * Not Found
+     */
+    404: ProblemDocument;
+    /**
+     * Unprocessable Entity
+     */
+    422: ProblemDocument;
+    /**
+     * Internal Server Error
+     */
+    500: ProblemDocument;
+    /**
+     * Service Unavailable
+     */
+    503: ProblemDocument;
+};
+
+export type PictureError = PictureErrors[keyof PictureErrors];
+
+export type PictureResponses = {
+    /**
+     * The picture
+     */
+    200: Blob | File;
+};
+
+export type PictureResponse = PictureResponses[keyof PictureResponses];
