@@ -107,6 +107,9 @@ func (c *Case) take(e Event, now time.Time) (changed, repeat bool, err error) {
 		if len(c.Errands) == 0 { // what no errand asked for is not carried on
 			return false, false, ErrOutOfTurn
 		}
+		if e.Again && c.State == Open && slices.ContainsFunc(c.Errands, func(x Errand) bool { return x.Spare }) {
+			c.Identified = false // one goes at a time: look whether another may
+		}
 		c.Errands, c.MakeRoom = nil, false
 	case EvCloseAsked:
 		if c.State != Open {
@@ -210,14 +213,14 @@ func (c *Case) move(e Event) bool {
 			first++ // its errand stands already
 		}
 		for n := first; n < e.Attempt; n++ { // an attempt after it was opened: it is void
-			c.addErrand(Errand{c.ID, n, true})
+			c.addErrand(Errand{Case: c.ID, Attempt: n, Void: true})
 		}
 		c.newAttempt()
 	}
 	c.Attempt, c.Rank = e.Attempt, rank
 	switch e.Kind {
 	case EvVoided:
-		c.addErrand(Errand{c.ID, e.Attempt, true})
+		c.addErrand(Errand{Case: c.ID, Attempt: e.Attempt, Void: true})
 		c.newAttempt()
 	case EvAcknowledged:
 		c.Acknowledged, c.NewSerial, c.AcknowledgedAt = true, e.Serial, e.At
@@ -225,7 +228,7 @@ func (c *Case) move(e Event) bool {
 		if c.Lost {
 			c.State = NeedsReissue
 		}
-		c.addErrand(Errand{c.ID, e.Attempt, false})
+		c.addErrand(Errand{Case: c.ID, Attempt: e.Attempt})
 	}
 	return true
 }

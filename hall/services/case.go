@@ -108,7 +108,8 @@ func ProblemOf(err error) *Problem {
 type Errand struct {
 	Case    certhall.CaseID `json:"case"`
 	Attempt int             `json:"attempt"`
-	Void    bool            `json:"void,omitempty"` // the void notice, else the receipt
+	Void    bool            `json:"void,omitempty"`  // the void notice, else the receipt
+	Spare   bool            `json:"spare,omitempty"` // its old container may go, with consent, though the key has room
 }
 
 // Live tells whether somebody may go on with the case.

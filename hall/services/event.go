@@ -68,6 +68,7 @@ type Event struct {
 
 	Case        certhall.CaseID        `json:"of,omitempty"` // trouble: the case whose container it is
 	Errands     []Errand               `json:"errands,omitempty"`
+	Again       bool                   `json:"again,omitempty"` // cleared: containers went, and nothing was refused
 	Terms       *Terms                 `json:"terms,omitempty"` // identified; nil keeps what was agreed
 	KeySerial   string                 `json:"key_serial,omitempty"`
 	Phone       string                 `json:"-"`

@@ -82,6 +82,7 @@ type fake struct {
 	events []authority.Event
 	calls  []string
 	graces []time.Duration // that tickets asked for
+	bare   bool            // the escrow holds nothing
 }
 
 type fakeCase struct {
@@ -177,7 +178,7 @@ func (f *fake) Eligible(_ context.Context, _ certhall.Service, s certhall.Serial
 	if v == nil {
 		return authority.Eligibility{}, authority.ErrUnknownCert
 	}
-	e := authority.Eligibility{Pair: *v.Pair, MaxYears: 3, Escrowed: true, Refusal: f.refuse}
+	e := authority.Eligibility{Pair: *v.Pair, MaxYears: 3, Escrowed: !f.bare, Refusal: f.refuse}
 	if v.Pair.State == authority.Superseded {
 		e.Refusal = authority.ErrSuperseded
 	}

@@ -61,8 +61,8 @@ func (c *Counter) handOver(ctx context.Context, o opener, id certhall.CaseID, ch
 }
 
 // endToken ends the token of a case, unless its bearer has proved the phone of
-// one of the lineage's handlers.
-func (c *Counter) endToken(w Writer, id certhall.CaseID, l certhall.LineageID) error {
+// one of the lineage's handlers, or one of these.
+func (c *Counter) endToken(w Writer, id certhall.CaseID, l certhall.LineageID, phones ...string) error {
 	token, err := w.TokenOf(id)
 	if err != nil || token == nil {
 		return err
@@ -72,7 +72,10 @@ func (c *Counter) endToken(w Writer, id certhall.CaseID, l certhall.LineageID) e
 		return err
 	}
 	for _, h := range handlers {
-		until, err := w.Proof(token.Session, h.Person.Phone)
+		phones = append(phones, h.Person.Phone)
+	}
+	for _, phone := range phones {
+		until, err := w.Proof(token.Session, phone)
 		if err != nil || until.After(c.now()) {
 			return err
 		}

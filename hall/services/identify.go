@@ -2,12 +2,13 @@ package services
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"slices"
 
 	"github.com/certhall/certhall"
 	"github.com/certhall/certhall/authority"
-	"github.com/certhall/certhall/gm"
+	"github.com/certhall/certhall/hall/catalog"
 	"github.com/certhall/certhall/proof"
 )
 
@@ -32,23 +33,42 @@ func (c *Counter) identify(ctx context.Context, k Case, l proof.Listing) (Event,
 	if len(view.Certificate) == 0 || !slices.ContainsFunc(l.Containers, holds) {
 		return Event{}, ErrWrongKey
 	}
-	e := Event{Kind: EvIdentified, KeySerial: l.KeySerial}
+	policy, err := c.policy(ctx, k)
+	if err != nil {
+		return Event{}, err
+	}
+	e, disposal := Event{Kind: EvIdentified, KeySerial: l.KeySerial}, k.Disposal
 	if k.Attempt == 0 && k.State == Open { // later the judgement of the first ticket holds ◆
-		terms, refusal, err := c.terms(ctx, k)
+		terms, refusal, err := c.terms(ctx, k, policy)
 		if err != nil {
 			return Event{}, err
 		}
 		if refusal != nil {
 			return Event{Kind: EvRefused, Problem: refusal}, nil
 		}
-		e.Terms = terms
+		e.Terms, disposal = terms, terms.Disposal
 	}
-	e.Errands, err = c.errands(ctx, k, l)
-	return e, err
+	if e.Errands, err = c.errands(ctx, k, l); err != nil {
+		return Event{}, err
+	}
+	if policy.History > 0 && k.State == Open && !k.MakeRoom {
+		if disposal == certhall.Keep {
+			policy.History-- // the old pair's own container will be one of them
+		}
+		spare, err := c.spare(ctx, k, l, policy.History)
+		if err != nil {
+			return Event{}, err
+		}
+		of := func(x Errand) bool {
+			return slices.ContainsFunc(spare, func(s Errand) bool { return s.Case == x.Case && s.Attempt == x.Attempt })
+		}
+		e.Errands = append(slices.DeleteFunc(e.Errands, of), spare...)
+	}
+	return e, nil
 }
 
 // terms are those of the old pair, as long as whole years fit.
-func (c *Counter) terms(ctx context.Context, k Case) (*Terms, *Problem, error) {
+func (c *Counter) terms(ctx context.Context, k Case, policy catalog.Policy) (*Terms, *Problem, error) {
 	el, err := c.Authority.Eligible(ctx, k.Service, k.Serial)
 	if err != nil {
 		return nil, nil, err
@@ -56,7 +76,7 @@ func (c *Counter) terms(ctx context.Context, k Case) (*Terms, *Problem, error) {
 	if el.Refusal != nil {
 		return nil, ProblemOf(el.Refusal), nil
 	}
-	disposal := c.Disposal
+	disposal := cmp.Or(policy.Disposal, c.Disposal)
 	if !el.Escrowed {
 		disposal = certhall.Keep
 	}
@@ -85,51 +105,28 @@ func (c *Counter) errands(ctx context.Context, k Case, l proof.Listing) ([]Erran
 			case err != nil:
 				return nil, err
 			case view.Standing == authority.AttemptVoid:
-				add(Errand{of, attempt, true})
+				add(Errand{Case: of, Attempt: attempt, Void: true})
 			case !view.Receipt.IsZero() && view.Old != "":
 				old, err := c.Authority.Pair(ctx, authority.PairQuery{Serial: view.Old})
 				if err != nil {
 					return nil, err
 				}
 				if old.Pair != nil && old.Pair.State == authority.Superseded {
-					add(Errand{of, attempt, false})
+					add(Errand{Case: of, Attempt: attempt})
 				}
 			}
 		}
 		if k.MakeRoom && len(x.Sign) > 0 {
-			if e, err := c.roomBy(ctx, x); err != nil {
+			old, err := c.kept(ctx, x)
+			if err != nil {
 				return nil, err
-			} else if e != nil {
-				add(*e)
+			}
+			if old != nil && old.receipt.Escrowed {
+				add(old.errand)
 			}
 		}
 	}
 	return found, nil
-}
-
-// roomBy finds the receipt that lets a superseded container go, if the escrow
-// holds its encryption key.
-func (c *Counter) roomBy(ctx context.Context, x proof.ListedContainer) (*Errand, error) {
-	cert, err := gm.ParseCertificate(x.Sign)
-	if err != nil {
-		return nil, nil // not one of ours
-	}
-	view, err := c.Authority.Pair(ctx, authority.PairQuery{Serial: certhall.SerialOf(cert.SerialNumber)})
-	if absent(err) || err == nil && (view.ReplacedBy == "" || !bytes.Equal(view.Certificate, x.Sign)) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	next, err := c.Authority.Pair(ctx, authority.PairQuery{Case: view.ReplacedBy, Attempt: view.ReplacedByAttempt})
-	if err != nil {
-		return nil, err
-	}
-	receipt, err := proof.Decode[proof.Receipt](next.Receipt.Message)
-	if err != nil || !receipt.Escrowed {
-		return nil, err
-	}
-	return &Errand{view.ReplacedBy, view.ReplacedByAttempt, false}, nil
 }
 
 func absent(err error) bool {

@@ -42,6 +42,9 @@ func (c *Counter) Next(ctx context.Context, who Caller, id certhall.CaseID, in I
 // comes next.
 func (c *Counter) answer(ctx context.Context, k Case, s accounts.Session, halt *certhall.Error) (Next, error) {
 	n := Next{Case: k.ID, Service: k.Service, State: k.State, Step: k.Step(), Steps: procedures[k.Service], Stage: k.Stage(), Problem: k.Problem}
+	if k.State == Open && !k.Acknowledged {
+		n.Disposal = k.Disposal
+	}
 	if k.PhoneProved {
 		n.Phone = accounts.Mask(k.Phone)
 	}

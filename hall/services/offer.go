@@ -20,18 +20,9 @@ type noCatalog struct{}
 
 func (noCatalog) Current(context.Context) (*catalog.Catalog, error) { return &catalog.Catalog{}, nil }
 
-// offer is what the catalogue that counts says of a pair; catalog.ErrNotOffered
-// if its project or brand is not in it. Where there is no catalogue, Found is
-// zero: no price, and no policy but the authority's and the hall's own.
-func (c *Counter) offer(ctx context.Context, p authority.PairInfo) (catalog.Found, error) {
-	all, err := c.Catalog.Current(ctx)
-	if err != nil {
-		return catalog.Found{}, err
-	}
-	return offerIn(all, p)
-}
-
-// offerIn is offer for one of many pairs.
+// offerIn is what a catalogue says of a pair; catalog.ErrNotOffered if its
+// project or brand is not in it. Of version 0, Found is zero: no price, and no
+// policy but the authority's and the hall's own.
 func offerIn(all *catalog.Catalog, p authority.PairInfo) (catalog.Found, error) {
 	if all.Version == 0 {
 		return catalog.Found{}, nil

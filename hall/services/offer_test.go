@@ -165,3 +165,32 @@ func TestPolicyAsksForItsGrace(t *testing.T) {
 		})
 	}
 }
+
+// TestDisposalByPolicy: the policy's word comes before the hall's own, and the
+// escrow's before both; whoever goes on is told before the key signs.
+func TestDisposalByPolicy(t *testing.T) {
+	for name, c := range map[string]struct {
+		policy, own, want certhall.Disposal
+		bare              bool
+	}{
+		"left to the hall":  {"", certhall.Delete, certhall.Delete, false},
+		"delete":            {certhall.Delete, certhall.Keep, certhall.Delete, false},
+		"keep":              {certhall.Keep, certhall.Delete, certhall.Keep, false},
+		"not in the escrow": {certhall.Delete, certhall.Delete, certhall.Keep, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.Counter.Disposal, w.fake.bare = c.own, c.bare
+			w.offering(catalog.Policy{Disposal: c.policy})
+			o := w.atPhone()
+			if n := w.next(o, services.Input{}); n.Disposal != c.want {
+				t.Errorf("told before: %s", n.Disposal)
+			}
+			w.prove(o)
+			n := w.answer(o, services.Answer{Pay: &services.Agree{Years: 1}})
+			if order := decode[proof.Prepare](w, n); order.Disposal != string(c.want) {
+				t.Errorf("ordered: %s", order.Disposal)
+			}
+		})
+	}
+}

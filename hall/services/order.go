@@ -135,7 +135,7 @@ func (c *Counter) orderAcknowledge(ctx context.Context, k Case, n Next) (Next, e
 
 // orderRetire hands over the receipts and void notices of the case's errands.
 func (c *Counter) orderRetire(ctx context.Context, k Case, s accounts.Session, n Next) (Next, error) {
-	r := proof.Retire{Authority: c.AuthorityID, MakeRoom: k.MakeRoom}
+	r := proof.Retire{Authority: c.AuthorityID, MakeRoom: k.MakeRoom || slices.ContainsFunc(k.Errands, func(e Errand) bool { return e.Spare })}
 	for _, e := range k.Errands {
 		v, err := c.Authority.Pair(ctx, authority.PairQuery{Case: e.Case, Attempt: e.Attempt})
 		if err != nil {

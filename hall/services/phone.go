@@ -10,11 +10,16 @@ import (
 )
 
 // ask asks for the proof of a phone: the registered handler's, shown masked;
-// where none is on record, any, whose owner then becomes handler.
+// where none is on record, any, whose owner then becomes handler. By policy of
+// the project and brand any will do.
 func (c *Counter) ask(ctx context.Context, k Case, s accounts.Session, n Next) (Next, error) {
+	policy, err := c.policy(ctx, k)
+	if err != nil {
+		return n, err
+	}
 	if k.Phone == "" {
 		handlers, err := c.handlers(ctx, k)
-		n.Ask = &Ask{Kind: "phone", TriesLeft: accounts.CodeTries}
+		n.Ask = &Ask{Kind: "phone", AnyPhone: policy.AnyPhone, TriesLeft: accounts.CodeTries}
 		for _, h := range handlers {
 			n.Ask.Choices = append(n.Ask.Choices, accounts.Mask(h.Person.Phone))
 		}
@@ -33,7 +38,7 @@ func (c *Counter) ask(ctx context.Context, k Case, s accounts.Session, n Next) (
 	}
 	st, err := c.Accounts.CodeState(ctx, s, k.Phone)
 	n.Ask = &Ask{
-		Kind: "code", Phone: accounts.Mask(k.Phone), Sent: st.Sent, TriesLeft: st.TriesLeft,
+		Kind: "code", Phone: accounts.Mask(k.Phone), AnyPhone: policy.AnyPhone, Sent: st.Sent, TriesLeft: st.TriesLeft,
 		ResendAfter: int((st.ResendAfter + time.Second - 1) / time.Second),
 	}
 	return n, err
@@ -71,7 +76,7 @@ func (c *Counter) person(ctx context.Context, k Case, who Caller, s accounts.Ses
 		after, err := c.phoneProved(ctx, k)
 		return after, nil, err
 	case a.SendCode:
-		handlers, err := c.handlers(ctx, k)
+		handlers, err := c.bound(ctx, k)
 		if err != nil {
 			return k, nil, err
 		}
@@ -94,11 +99,15 @@ func told(k Case, err error) (Case, *certhall.Error, error) {
 }
 
 // namePhone sets the phone whose proof counts: of several handlers one, by
-// number or as it was shown; with no handler on record, any. The one
-// registered handler's phone stays as it is.
+// number or as it was shown; with no handler on record, or by policy, any. Else
+// the one registered handler's phone stays as it is.
 func (c *Counter) namePhone(ctx context.Context, k Case, typed string) (Case, error) {
+	bound, err := c.bound(ctx, k)
+	if err != nil || len(bound) == 1 {
+		return k, err
+	}
 	handlers, err := c.handlers(ctx, k)
-	if err != nil || len(handlers) == 1 {
+	if err != nil {
 		return k, err
 	}
 	phone := ""
@@ -119,21 +128,29 @@ func (c *Counter) namePhone(ctx context.Context, k Case, typed string) (Case, er
 // none was on record: he holds both, phone and key. Whoever holds the case's
 // token and has proved nothing loses it: he does not go on by another's proof.
 func (c *Counter) phoneProved(ctx context.Context, k Case) (Case, error) {
+	policy, err := c.policy(ctx, k)
+	if err != nil {
+		return k, err
+	}
 	return c.changeWith(ctx, k.ID, Event{Kind: EvPhoneProved, Phone: k.Phone}, func(w Writer, after Case) error {
-		if err := c.register(w, k); err != nil {
+		if err := c.register(w, k, policy.AnyPhone); err != nil {
 			return err
 		}
-		return c.endToken(w, k.ID, k.Lineage)
+		return c.endToken(w, k.ID, k.Lineage, k.Phone)
 	})
 }
 
 // register makes the owner of a case's phone handler where none is on record.
-func (c *Counter) register(w Writer, k Case) error {
+// Where some are and any phone will do, he goes on with this case and is none.
+func (c *Counter) register(w Writer, k Case, anyPhone bool) error {
 	handlers, err := w.Handlers(k.Lineage)
 	if err != nil || isHandler(handlers, k.Phone) {
 		return err
 	}
 	if len(handlers) > 0 {
+		if anyPhone {
+			return nil
+		}
 		return ErrOutOfTurn // somebody else became handler meanwhile
 	}
 	now := c.now()
@@ -150,6 +167,16 @@ func (c *Counter) handlers(ctx context.Context, k Case) (handlers []accounts.Han
 		return err
 	})
 	return handlers, err
+}
+
+// bound are the handlers one of whose phones must be proved: none where by
+// policy any will do.
+func (c *Counter) bound(ctx context.Context, k Case) ([]accounts.Handler, error) {
+	policy, err := c.policy(ctx, k)
+	if err != nil || policy.AnyPhone {
+		return nil, err
+	}
+	return c.handlers(ctx, k)
 }
 
 func isHandler(handlers []accounts.Handler, phone string) bool {

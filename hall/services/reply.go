@@ -108,7 +108,7 @@ func (c *Counter) readReport(k Case, der []byte) (Event, *certhall.Error, error)
 	if err != nil || r.Authority != c.AuthorityID || len(r.Retired) > maxReports {
 		return Event{}, nil, orStray(err)
 	}
-	e := Event{Kind: EvCleared}
+	e := Event{Kind: EvCleared, Again: len(r.Deleted) > 0 && !r.Refused}
 	for _, s := range r.Retired {
 		m, err := proof.Decode[proof.Retired](s.Message)
 		if err != nil {

@@ -52,19 +52,20 @@ type Agree struct {
 // the case has ended, or where Problem stands in the way until the same
 // question is asked again.
 type Next struct {
-	Case      certhall.CaseID  `json:"case"`
-	Service   certhall.Service `json:"service"`
-	State     State            `json:"state" enum:"open,done,refused,closing,closed,needs-reissue"`
-	Step      Step             `json:"step"`
-	Steps     []Step           `json:"steps"`
-	Stage     int              `json:"stage" minimum:"1" maximum:"4" doc:"which of the four steps that people see"`
-	Phone     string           `json:"phone,omitempty" doc:"masked, once it is proved"`
-	Operation string           `json:"operation,omitempty" enum:"identify,prepare,install,acknowledge,retire,claim"`
-	Message   []byte           `json:"message,omitempty" doc:"order for the agent"`
-	Ask       *Ask             `json:"ask,omitempty"`
-	Wait      *Wait            `json:"wait,omitempty"`
-	Problem   *Problem         `json:"problem,omitempty"`
-	Result    *Result          `json:"result,omitempty"`
+	Case      certhall.CaseID   `json:"case"`
+	Service   certhall.Service  `json:"service"`
+	State     State             `json:"state" enum:"open,done,refused,closing,closed,needs-reissue"`
+	Step      Step              `json:"step"`
+	Steps     []Step            `json:"steps"`
+	Stage     int               `json:"stage" minimum:"1" maximum:"4" doc:"which of the four steps that people see"`
+	Phone     string            `json:"phone,omitempty" doc:"masked, once it is proved"`
+	Disposal  certhall.Disposal `json:"disposal,omitempty" enum:"keep,delete" doc:"what becomes of the old container once the new pair is confirmed; absent until the terms are agreed"`
+	Operation string            `json:"operation,omitempty" enum:"identify,prepare,install,acknowledge,retire,claim"`
+	Message   []byte            `json:"message,omitempty" doc:"order for the agent"`
+	Ask       *Ask              `json:"ask,omitempty"`
+	Wait      *Wait             `json:"wait,omitempty"`
+	Problem   *Problem          `json:"problem,omitempty"`
+	Result    *Result           `json:"result,omitempty"`
 }
 
 // Problems are those whose texts whoever shows the answer fills in.
@@ -83,6 +84,7 @@ type Ask struct {
 	Pay         *Payable `json:"pay,omitempty"`
 	Phone       string   `json:"phone" doc:"masked, or empty"`
 	Choices     []string `json:"choices,omitempty" doc:"masked numbers of the registered handlers, if there are several: answer one of them"`
+	AnyPhone    bool     `json:"any_phone,omitempty" doc:"another number than those shown will do: answer it as phone"`
 	Sent        bool     `json:"sent"`
 	ResendAfter int      `json:"resend_after_s"`
 	TriesLeft   int      `json:"tries_left"`

@@ -25,6 +25,10 @@ export type Answer = {
 
 export type Ask = {
     /**
+     * another number than those shown will do: answer it as phone
+     */
+    any_phone?: boolean;
+    /**
      * masked numbers of the registered handlers, if there are several: answer one of them
      */
     choices?: Array<string>;
@@ -303,6 +307,10 @@ export type Me = {
 export type Next = {
     ask?: Ask;
     case: string;
+    /**
+     * what becomes of the old container once the new pair is confirmed; absent until the terms are agreed
+     */
+    disposal?: 'keep' | 'delete';
     /**
      * order for the agent
      */
