@@ -11,6 +11,23 @@ const base: Next = { case: 'c1', service: 'renew', state: 'open', step: 'identif
 const order = (operation: Operation, step = operation as string): Next => ({ ...base, step, operation, message: `order ${operation}` });
 const wait: Next = { ...base, step: 'issue', wait: { after_ms: 200, reason: 'issuing' } };
 const ask: Next = { ...base, step: 'phone', ask: { kind: 'code', phone: '138****0001', sent: false, resend_after_s: 0, tries_left: 5 } };
+const offer: Next = {
+  ...base, step: 'pay', stage: 2, ask: {
+    kind: 'pay', phone: '', sent: false, resend_after_s: 0, tries_left: 0,
+    pay: {
+      years: [1, 2], line: {
+        serial: '01', service: 'renew', years: 1, price: 20000, subtotal: 20000, project: 'P', brand: 'B', type: 'unit', names: { en: 'P-B' },
+        subject: 's', organisation: 'o', key_number: 'HT-1',
+      },
+    },
+  },
+};
+const unpaid: Next = {
+  ...offer, ask: {
+    kind: 'pay', phone: '', sent: false, resend_after_s: 0, tries_left: 0,
+    pay: { order: { order: 'O1', standing: 'unpaid', total: 20000, made_at: '2026-12-14T01:00:00Z', lines: [] } },
+  },
+};
 const done: Next = { ...base, state: 'done', step: 'done', stage: 4 };
 
 // World is a hall that gives its answers one after another, and a key.
@@ -22,12 +39,16 @@ class World {
   keys: (string | Problem)[] = [];
   ready = Promise.resolve();
   hold = false; // sleep until stopped
+  seen = Promise.resolve(); // the page is seen
+  left: Promise<void> = new Promise(() => undefined); // the page is not seen
   onTell: (s: Situation) => void = () => undefined;
+  onNext: () => unknown = () => undefined; // while the hall is being asked
   readonly stop = new AbortController();
   readonly run = new Run({
     counter: {
       next: async (input) => {
         this.inputs.push(input);
+        this.onNext();
         const answer = this.answers.shift() ?? done;
         if (answer instanceof Problem) {
           throw answer;
@@ -54,6 +75,8 @@ class World {
       this.slept.push(ms);
       return this.hold ? new Promise((_, no) => signal.addEventListener('abort', () => no(signal.reason))) : Promise.resolve();
     },
+    visible: () => this.seen,
+    hidden: () => this.left,
     now: () => 1000,
     noProgress: () => problem('no-progress'),
   });
@@ -164,6 +187,46 @@ describe('a run', () => {
     const w = new World([wait, wait, order('install'), done]);
     await w.go();
     expect(w.kinds()).toEqual(['asking-hall', 'wait', 'wait', 'at-key', 'asking-hall', 'ended']);
+  });
+
+  it('looks at an order that stands until it is paid', async () => {
+    const w = new World([offer, unpaid, unpaid, order('prepare'), done]);
+    w.onTell = (s) => s.kind === 'ask' && w.inputs.length === 1 && queueMicrotask(() => w.run.answer({ pay: { years: 1, total: 20000 } }));
+    await w.go();
+    expect(w.inputs).toEqual([{}, { answer: { pay: { years: 1, total: 20000 } } }, {}, {}, { reply: 'reply prepare' }]);
+    expect(w.slept).toEqual([2000, 2000]);
+    expect(w.kinds()).toEqual(['asking-hall', 'ask', 'asking-hall', 'ask', 'ask', 'at-key', 'asking-hall', 'ended']);
+  });
+
+  it('asks for no payment while nobody sees the page, and at once when somebody does', async () => {
+    const w = new World([unpaid, done]);
+    w.hold = true; // the pause itself never ends
+    let come = () => {};
+    w.seen = new Promise((resolve) => (come = resolve));
+    let leave = () => {};
+    w.left = new Promise((resolve) => (leave = resolve));
+    w.onTell = (s) => s.kind === 'ask' && queueMicrotask(leave);
+    const ended = w.go();
+    await new Promise(setImmediate); // all that can happen has happened
+    expect(w.inputs).toEqual([{}]);
+    come();
+    await ended;
+    expect(w.inputs).toEqual([{}, {}]);
+  });
+
+  it('takes an order back when the person says so', async () => {
+    const w = new World([unpaid, done]);
+    w.hold = true;
+    w.onTell = (s) => s.kind === 'ask' && queueMicrotask(() => w.run.answer({ pay: { cancel: true } }));
+    await w.go();
+    expect(w.inputs).toEqual([{}, { answer: { pay: { cancel: true } } }]);
+  });
+
+  it('keeps what the person says while an order is looked at', async () => {
+    const w = new World([unpaid, unpaid, done]);
+    w.onNext = () => w.inputs.length === 2 && w.run.answer({ pay: { cancel: true } });
+    await w.go();
+    expect(w.inputs).toEqual([{}, {}, { answer: { pay: { cancel: true } } }]);
   });
 
   it('ends with a case that came to nothing', async () => {

@@ -10,7 +10,7 @@ export type { Following } from './call.js';
 export { api, findAgent, type FindOptions, ports } from './find.js';
 export { follow, type FollowOptions, type Presence } from './follow.js';
 export { AgentProblem, isAgentProblem, type OwnCode } from './problem.js';
-export type { Permission, Surroundings } from './surroundings.js';
+export { browser, type Permission, type Surroundings } from './surroundings.js';
 export type {
   Ask, Container, Happening, Key, ListedAuthority, Login, Opening, Operation, Part, PIN, SelfTest, Status,
 } from './wire.js';

@@ -22,7 +22,7 @@ export interface Desk {
 export type Situation =
   | { kind: 'asking-hall' }
   | { kind: 'at-key'; operation: Operation }
-  | { kind: 'ask'; problem?: Problem } // the person answers
+  | { kind: 'ask'; problem?: Problem } // the person answers, or pays an order that stands: it is looked at again by itself
   | { kind: 'wait'; reason: string; problem?: Problem } // the hall asked for patience
   | { kind: 'retry'; problem: Problem; at: number } // goes on by itself at this time
   | { kind: 'key-wanted'; problem: Problem } // goes on by itself as soon as the key can be reached
@@ -40,6 +40,8 @@ export interface Surroundings {
   desk: Desk;
   tell: (s: Standing) => void;
   sleep: (ms: number, signal: AbortSignal) => Promise<void>;
+  visible: (signal: AbortSignal) => Promise<void>; // until the person sees the page
+  hidden: (signal: AbortSignal) => Promise<void>; // until he does not
   now: () => number;
   noProgress: () => Problem;
 }
@@ -47,6 +49,7 @@ export interface Surroundings {
 const maxSteps = 64; // orders carried out and conflicts met without the case's step moving
 const hallPauses = [1_000, 2_000, 4_000, 8_000, 15_000, 30_000] as const;
 const busyPause = 5_000;
+const orderPause = 2_000; // between two looks whether an order is paid
 const awayPause = 1_000; // until watching, too, has seen that the key or the agent is gone
 
 // Problems of the way to the key that pass by themselves.
@@ -55,6 +58,7 @@ const passing = ['agent-lost', 'agent-answer', 'agent-away', 'key-missing', 'key
 export class Run {
   private last: Next | undefined;
   private give: ((a: Answer) => void) | undefined;
+  private early: Answer | undefined; // came while an order was being looked at
   private wake: (() => void) | undefined;
   private waiting = false;
   private misses = 0;
@@ -76,7 +80,11 @@ export class Run {
 
   // answer gives what the person answered.
   answer(a: Answer): void {
-    this.give?.(a);
+    if (this.give) {
+      this.give(a);
+    } else if (this.last?.ask?.pay?.order) {
+      this.early = a;
+    }
   }
 
   // again goes on at once where the run waits or has stopped.
@@ -102,9 +110,14 @@ export class Run {
       this.idle = 0;
     }
     this.last = n;
+    const early = this.early;
+    this.early = undefined;
     const problem = n.problem && problemOf(n.problem);
     if (n.operation) {
       return this.carry(n.operation, n.message ?? '', signal);
+    }
+    if (n.ask?.pay?.order) {
+      return early ? { answer: early } : this.unpaid(problem, signal);
     }
     if (n.ask) {
       return { answer: await this.asked(problem, signal) };
@@ -169,6 +182,25 @@ export class Run {
   private asked(problem: Problem | undefined, signal: AbortSignal): Promise<Answer> {
     this.tell({ kind: 'ask', ...(problem ? { problem } : {}) });
     return until<Answer>(signal, (resolve) => (this.give = resolve)).finally(() => (this.give = undefined));
+  }
+
+  // unpaid waits a moment for an order to be paid, or for the person to take it
+  // back. Nobody asks while the page is not seen; as soon as it is, the hall is
+  // asked: the person comes back from paying.
+  private unpaid(problem: Problem | undefined, signal: AbortSignal): Promise<Input> {
+    const over = new AbortController();
+    const look = async (): Promise<Input> => {
+      const { sleep, hidden, visible } = this.around;
+      await Promise.race([sleep(orderPause, over.signal), hidden(over.signal)]);
+      await visible(over.signal);
+      this.waiting = true;
+      return {};
+    };
+    const answered = this.asked(problem, signal).then((answer): Input => ({ answer }));
+    return Promise.race([answered, look()]).finally(() => {
+      over.abort();
+      this.give?.({}); // nobody waits for it any more
+    });
   }
 
   private async stop(problem: Problem, signal: AbortSignal): Promise<Input> {

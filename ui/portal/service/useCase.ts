@@ -1,5 +1,5 @@
 // A case under way, as a page shows it: the run, the parts heard of, the strip.
-import type { Key, Part } from '@certhall/page';
+import { browser, type Key, type Part } from '@certhall/page';
 import { computed, onScopeDispose, shallowRef, watch } from 'vue';
 
 import type { Answer, CaseView } from '../../api';
@@ -83,7 +83,7 @@ export function useCase(view: CaseView, way: Way) {
   function go(): void {
     stop.abort();
     const mine = (stop = new AbortController());
-    run = new Run({ counter: counterOf(view.case), desk, tell, sleep, now: Date.now, noProgress: () => ours('no-progress') });
+    run = new Run({ counter: counterOf(view.case), desk, tell, ...browser, noProgress: () => ours('no-progress') });
     run.go(mine.signal).catch((thrown: unknown) => {
       if (!mine.signal.aborted) {
         throw thrown;
@@ -115,14 +115,4 @@ export type CaseRun = ReturnType<typeof useCase>;
 export function reachOf(way: Way): Reach {
   const { state } = way.presence.value;
   return state === 'here' ? 'here' : state === 'looking' || state === 'pairing' ? 'looking' : 'away';
-}
-
-function sleep(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(resolve, ms);
-    signal.addEventListener('abort', () => {
-      clearTimeout(timer);
-      reject(signal.reason);
-    }, { once: true });
-  });
 }
