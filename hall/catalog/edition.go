@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"context"
+	"errors"
 	"strconv"
 	"time"
 
@@ -38,21 +39,35 @@ type Desk struct {
 	Clock   certhall.Clock
 }
 
-// Import makes a draft the version that counts, and answers its number. A draft
-// made from another version than the one that counts is refused with ErrMoved,
-// unless force overwrites what came between.
-func (d Desk) Import(ctx context.Context, draft *Draft, force bool, operator, reason string) (int64, error) {
-	latest, err := d.Archive.CatalogVersion(ctx)
-	if err != nil {
-		return 0, err
+// Compare tells what a draft would change in the version that counts. A draft
+// made from another version is refused with ErrMoved, unless force overwrites
+// what came between.
+func (d Desk) Compare(ctx context.Context, draft *Draft, force bool) (counts *Catalog, changes []Change, err error) {
+	if counts, err = d.Version(ctx, 0); err != nil {
+		return nil, nil, err
 	}
-	if from := draft.Catalog.Version; from != latest && !force {
-		return 0, ErrMoved.With("from", strconv.FormatInt(from, 10)).With("latest", strconv.FormatInt(latest, 10))
+	if draft.Catalog.Version != counts.Version && !force {
+		return nil, nil, moved(draft.Catalog.Version, counts.Version)
 	}
+	return counts, Diff(counts, draft.Catalog), nil
+}
+
+// Import makes a draft the version after the one that it was compared with, and
+// answers its number; ErrMoved if another came between.
+func (d Desk) Import(ctx context.Context, draft *Draft, after int64, operator, reason string) (int64, error) {
 	c := *draft.Catalog
-	c.Version = latest + 1
-	e := Edition{Version: c.Version, At: d.Clock.Now(), Operator: operator, Reason: reason}
-	return c.Version, d.Archive.AddCatalog(ctx, e, &c, draft.Pictures)
+	c.Version = after + 1
+	err := d.Archive.AddCatalog(ctx, Edition{Version: c.Version, At: d.Clock.Now(), Operator: operator, Reason: reason}, &c, draft.Pictures)
+	if errors.Is(err, ErrMoved) {
+		if latest, failed := d.Archive.CatalogVersion(ctx); failed == nil {
+			err = moved(after, latest)
+		}
+	}
+	return c.Version, err
+}
+
+func moved(from, latest int64) error {
+	return ErrMoved.With("from", strconv.FormatInt(from, 10)).With("latest", strconv.FormatInt(latest, 10))
 }
 
 // Version reads a version, the latest for 0; none at all is an empty one.

@@ -3,6 +3,8 @@ package catalog
 import (
 	"bytes"
 	"fmt"
+	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/BurntSushi/toml"
@@ -54,6 +56,18 @@ func Write(c *Catalog) []byte {
 		w.offer(o)
 	}
 	return w.Bytes()
+}
+
+var versionLine = regexp.MustCompile(`(?m)^version\s*=\s*\d+`)
+
+// Renumber makes a file name another version that it was written from, and
+// leaves all else as it is.
+func Renumber(text []byte, version int64) []byte {
+	line := fmt.Appendf(nil, "version = %d", version)
+	if at := versionLine.FindIndex(text); at != nil {
+		return slices.Concat(text[:at[0]], line, text[at[1]:])
+	}
+	return slices.Concat(line, []byte("\n"), text)
 }
 
 // writer writes keys that are not empty.

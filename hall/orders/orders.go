@@ -63,7 +63,7 @@ type Line struct {
 	Brand        string
 	Type         string
 	Names        catalog.Names // of project and brand, as pages show them: 政府采购项目-海泰KEY
-	Picture      string
+	Picture      string        // address of the brand's
 	Subject      string
 	Organisation string
 	KeyNumber    string

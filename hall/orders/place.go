@@ -38,7 +38,7 @@ func OfferFor(c *catalog.Catalog, p authority.PairInfo, service certhall.Service
 	o.Line = Line{
 		Lineage: p.Lineage, Serial: p.SignSerial, Service: service, Years: o.Years[0], Price: product.Price,
 		Project: found.Project.Code, Brand: found.Brand.Code, Type: found.Type.Code,
-		Names: joined(found.Project.Names, found.Brand.Names), Picture: found.Brand.Picture,
+		Names: joined(found.Project.Names, found.Brand.Names), Picture: c.PictureAddress(found.Brand.Picture),
 		Subject: p.Subject, Organisation: p.Organisation, KeyNumber: p.KeyNumber,
 	}
 	return o, nil
