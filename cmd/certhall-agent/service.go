@@ -22,7 +22,7 @@ type serviceCmd struct {
 	Server    string          `required:"" env:"CERTHALL_SERVER" help:"Address of the hall, such as https://hall.example."`
 	Authority string          `required:"" type:"existingfile" env:"CERTHALL_AUTHORITY" help:"The authority's root certificate (PEM or DER)."`
 	Serial    certhall.Serial `help:"Serial number of the signing certificate (default: the likeliest on the key)."`
-	Phone     string          `help:"Phone number, where the hall asks for one."`
+	Phone     string          `help:"Phone number, where the hall asks for one or lets any do."`
 	CodeFD    int             `name:"code-fd" default:"-1" help:"Read the SMS code from this file descriptor (a line each)."`
 	CodeFile  string          `type:"path" help:"Wait for the SMS code in this file: the last six digits added after it was sent."`
 }
@@ -96,7 +96,7 @@ func (c *serviceCmd) carry(s *shell, a *agent.Agent, key string, service certhal
 	hall := &courier.HTTP{Base: c.Server, Lang: s.Lang, Heard: t.heard}
 	run := courier.Run{
 		Server: hall, Agent: &courier.Succession{Agent: a, List: hall.OriginList},
-		Person: asked{s, c}, Progress: t.progress,
+		Person: &asked{shell: s, c: c}, Progress: t.progress,
 		KeySerial: key, Service: service, Serial: pair,
 	}
 	return run.Do(s.ctx)
@@ -105,7 +105,8 @@ func (c *serviceCmd) carry(s *shell, a *agent.Agent, key string, service certhal
 // asked answers the hall's questions.
 type asked struct {
 	*shell
-	c *serviceCmd
+	c     *serviceCmd
+	named bool // he has named the phone of this case
 }
 
 var (
@@ -113,7 +114,7 @@ var (
 	errNoPhone = certhall.NewError("cli-no-phone", certhall.Invalid)
 )
 
-func (q asked) Answer(ctx context.Context, a courier.Ask, problem *certhall.Error) (courier.Answer, error) {
+func (q *asked) Answer(ctx context.Context, a courier.Ask, problem *certhall.Error) (courier.Answer, error) {
 	scripted := q.c.CodeFD >= 0 || q.c.CodeFile != ""
 	if problem != nil {
 		if scripted || !q.interactive() || a.Kind == courier.AskCode && (!a.Sent || a.TriesLeft == 0) {
@@ -129,6 +130,13 @@ func (q asked) Answer(ctx context.Context, a courier.Ask, problem *certhall.Erro
 		if !scripted && !q.interactive() {
 			return courier.Answer{}, errNoCode // nobody could type it: none is sent
 		}
+		other, err := q.otherPhone(a, scripted)
+		if err != nil {
+			return courier.Answer{}, err
+		}
+		if other != "" {
+			a.Phone, a.ResendAfter = other, 0
+		}
 		if a.ResendAfter > 0 { // the phone got a code for another case just now
 			q.note("cli.code-waiting", "phone", a.Phone, "seconds", strconv.Itoa(a.ResendAfter))
 			if err := courier.Sleep(ctx, time.Duration(a.ResendAfter)*time.Second); err != nil {
@@ -139,13 +147,26 @@ func (q asked) Answer(ctx context.Context, a courier.Ask, problem *certhall.Erro
 			q.secrets.mark = info.Size()
 		}
 		q.note("cli.code-sending", "phone", a.Phone)
-		return courier.Answer{SendCode: true}, nil
+		return courier.Answer{Phone: other, SendCode: true}, nil
 	}
 	code, err := q.code(ctx, a)
 	return courier.Answer{Code: code, SendCode: code == ""}, err
 }
 
-func (q asked) phone(a courier.Ask) (courier.Answer, error) {
+// otherPhone is a number to send the code to instead of the one on record,
+// where the hall lets any do; "" for that one, or the one just named.
+func (q *asked) otherPhone(a courier.Ask, scripted bool) (string, error) {
+	if !a.AnyPhone || q.named {
+		return "", nil
+	}
+	if q.c.Phone != "" || scripted || !q.interactive() {
+		return q.c.Phone, nil
+	}
+	return q.ask(q.text("cli.phone.any", "phone", a.Phone))
+}
+
+func (q *asked) phone(a courier.Ask) (courier.Answer, error) {
+	q.named = true
 	if q.c.Phone != "" {
 		return courier.Answer{Phone: q.c.Phone}, nil
 	}
@@ -156,7 +177,7 @@ func (q asked) phone(a courier.Ask) (courier.Answer, error) {
 	return courier.Answer{Phone: line}, err
 }
 
-func (q asked) code(ctx context.Context, a courier.Ask) (string, error) {
+func (q *asked) code(ctx context.Context, a courier.Ask) (string, error) {
 	switch {
 	case q.c.CodeFile != "":
 		return q.codeFromFile(ctx, q.c.CodeFile)

@@ -72,6 +72,7 @@ type Ask struct {
 	Kind        string   `json:"kind"`
 	Phone       string   `json:"phone"` // masked
 	Choices     []string `json:"choices,omitempty"`
+	AnyPhone    bool     `json:"any_phone,omitempty"` // another number will do
 	Sent        bool     `json:"sent"`
 	ResendAfter int      `json:"resend_after_s"`
 	TriesLeft   int      `json:"tries_left"`
