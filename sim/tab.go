@@ -170,7 +170,9 @@ func (c *carried) Open(ctx context.Context, opening proof.Signed) (courier.CaseR
 func (c *carried) Next(ctx context.Context, ref courier.CaseRef, in courier.Input) (courier.Next, error) {
 	input := services.Input{Reply: in.Reply, Address: "192.0.2.1"}
 	if in.Answer != nil {
-		input.Answer = &services.Answer{Phone: in.Answer.Phone, SendCode: in.Answer.SendCode, Code: in.Answer.Code}
+		input.Answer = &services.Answer{
+			Phone: in.Answer.Phone, SendCode: in.Answer.SendCode, Code: in.Answer.Code, Pay: (*services.Agree)(in.Answer.Pay),
+		}
 	}
 	return message[courier.Next](c.w, "Next", true, func(s *services.Counter) (any, error) {
 		return s.Next(ctx, services.Caller{Token: ref.Token}, ref.Case, input)
@@ -222,13 +224,20 @@ func orderName(order []byte) string {
 }
 
 // Answer implements courier.Person: the phone is on record, codes are read
-// from the outbox; a problem is left for later.
+// from the outbox, what is offered is agreed to, an order is waited for; a
+// problem is left for later.
 func (c *carried) Answer(_ context.Context, a courier.Ask, problem *certhall.Error) (courier.Answer, error) {
 	if problem != nil {
 		return courier.Answer{}, problem
 	}
 	if a.Kind == courier.AskPhone {
 		return courier.Answer{Phone: phone}, nil
+	}
+	if a.Kind == courier.AskPay {
+		if a.Pay.Order != nil {
+			return courier.Answer{}, nil
+		}
+		return courier.Answer{Pay: &courier.Agree{Years: a.Pay.Years[0], Total: a.Pay.Line.Subtotal}}, nil
 	}
 	if code := c.w.lastCode(); a.Sent && code != "" {
 		return courier.Answer{Code: code}, nil

@@ -45,7 +45,9 @@ type Agent interface {
 }
 
 // Person answers the hall's questions. problem is what was wrong with the
-// answer before, or nil.
+// answer before, or stands in the way of paying; or nil. An ask with an order
+// that stands comes again and again until it is paid, closed or taken back:
+// the zero Answer goes on waiting.
 type Person interface {
 	Answer(ctx context.Context, a Ask, problem *certhall.Error) (Answer, error)
 }
@@ -68,7 +70,8 @@ type Run struct {
 const (
 	defaultPatience = 2 * time.Minute
 	maxOpenings     = 5
-	maxSteps        = 64 // orders carried out and conflicts met without the case's step moving
+	lookAtOrder     = 2 * time.Second // between two looks whether it is paid
+	maxSteps        = 64              // orders carried out and conflicts met without the case's step moving
 )
 
 // Do opens the case, or takes a standing one over, and goes on until it has
@@ -155,6 +158,12 @@ func (r Run) loop(ctx context.Context, c CaseRef) (Next, error) {
 			answer, err := r.Person.Answer(ctx, *n.Ask, n.Problem.Error())
 			if err != nil {
 				return last, err
+			}
+			if n.Ask.unpaid() != nil && answer == (Answer{}) {
+				if err := r.pause(ctx, lookAtOrder); err != nil {
+					return last, err
+				}
+				continue
 			}
 			in.Answer = &answer
 		case n.Wait != nil:

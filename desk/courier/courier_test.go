@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -83,6 +84,9 @@ func (h *hall) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func describe(in Input) string {
+	if in.Answer != nil && in.Answer.Pay != nil {
+		return fmt.Sprintf("pay %+v", *in.Answer.Pay)
+	}
 	if in.Answer != nil {
 		return "answer " + in.Answer.Phone + in.Answer.Code
 	}
@@ -162,6 +166,75 @@ func TestRun(t *testing.T) {
 	}
 	if len(steps) != 9 || !slices.Equal(*waits, []time.Duration{200 * time.Millisecond}) {
 		t.Error(steps, *waits)
+	}
+}
+
+// buyer agrees to what is offered, and pays; looks is how often he says
+// nothing before he takes the order back, if he does.
+type buyer struct {
+	looks int
+	heard []string
+}
+
+func (b *buyer) Answer(_ context.Context, a Ask, problem *certhall.Error) (Answer, error) {
+	if problem != nil {
+		b.heard = append(b.heard, problem.Code)
+	}
+	if o := a.Pay.Order; o == nil {
+		return Answer{Pay: &Agree{Years: a.Pay.Years[0], Total: a.Pay.Line.Subtotal}}, nil
+	}
+	if b.looks--; b.looks == 0 {
+		return Answer{Pay: &Agree{Cancel: true}}, nil
+	}
+	return Answer{}, nil
+}
+
+func payable(p Payable, problem *Problem) Next {
+	return Next{Case: "c1", State: StateOpen, Step: "pay", Ask: &Ask{Kind: AskPay, Pay: &p}, Problem: problem}
+}
+
+// TestPay: an offer is agreed to; an order is looked at every few seconds, for
+// as long as it takes, until it is paid or taken back; a problem beside it
+// ends nothing.
+func TestPay(t *testing.T) {
+	offer := payable(Payable{Line: &Line{Subtotal: 20000}, Years: []int{1}}, nil)
+	unpaid := payable(Payable{Order: &Order{Order: "o1", Standing: "unpaid", Total: 20000}}, nil)
+	troubled := payable(Payable{Order: unpaid.Ask.Pay.Order}, &Problem{Code: "channel-away"})
+	long := slices.Repeat([]any{unpaid}, 900) // half an hour
+	for name, c := range map[string]struct {
+		answers []any
+		looks   int
+		want    string
+		waits   int
+		heard   []string
+	}{
+		"paid":       {[]any{offer, troubled, unpaid, op("prepare", "p"), finished}, 0, "|pay {Years:1 Total:200.00 Cancel:false}|||re:p", 2, []string{"channel-away"}},
+		"at last":    {append(slices.Clone(long), finished), 0, strings.Repeat("|", 900), 900, nil},
+		"taken back": {[]any{unpaid, unpaid, finished}, 2, "||pay {Years:0 Total:0.00 Cancel:true}", 1, nil},
+		"free":       {[]any{payable(Payable{Line: &Line{}, Years: []int{2}}, nil), finished}, 0, "|pay {Years:2 Total:0.00 Cancel:false}", 0, nil},
+		"releasing":  {[]any{Next{State: StateOpen, Step: "pay", Wait: &Wait{AfterMS: 200, Reason: "releasing"}}, finished}, 0, "|", 1, nil},
+	} {
+		h := &hall{answers: c.answers}
+		run, _, waits := begin(t, h)
+		b := &buyer{looks: c.looks}
+		run.Person = b
+		if last, _, err := run.Do(t.Context()); err != nil || last.State != StateDone {
+			t.Fatalf("%s: %+v, %v", name, last, err)
+		}
+		if got := strings.Join(h.seen, "|"); got != c.want || len(*waits) != c.waits || !slices.Equal(b.heard, c.heard) {
+			t.Errorf("%s: %.200s, %d waits, heard %v", name, got, len(*waits), b.heard)
+		}
+	}
+}
+
+// TestLeavePayment: whoever stops waiting leaves the order as it is.
+func TestLeavePayment(t *testing.T) {
+	h := &hall{answers: []any{payable(Payable{Order: &Order{Order: "o1", Standing: "unpaid"}}, nil)}}
+	run, _, _ := begin(t, h)
+	run.Person = &buyer{}
+	run.Wait = func(context.Context, time.Duration) error { return context.Canceled }
+	if _, _, err := run.Do(t.Context()); !errors.Is(err, context.Canceled) || len(h.seen) != 1 {
+		t.Fatalf("%v, %v", err, h.seen)
 	}
 }
 

@@ -34,6 +34,15 @@ type Answer struct {
 	Phone    string `json:"phone,omitempty"`
 	SendCode bool   `json:"send_code,omitempty"`
 	Code     string `json:"code,omitempty"`
+	Pay      *Agree `json:"pay,omitempty"`
+}
+
+// Agree is the person's agreement to an offer, at the total that he read; or
+// it takes back an order that stands.
+type Agree struct {
+	Years  int            `json:"years,omitempty"`
+	Total  certhall.Money `json:"total,omitempty"`
+	Cancel bool           `json:"cancel,omitempty"`
 }
 
 // States of a case.
@@ -65,17 +74,58 @@ type Next struct {
 const (
 	AskPhone = "phone"
 	AskCode  = "code"
+	AskPay   = "pay"
 )
 
 // Ask is a question to the person.
 type Ask struct {
 	Kind        string   `json:"kind"`
-	Phone       string   `json:"phone"` // masked
+	Pay         *Payable `json:"pay,omitempty"` // with kind pay alone
+	Phone       string   `json:"phone"`         // masked
 	Choices     []string `json:"choices,omitempty"`
 	AnyPhone    bool     `json:"any_phone,omitempty"` // another number will do
 	Sent        bool     `json:"sent"`
 	ResendAfter int      `json:"resend_after_s"`
 	TriesLeft   int      `json:"tries_left"`
+}
+
+// unpaid is the order that an ask waits for, or nil.
+func (a Ask) unpaid() *Order {
+	if a.Pay == nil {
+		return nil
+	}
+	return a.Pay.Order
+}
+
+// Payable is what is to be agreed to (Line, for the first of Years), or an
+// order that stands and is not paid yet.
+type Payable struct {
+	Line  *Line  `json:"line,omitempty"`
+	Years []int  `json:"years,omitempty"`
+	Order *Order `json:"order,omitempty"`
+}
+
+// Line is one certificate's service with its price.
+type Line struct {
+	Service   certhall.Service  `json:"service"`
+	Years     int               `json:"years"`
+	Price     certhall.Money    `json:"price"` // for a year
+	Subtotal  certhall.Money    `json:"subtotal"`
+	Names     map[string]string `json:"names"` // of project and brand, by language
+	Subject   string            `json:"subject"`
+	KeyNumber string            `json:"key_number"`
+}
+
+// Order is to be paid by what its QR code shows; CodeURL is empty until the
+// channel has said it.
+type Order struct {
+	Order     certhall.OrderID `json:"order"`
+	Standing  string           `json:"standing"`
+	Total     certhall.Money   `json:"total"`
+	Channel   string           `json:"channel,omitempty"`
+	CodeURL   string           `json:"code_url,omitempty"`
+	ExpiresAt time.Time        `json:"expires_at,omitzero"`
+	Lines     []Line           `json:"lines"`
 }
 
 // Wait asks to ask again.
