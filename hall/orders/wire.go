@@ -69,3 +69,31 @@ func (o Order) View(made []Entitlement) OrderView {
 	}
 	return v
 }
+
+// Bought says with what a right to a pair was bought.
+type Bought struct {
+	Order   certhall.OrderID `json:"order"`
+	Years   int              `json:"years"`
+	Paid    certhall.Money   `json:"paid" doc:"for this certificate, in fen; 0 is free of charge"`
+	Channel string           `json:"channel,omitempty" doc:"of payment; absent where nothing was to be paid"`
+	PaidAt  time.Time        `json:"paid_at"`
+}
+
+// BoughtWith tells with what an entitlement was bought; nil where there was
+// nothing to buy.
+func BoughtWith(r Reader, id certhall.EntitlementID) (*Bought, error) {
+	e, err := r.Entitlement(id)
+	if err != nil || e == nil || e.Order == "" {
+		return nil, err
+	}
+	o, err := r.Order(e.Order)
+	if err != nil || o == nil {
+		return nil, err
+	}
+	for _, l := range o.Lines {
+		if l.Entitlement == id {
+			return &Bought{Order: o.ID, Years: l.Years, Paid: l.Subtotal(), Channel: o.Channel, PaidAt: o.PaidAt}, nil
+		}
+	}
+	return nil, nil
+}

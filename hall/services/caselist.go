@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/certhall/certhall"
+	"github.com/certhall/certhall/hall/orders"
 )
 
 // CaseLimit bounds a list of cases.
@@ -40,7 +41,8 @@ type CaseList struct {
 // CaseView is one case at any time of its life, with the receipt once it has one.
 type CaseView struct {
 	CaseLine
-	Result *Result `json:"result,omitempty"`
+	Bought *orders.Bought `json:"bought,omitempty" doc:"as in the loop"`
+	Result *Result        `json:"result,omitempty"`
 }
 
 // Problems are those whose texts whoever shows the answer fills in.
@@ -72,6 +74,7 @@ func (c *Counter) Cases(ctx context.Context, who Caller) (CaseList, error) {
 // Case tells how a case stands without moving anything.
 func (c *Counter) Case(ctx context.Context, who Caller, id certhall.CaseID) (CaseView, error) {
 	var found *ListedCase
+	var bought *orders.Bought
 	err := c.Store.Read(ctx, func(r Reader) (err error) {
 		if found, err = r.ListedCase(id); err != nil {
 			return err
@@ -79,13 +82,16 @@ func (c *Counter) Case(ctx context.Context, who Caller, id certhall.CaseID) (Cas
 		if found == nil {
 			return ErrCaseMissing
 		}
-		_, err = c.entrance(r, who, found.Case)
+		if _, err = c.entrance(r, who, found.Case); err != nil {
+			return err
+		}
+		bought, err = found.bought(r)
 		return err
 	})
 	if err != nil {
 		return CaseView{}, err
 	}
-	view := CaseView{CaseLine: found.line()}
+	view := CaseView{CaseLine: found.line(), Bought: bought}
 	if found.Acknowledged {
 		view.Result, err = c.result(ctx, found.Case)
 	}

@@ -48,6 +48,13 @@ func (c *Counter) answer(ctx context.Context, k Case, s accounts.Session, halt *
 	if k.PhoneProved {
 		n.Phone = accounts.Mask(k.Phone)
 	}
+	err := c.Store.Read(ctx, func(r Reader) (err error) {
+		n.Bought, err = k.bought(r)
+		return err
+	})
+	if err != nil {
+		return n, err
+	}
 	if k.Acknowledged {
 		result, err := c.result(ctx, k)
 		if err != nil {

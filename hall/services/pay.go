@@ -198,3 +198,12 @@ func (c *Counter) cancelOrder(ctx context.Context, k Case) error {
 		return err
 	})
 }
+
+// bought tells with what the case's right was bought, to whoever has proved the
+// phone; nil where there was nothing to buy.
+func (c Case) bought(r Reader) (*orders.Bought, error) {
+	if !c.PhoneProved || c.Entitlement == "" {
+		return nil, nil
+	}
+	return orders.BoughtWith(r, c.Entitlement)
+}

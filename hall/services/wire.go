@@ -66,6 +66,7 @@ type Next struct {
 	Wait      *Wait             `json:"wait,omitempty"`
 	Problem   *Problem          `json:"problem,omitempty"`
 	Result    *Result           `json:"result,omitempty"`
+	Bought    *orders.Bought    `json:"bought,omitempty" doc:"with what the right to the pair was bought; absent until the phone is proved and it is bought, and where there was nothing to buy"`
 }
 
 // Problems are those whose texts whoever shows the answer fills in.

@@ -43,6 +43,20 @@ export type Ask = {
     tries_left: number;
 };
 
+export type Bought = {
+    /**
+     * of payment; absent where nothing was to be paid
+     */
+    channel?: string;
+    order: string;
+    /**
+     * for this certificate, in fen; 0 is free of charge
+     */
+    paid: number;
+    paid_at: string;
+    years: number;
+};
+
 export type CaseLine = {
     acknowledged_at?: string;
     case: string;
@@ -85,6 +99,10 @@ export type CaseList = {
 
 export type CaseView = {
     acknowledged_at?: string;
+    /**
+     * as in the loop
+     */
+    bought?: Bought;
     case: string;
     key_number: string;
     /**
@@ -306,6 +324,10 @@ export type Me = {
 
 export type Next = {
     ask?: Ask;
+    /**
+     * with what the right to the pair was bought; absent until the phone is proved and it is bought, and where there was nothing to buy
+     */
+    bought?: Bought;
     case: string;
     /**
      * what becomes of the old container once the new pair is confirmed; absent until the terms are agreed
