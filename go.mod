@@ -24,6 +24,7 @@ require (
 	github.com/riverqueue/river/rivertype v0.42.0
 	github.com/rogpeppe/go-internal v1.14.1
 	github.com/titanous/rocacheck v0.0.0-20171023193734-afe73141d399
+	github.com/wechatpay-apiv3/wechatpay-go v0.2.21
 	golang.org/x/crypto v0.58.0
 	golang.org/x/sync v0.24.0
 	golang.org/x/sys v0.49.0
