@@ -46,7 +46,7 @@ func (p person) Consent(_ context.Context, r agent.ConsentRequest) (bool, error)
 		return false, nil
 	}
 	line, err := p.ask(p.text("cli.consent." + r.What))
-	return line == "y" || line == "Y" || line == "yes" || line == "是", err
+	return yes(line), err
 }
 
 func (p person) show(r agent.ConsentRequest) {

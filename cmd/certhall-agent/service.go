@@ -19,6 +19,7 @@ import (
 // serviceCmd runs a service of the hall for a pair on a key.
 type serviceCmd struct {
 	keyFlag
+	payFlags
 	Server    string          `required:"" env:"CERTHALL_SERVER" help:"Address of the hall, such as https://hall.example."`
 	Authority string          `required:"" type:"existingfile" env:"CERTHALL_AUTHORITY" help:"The authority's root certificate (PEM or DER)."`
 	Serial    certhall.Serial `help:"Serial number of the signing certificate (default: the likeliest on the key)."`
@@ -93,10 +94,11 @@ func (c *serviceCmd) pairs(s *shell, a *agent.Agent, serial string, service cert
 // carry runs the service for one pair.
 func (c *serviceCmd) carry(s *shell, a *agent.Agent, key string, service certhall.Service, pair certhall.Serial) (courier.Next, error, error) {
 	t := &teller{shell: s, service: service}
+	defer t.endLine()
 	hall := &courier.HTTP{Base: c.Server, Lang: s.Lang, Heard: t.heard}
 	run := courier.Run{
 		Server: hall, Agent: &courier.Succession{Agent: a, List: hall.OriginList},
-		Person: &asked{shell: s, c: c}, Progress: t.progress,
+		Person: &asked{shell: s, c: c, t: t}, Progress: t.progress,
 		KeySerial: key, Service: service, Serial: pair,
 	}
 	return run.Do(s.ctx)
@@ -106,6 +108,7 @@ func (c *serviceCmd) carry(s *shell, a *agent.Agent, key string, service certhal
 type asked struct {
 	*shell
 	c     *serviceCmd
+	t     *teller
 	named bool // he has named the phone of this case
 }
 
@@ -115,6 +118,9 @@ var (
 )
 
 func (q *asked) Answer(ctx context.Context, a courier.Ask, problem *certhall.Error) (courier.Answer, error) {
+	if a.Kind == courier.AskPay {
+		return q.pay(a, problem)
+	}
 	scripted := q.c.CodeFD >= 0 || q.c.CodeFile != ""
 	if problem != nil {
 		if scripted || !q.interactive() || a.Kind == courier.AskCode && (!a.Sent || a.TriesLeft == 0) {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"strconv"
 	"time"
 
@@ -14,7 +15,9 @@ type teller struct {
 	service certhall.Service
 	shown   int
 	waiting string
+	off     time.Duration // by which the PC's clock is ahead of the hall's
 	warned  bool
+	paid    payment
 }
 
 // stages are the manuals' four steps.
@@ -23,6 +26,13 @@ var stages = map[string]int{
 }
 
 func (t *teller) progress(n courier.Next) {
+	if n.Ask == nil || n.Ask.Kind != courier.AskPay {
+		t.endLine()
+	}
+	if stages[n.Step] > stages["pay"] && t.paid.order != nil {
+		t.bought(*t.paid.order)
+		t.paid.order = nil
+	}
 	stage := stages[n.Step]
 	if stage == 4 || stage == 0 {
 		t.stage(stage, n)
@@ -41,6 +51,25 @@ func (t *teller) progress(n courier.Next) {
 		t.line(event{Event: "step", Case: n.Case, State: n.State, Step: n.Step, Operation: n.Operation, Wait: reason})
 	}
 }
+
+// bought says that an order that was waited for is paid.
+func (t *teller) bought(o courier.Order) {
+	if t.JSON {
+		t.line(map[string]any{"event": "paid", "order": o.Order, "total": o.Total})
+	}
+	t.say("cli.pay.paid", "total", o.Total.String())
+}
+
+// endLine leaves the line that counts down as it is.
+func (t *teller) endLine() {
+	if t.paid.counting {
+		fmt.Fprintln(t.err)
+		t.paid.counting = false
+	}
+}
+
+// now is the hall's time, as near as the PC knows it.
+func (t *teller) now() time.Time { return t.clock.Now().Add(-t.off) }
 
 type event struct {
 	Event     string          `json:"event"`
@@ -65,12 +94,12 @@ func (t *teller) stage(stage int, n courier.Next) {
 
 // heard mentions a PC's clock that is wrong. It decides nothing.
 func (t *teller) heard(server time.Time) {
-	off := t.clock.Now().Sub(server)
-	if t.warned || off.Abs() < skewed {
+	t.off = t.clock.Now().Sub(server)
+	if t.warned || t.off.Abs() < skewed {
 		return
 	}
 	t.warned = true
-	t.note("cli.skew", "minutes", strconv.Itoa(int(off.Abs().Minutes())))
+	t.note("cli.skew", "minutes", strconv.Itoa(int(t.off.Abs().Minutes())))
 }
 
 // result shows the dates before and after.

@@ -108,16 +108,16 @@ func facts(t token.Terms) []Fact {
 func filled(all []Fact) []Fact {
 	var kept []Fact
 	for _, f := range all {
-		if f.Value = printable(f.Value); f.Value != "" {
+		if f.Value = Printable(f.Value); f.Value != "" {
 			kept = append(kept, f)
 		}
 	}
 	return kept
 }
 
-// printable is a text that neither breaks lines nor steers terminals: drafts,
+// Printable is a text that neither breaks lines nor steers terminals: drafts,
 // keys and certificates bring some of them.
-func printable(s string) string {
+func Printable(s string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.IsPrint(r) {
 			return r
