@@ -223,7 +223,7 @@ func TestOfficersHelpPeople(t *testing.T) {
 	}
 	id := m[1]
 	show := h.says(`bin/certhall admin case show --dir .demo ` + id)
-	for _, want := range []string{"attempt 1 begins", "✓ ticket", "The hall's journal", `138\*\*\*\*0001`, "identified"} {
+	for _, want := range []string{"attempt 1 begins", "✓ ticket", "The hall's journal", `138\*\*\*\*0001`, "was read"} {
 		if !regexp.MustCompile(want).MatchString(show) {
 			t.Errorf("without %q:\n%s", want, show)
 		}

@@ -123,12 +123,3 @@ func (e *environment) value(name, value string) string {
 	}
 	return value
 }
-
-// journal tells what the hall has written down of a case.
-func (e *environment) journal(f services.CaseFile) {
-	fmt.Fprintln(e.out)
-	e.say("cli.story.hall", "state", e.text("cli.hall-state."+string(f.State)), "step", string(f.Step), "phone", f.Phone, "handlers", strings.Join(f.Handlers, ", "))
-	for _, n := range f.Journal {
-		fmt.Fprintf(e.out, "%s  %-6s %s  %s\n", moment(n.At), "v"+count(n.Version), n.Kind, strings.TrimSuffix(strings.TrimPrefix(n.Data, "{"), "}"))
-	}
-}
