@@ -7,9 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
 
-	"github.com/certhall/certhall/authority/ca"
 	"github.com/certhall/certhall/hall/catalog"
 	hallstore "github.com/certhall/certhall/store/hall"
 	"github.com/certhall/certhall/store/sqldb"
@@ -25,20 +23,10 @@ type catalogCmd struct {
 	Versions catalogVersionsCmd `cmd:"" help:"List all versions: when, by whom, why."`
 }
 
-// catalogLimits are what the authority allows: a catalogue can only narrow it.
-func catalogLimits() catalog.Limits {
-	days := func(d time.Duration) int { return int(d / (24 * time.Hour)) }
-	policy, years := ca.DefaultPolicy(), 0
-	for _, p := range ca.Profiles() {
-		years = max(years, p.MaxYears)
-	}
-	return catalog.Limits{RenewBefore: days(policy.RenewBefore), RepairAfter: days(policy.RepairAfter), Grace: days(policy.Grace), Years: years}
-}
-
 // loadCatalog reads a file; its faults are printed.
 func loadCatalog(env *environment, file string) (*catalog.Draft, error) {
 	dir, name := filepath.Split(file)
-	draft, err := catalog.Load(os.DirFS(cmp.Or(dir, ".")), name, catalogLimits())
+	draft, err := catalog.Load(os.DirFS(cmp.Or(dir, ".")), name, catalog.Protocol)
 	var wrong catalog.Faults
 	if !errors.As(err, &wrong) {
 		return draft, err

@@ -11,8 +11,10 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/certhall/certhall"
+	"github.com/certhall/certhall/authority/ca"
 	"github.com/certhall/certhall/hall/catalog"
 	"github.com/certhall/certhall/locale"
 )
@@ -167,9 +169,15 @@ func TestCatalogCheck(t *testing.T) {
 	}
 }
 
-// TestCatalogLimits are the protocol's.
+// TestCatalogLimits: what a catalogue may say is what the authority allows.
 func TestCatalogLimits(t *testing.T) {
-	if l := catalogLimits(); l != (catalog.Limits{RenewBefore: 90, RepairAfter: 365, Grace: 30, Years: 5}) {
-		t.Errorf("%+v", l)
+	policy, years := ca.DefaultPolicy(), 0
+	for _, p := range ca.Profiles() {
+		years = max(years, p.MaxYears)
+	}
+	days := func(d time.Duration) int { return int(d / (24 * time.Hour)) }
+	want := catalog.Limits{RenewBefore: days(policy.RenewBefore), RepairAfter: days(policy.RepairAfter), Grace: days(policy.Grace), Years: years}
+	if catalog.Protocol != want {
+		t.Errorf("%+v, want %+v", catalog.Protocol, want)
 	}
 }

@@ -106,7 +106,7 @@ func (h *hallWing) open(f houseFlags) error {
 		Authority: h.authority, AuthorityID: h.published.ID, Origin: h.facts.Origin, Log: env.log,
 	})
 	h.once = &once.Keeper{Store: store.Once(), Clock: env.clock, Random: env.random, Secret: secret}
-	h.shelf = &catalog.Shelf{Store: store.Catalogs(), Limits: catalogLimits()}
+	h.shelf = &catalog.Shelf{Store: store.Catalogs(), Limits: catalog.Protocol}
 	h.counter = services.New(services.Options{
 		Store: store, Authority: h.authority, AuthorityID: h.published.ID, Accounts: h.people, Catalog: h.shelf,
 		Roots: []*smx509.Certificate{h.published.Root}, Clock: env.clock, Random: env.random,

@@ -13,7 +13,7 @@ import (
 	"github.com/certhall/certhall/hall/catalog"
 )
 
-var limits = catalog.Limits{RenewBefore: 90, RepairAfter: 365, Grace: 30, Years: 5}
+var limits = catalog.Protocol
 
 const example = `version = 3
 

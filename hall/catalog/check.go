@@ -20,6 +20,9 @@ type Limits struct {
 	Years       int // of a certificate at most
 }
 
+// Protocol are the limits of the protocol, as an authority has them by default.
+var Protocol = Limits{RenewBefore: 90, RepairAfter: 365, Grace: 30, Years: 5}
+
 // What a catalogue may hold at most.
 const (
 	longestName  = 60  // characters
