@@ -123,9 +123,14 @@ func CauseText(err error) string {
 	if err == nil {
 		return ""
 	}
-	s := strings.ReplaceAll(err.Error(), "\n", "; ")
-	if cause := errors.Unwrap(err); cause != nil {
-		s += ": " + CauseText(cause)
+	line := func(s string) string { return strings.ReplaceAll(s, "\n", "; ") }
+	cause := errors.Unwrap(err)
+	if cause == nil {
+		return line(err.Error())
 	}
-	return s
+	// Most errors end with what their cause says: it is said once.
+	if own, found := strings.CutSuffix(err.Error(), cause.Error()); found && (own == "" || strings.HasSuffix(own, " ")) {
+		return line(own) + CauseText(cause)
+	}
+	return line(err.Error()) + ": " + CauseText(cause)
 }
