@@ -61,6 +61,17 @@ func Error(lang string, e *certhall.Error) (message, hint string) {
 	return Text(lang, "error."+e.Code, e.Params), Text(lang, "error."+e.Code+".hint", e.Params)
 }
 
+// ErrorForOfficer is Error for whoever runs the authority: he holds no key and
+// continues no case, so some errors have a hint of their own for him.
+func ErrorForOfficer(lang string, e *certhall.Error) (message, hint string) {
+	message, hint = Error(lang, e)
+	key := "error." + e.Code + ".hint.officer"
+	if own := Text(lang, key, e.Params); own != key {
+		hint = own
+	}
+	return message, hint
+}
+
 // Pick chooses a language by an Accept-Language header (RFC 9110, 12.5.4) or
 // the value of LANG. Nothing asked for is Chinese, a language there is not is
 // English.

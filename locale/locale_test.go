@@ -207,3 +207,31 @@ func TestValuesAreNotReadAgain(t *testing.T) {
 		}
 	}
 }
+
+// TestOfficersHints: each belongs to an error and says something else than the
+// hint for people with a key; without one an officer reads that.
+func TestOfficersHints(t *testing.T) {
+	found := 0
+	for lang, m := range texts {
+		for key, own := range m {
+			hint, ok := strings.CutSuffix(key, ".officer")
+			if !ok {
+				continue
+			}
+			found++
+			if m[hint] == "" || m[hint] == own {
+				t.Errorf("%s: %s is beside %q", lang, key, m[hint])
+			}
+			code := strings.TrimSuffix(strings.TrimPrefix(hint, "error."), ".hint")
+			if message, said := ErrorForOfficer(lang, &certhall.Error{Code: code}); said != own || message != m["error."+code] {
+				t.Errorf("%s: an officer is told %q, %q", lang, message, said)
+			}
+		}
+	}
+	if found == 0 {
+		t.Error("none is found")
+	}
+	if _, hint := ErrorForOfficer(English, &certhall.Error{Code: "phone-malformed"}); hint != texts[English]["error.phone-malformed.hint"] {
+		t.Errorf("without one of his own: %q", hint)
+	}
+}

@@ -116,7 +116,7 @@ func run(args []string) int {
 // no secrets, stands below for whoever runs the server.
 func (e *environment) complain(err error) {
 	said := certhall.AsError(err)
-	message, hint := locale.Error(e.lang, said)
+	message, hint := locale.ErrorForOfficer(e.lang, said)
 	fmt.Fprintf(os.Stderr, "%s\n%s\n[%s] %s\n", message, hint, said.Code, certhall.CauseText(errors.Unwrap(said)))
 }
 
