@@ -214,15 +214,15 @@ func TestOfficersHints(t *testing.T) {
 	found := 0
 	for lang, m := range texts {
 		for key, own := range m {
-			hint, ok := strings.CutSuffix(key, ".officer")
+			code, ok := strings.CutSuffix(strings.TrimPrefix(key, "error."), ".hint.officer")
 			if !ok {
 				continue
 			}
 			found++
+			hint := "error." + code + ".hint"
 			if m[hint] == "" || m[hint] == own {
 				t.Errorf("%s: %s is beside %q", lang, key, m[hint])
 			}
-			code := strings.TrimSuffix(strings.TrimPrefix(hint, "error."), ".hint")
 			if message, said := ErrorForOfficer(lang, &certhall.Error{Code: code}); said != own || message != m["error."+code] {
 				t.Errorf("%s: an officer is told %q, %q", lang, message, said)
 			}
