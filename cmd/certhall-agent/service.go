@@ -22,7 +22,8 @@ type serviceCmd struct {
 	payFlags
 	Server    string          `required:"" env:"CERTHALL_SERVER" help:"Address of the hall, such as https://hall.example."`
 	Authority string          `required:"" type:"existingfile" env:"CERTHALL_AUTHORITY" help:"The authority's root certificate (PEM or DER)."`
-	Serial    certhall.Serial `help:"Serial number of the signing certificate (default: the likeliest on the key)."`
+	All       bool            `xor:"which" help:"Every certificate on every key, one after another, whatever becomes of each; at a terminal then the next keys. The exit code is the smallest that single runs would have had."`
+	Serial    certhall.Serial `xor:"which" help:"Serial number of the signing certificate (default: the likeliest on the key)."`
 	Phone     string          `help:"Phone number, where the hall asks for one or lets any do."`
 	CodeFD    int             `name:"code-fd" default:"-1" help:"Read the SMS code from this file descriptor (a line each)."`
 	CodeFile  string          `type:"path" help:"Wait for the SMS code in this file: the last six digits added after it was sent."`
@@ -34,6 +35,9 @@ func (c *serviceCmd) Run(s *shell, k *kong.Context) error {
 	roots, err := readRoots(c.Authority)
 	if err != nil {
 		return err
+	}
+	if c.All {
+		return c.all(s, service, roots)
 	}
 	keys, serial, err := c.find(s)
 	if err != nil {

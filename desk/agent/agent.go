@@ -85,6 +85,7 @@ type Caller struct {
 	Origin   string                  // of the page that asks; "" is the command line, which may act under its roots and is shown every container
 	Trust    map[string]*token.Trust // roots of the authorities whose portal it is, by their ids: it may act under these only
 	Person   Person
+	Series   bool              // its person does case after case: one log-in to a key serves them all
 	Progress func(part string) // told which part of a new pair is on the key; may be nil
 }
 

@@ -28,7 +28,8 @@ type slot struct {
 	seen  atomic.Pointer[Listed] // last listing
 }
 
-// session is whose log-in the key's is: one PIN a caller, case and key.
+// session is whose log-in the key's is: one PIN a caller, case and key; or one
+// a caller and key, for a series of cases.
 type session struct {
 	origin string
 	id     string // of the case; "" until one is opened
@@ -123,11 +124,11 @@ func (a *Agent) open(ctx context.Context, s *slot, serial string) error {
 	return nil
 }
 
-// enter ends a session that is not this caller's, not this case's or was left
-// idle too long. What an opening began, the first case after it goes on with.
+// enter ends a session that is not this caller's, not this case's (unless he
+// does a series of them) or was left idle too long. What an opening began, the first case after it goes on with.
 func (a *Agent) enter(ctx context.Context, s *slot, at act) error {
 	if s.key.LoggedIn() {
-		another := s.id != "" && (at.begins || at.id != "" && at.id != s.id)
+		another := s.id != "" && !a.Series && (at.begins || at.id != "" && at.id != s.id)
 		if another || s.origin != a.Origin || s.idle(a.clock.Now()) {
 			if err := s.key.Logout(ctx); err != nil {
 				return err

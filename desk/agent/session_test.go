@@ -193,3 +193,24 @@ func TestSelfTestNeedsAWholePair(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// TestSeries: who does case after case is asked for the PIN once a key; a page
+// goes on to be asked for every case.
+func TestSeries(t *testing.T) {
+	d := newDesk(t, 6)
+	pair := d.pair(t, "c0")
+	for series, want := range map[bool]int{false: 2, true: 1} {
+		p := &desktest.Person{PINs: []string{pin}}
+		a := d.As(agent.Caller{Person: p, Series: series})
+		if err := d.Close(); err != nil { // the session before
+			t.Fatal(err)
+		}
+		for _, c := range []certhall.CaseID{"c1", "c2"} {
+			open(t, a, pair, nil)
+			run(t, a, proof.Prepare{Authority: "ra", Ticket: d.auth.Ticket(certhall.Renew, c, 1, pair.Sign()), Disposal: string(certhall.Keep), Chain: d.auth.Chain()})
+		}
+		if len(p.Asked) != want {
+			t.Errorf("series %v: asked %d times, want %d", series, len(p.Asked), want)
+		}
+	}
+}

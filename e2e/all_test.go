@@ -1,0 +1,58 @@
+package e2e
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestAllAtATerminal goes through what lies on a key, has the next one put in,
+// and ends with the table; the next time there is nothing left to do, and a
+// script hears that too. The PIN is typed once.
+func TestAllAtATerminal(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	const agent = "export CERTHALL_KEYS=.demo/keys CERTHALL_AUTHORITY=.demo/authority/root.cer; exec bin/certhall-agent "
+	const asksNext = `Put in the next key[^\n]*: `
+	keys, err := filepath.Glob(filepath.Join(h.dir, ".demo/keys/*.softkey"))
+	if err != nil || len(keys) != 1 {
+		t.Fatal(keys, err)
+	}
+	away := filepath.Join(h.dir, "away")
+	if err := os.Rename(keys[0], away); err != nil {
+		t.Fatal(err)
+	}
+	s := h.run(agent + "renew --all")
+	s.waitFor(`No other key is plugged in`)
+	s.waitFor(asksNext)
+	if err := os.Rename(away, keys[0]); err != nil {
+		t.Fatal(err)
+	}
+	s.answer("")
+	s.waitFor(`3 certificates`)
+	s.waitFor(asksPIN)
+	s.answer(h.pin())
+	s.waitFor(asksCode)
+	s.answer(h.code())
+	s.waitFor(`Renewed`)
+	s.waitFor(asksNext)
+	s.answer("q")
+	out := s.ends(0)
+	if n := strings.Count(out, "PIN of key"); n != 1 {
+		t.Errorf("asked for the PIN %d times", n)
+	}
+	for _, want := range []string{"done     HT20260001", "not due  HT20260001", "1 done, 0 open, 0 failed, 2 not due"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("does not say %q:\n%s", want, out)
+		}
+	}
+	lines := h.says(agent + "--json --pin-fd 3 renew --all 3<.demo/handler.pin </dev/null")
+	if !strings.Contains(lines, `"event":"summary"`) || strings.Contains(lines, `"outcome":"done"`) {
+		t.Error(lines)
+	}
+	wrong := h.run(agent + "--json --pin-fd 3 repair --all 3<<<13572468 </dev/null")
+	if out := wrong.ends(4); strings.Count(out, `"code":"pin-wrong"`) == 0 || !strings.Contains(h.says(agent+"list"), "5 PIN tries") {
+		t.Errorf("one wrong PIN, tried once:\n%s", out)
+	}
+}
