@@ -156,6 +156,13 @@ func (w *world) must(err error) {
 	}
 }
 
+// sees looks into the books.
+func (w *world) sees(look func(*Bank) bool) bool {
+	w.bank.mu.Lock()
+	defer w.bank.mu.Unlock()
+	return look(w.bank)
+}
+
 // nextDay moves on to when the bill of today is there; it answers today.
 func (w *world) nextDay() (day time.Time) {
 	day = w.clock.Now()
@@ -242,13 +249,13 @@ func TestFaults(t *testing.T) {
 					if !errors.Is(err, f.want) {
 						t.Fatalf("%v, want %v", err, f.want)
 					}
-					if c.done != nil && c.done(w.bank) != f.done {
+					if c.done != nil && w.sees(c.done) != f.done {
 						t.Fatalf("done: %t", !f.done)
 					}
 					if err := c.act(w, t.Context()); err != nil {
 						t.Fatalf("the same again: %v", err)
 					}
-					if c.done != nil && !c.done(w.bank) {
+					if c.done != nil && !w.sees(c.done) {
 						t.Fatal("it was not done in the end")
 					}
 				})
