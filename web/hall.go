@@ -18,6 +18,10 @@ type Hall struct {
 	Projects    []Project `json:"projects"`
 	Contact     string    `json:"contact,omitempty" doc:"how people reach somebody who helps, such as a telephone number and its hours"`
 	Demo        bool      `json:"demo" doc:"everything here is for trial"`
+
+	Payment      string `json:"payment" enum:"none,wechat,sandbox" doc:"the channel of payment that is live; none: only what is free can be ordered"`
+	PaymentTrial bool   `json:"payment_trial" doc:"no money moves: payment is for trial"`
+	PayPage      string `json:"pay_page,omitempty" doc:"in a demo: where a person pays without a phone, with the query code_url"`
 }
 
 // Project is a project that certificates are for, with its names by language.

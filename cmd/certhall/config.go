@@ -133,8 +133,12 @@ func (o *serveOptions) check() (errs []error) {
 	if demo.IsComplete(o.Dir) {
 		complain(errDemoFolder.With("dir", o.Dir))
 	} else {
-		_, err := o.public()
+		published, err := o.public()
 		complain(err)
+		if o.has(roleHall) && err == nil {
+			_, err := o.openPayment(published, certhall.SystemClock{})
+			complain(err)
+		}
 	}
 	role := ""
 	if o.has(roleIssue) && o.InternalListen != "" {

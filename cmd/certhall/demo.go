@@ -27,6 +27,7 @@ type demoCmd struct {
 	TLSKey    string `name:"tls-key" help:"Key, PEM."`
 	Agent     bool   `default:"true" negatable:"" help:"Start the agent of the handler's PC too."`
 	AgentPort []int  `name:"agent-port" help:"Port of 127.0.0.1 where the agent serves and pages look for it; may be repeated. Default 17083, 27083, 37083."`
+	PayPort   int    `name:"pay-port" help:"Port of 127.0.0.1 of the trial payment; default is a free one."`
 	Reset     bool   `help:"Remove the demo's state and end."`
 }
 
@@ -63,9 +64,14 @@ func (c *demoCmd) Run(env *environment) error {
 		return err
 	}
 	defer lock.Close()
+	pay, err := openDemoPay(env, c.Dir, c.PayPort, listen.address(at))
+	if err != nil {
+		return err
+	}
+	defer pay.listener.Close()
 	h, err := openHouse(env, houseFlags{
 		roleFlags: roleFlags{[]string{roleHall, roleIssue, rolePublish}}, stateFlags: stateFlags{Dir: c.Dir},
-		hallFlags: hallFlags{SMS: "outbox", AgentPort: c.AgentPort, Project: demoProjects, Contact: env.text("cli.demo-contact"), origin: base},
+		hallFlags: hallFlags{SMS: "outbox", AgentPort: c.AgentPort, Project: demoProjects, Contact: env.text("cli.demo-contact"), paymentFlags: pay.flags, origin: base},
 	}, true)
 	if err != nil {
 		return err
@@ -84,7 +90,13 @@ func (c *demoCmd) Run(env *environment) error {
 	var beside sync.WaitGroup
 	defer beside.Wait()
 	defer stop()
+	env.say("cli.demo-pay", "page", pay.flags.payPage)
 	beside.Go(func() { c.showMessages(ctx, env, h.hall.outbox) })
+	beside.Go(func() {
+		if err := pay.run(ctx, env); err != nil {
+			env.log.Error("payment sandbox", "cause", err)
+		}
+	})
 	if c.Agent {
 		beside.Go(func() { c.runAgent(ctx, env) })
 	}

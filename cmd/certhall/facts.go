@@ -19,6 +19,7 @@ func (f hallFlags) facts(p ceremony.Public) web.Hall {
 	facts := web.Hall{
 		Name: p.Name, Authority: p.ID, Origin: portalOf(p, f.origin).Origin, Fingerprint: hex.EncodeToString(gm.SM3(p.Root.Raw)),
 		AgentPorts: f.AgentPort, Projects: []web.Project{}, Contact: f.Contact, Demo: p.Demo,
+		Payment: f.Payment, PaymentTrial: f.Payment == paySandbox, PayPage: f.payPage,
 	}
 	if len(f.AgentPort) == 0 {
 		facts.AgentPorts = agentPorts

@@ -15,6 +15,7 @@ import (
 	"github.com/certhall/certhall/hall/catalog"
 	"github.com/certhall/certhall/hall/notify"
 	"github.com/certhall/certhall/hall/once"
+	"github.com/certhall/certhall/hall/payment"
 	"github.com/certhall/certhall/hall/services"
 	"github.com/certhall/certhall/jobs"
 	"github.com/certhall/certhall/metrics"
@@ -31,6 +32,7 @@ type hallFlags struct {
 	AgentPort []int     `name:"agent-port" help:"Port of 127.0.0.1 where pages look for the agent; may be repeated. Default 17083, 27083, 37083."`
 	Project   []project `sep:"none" help:"Name of a project that certificates are for: CODE=中文名|English name; may be repeated."`
 	Contact   string    `help:"How people reach somebody who helps, such as a telephone number and its hours; shown on every page."`
+	paymentFlags
 
 	origin string // "": the public address the authority was founded with
 }
@@ -50,6 +52,7 @@ type hallWing struct {
 	people    *accounts.Desk
 	once      *once.Keeper
 	shelf     *catalog.Shelf
+	payment   payment.Channel // nil: only what is free can be ordered
 	counter   *services.Counter
 	facts     web.Hall
 }
@@ -61,7 +64,11 @@ func (f houseFlags) openHall(env *environment, issue *authorityWing) (*hallWing,
 	if err != nil {
 		return nil, err
 	}
-	h := &hallWing{env: env, published: published, facts: f.facts(published)}
+	channel, err := f.openPayment(published, env.clock)
+	if err != nil {
+		return nil, err
+	}
+	h := &hallWing{env: env, published: published, payment: channel, facts: f.facts(published)}
 	if issue != nil {
 		h.authority = env.metrics.Authority(issue.ca)
 	} else if h.far, err = f.openFar(env); err != nil {
@@ -96,6 +103,7 @@ func (h *hallWing) open(f houseFlags) error {
 		sms = notify.None{}
 		env.log.Warn("there is no provider of short messages: codes cannot be sent (--sms)")
 	}
+	env.log.Info("channel of payment", "payment", f.Payment, "trial", h.facts.PaymentTrial)
 	codesAnHour, codesADay := 0, 0 // the default
 	if h.published.Demo {          // who tries what can be interrupted needs many
 		codesAnHour, codesADay = 60, 500

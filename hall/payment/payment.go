@@ -12,6 +12,9 @@ import (
 	"github.com/certhall/certhall"
 )
 
+// NoticePath is where, at the portal's address, channels send their notices to.
+const NoticePath = "/api/payment/notice"
+
 // Channel moves money. Each call may be refused, be lost, be done with its
 // answer lost, or hang until ctx ends: whoever calls has stored before what he
 // wants, and asks again. Every call is idempotent by the order's or refund's

@@ -187,6 +187,18 @@ export type Hall = {
      * what keys sign as the hall's origin
      */
     origin: string;
+    /**
+     * in a demo: where a person pays without a phone, with the query code_url
+     */
+    pay_page?: string;
+    /**
+     * the channel of payment that is live; none: only what is free can be ordered
+     */
+    payment: 'none' | 'wechat' | 'sandbox';
+    /**
+     * no money moves: payment is for trial
+     */
+    payment_trial: boolean;
     projects: Array<Project>;
 };
 
