@@ -1,5 +1,5 @@
 // Package demo makes a small working world out of the real parts: an authority
-// with officers and a reviewer, a handler with three certificates on a soft
+// with officers and a reviewer, a handler with five certificates on a soft
 // key, and the folder all of it lives in. Everything goes through the code that
 // production uses: the same ceremony, decisions signed by the reviewer's key,
 // the agent's operations; only the clock is set back where a certificate has

@@ -39,7 +39,7 @@ var (
 		{"officer-2", StaffKeys, "OF10000002", "安全管理员2", 4},
 	}
 	reviewer = member{"reviewer", StaffKeys, "RV10000001", "审核员1", 4}
-	handler  = member{"handler", HandlerKeys, "HT20260001", "海泰KEY（演示）", 8}
+	handler  = member{"handler", HandlerKeys, "HT20260001", "海泰KEY（演示）", 10}
 )
 
 // make makes the member's soft key with a random PIN, which is kept in a file

@@ -33,8 +33,11 @@ const (
 	passphraseFile = "passphrase"
 	rootPassphrase = "root-passphrase"
 	lockFile       = "lock"       // held while the demo runs
-	TenderFile     = "tender.enc" // encrypted to the expiring pair's encryption certificate
+	TenderFile     = "tender.enc" // encrypted to the encryption certificate of tenderNumber
 )
+
+// tenderNumber is the number of the certificate that ends first.
+const tenderNumber = "HT-2026-0001"
 
 // Tender is what TenderFile says once it is decrypted.
 const Tender = "投标文件（演示）：用旧加密证书加密，延期以后仍然可以解密。\n"
@@ -57,7 +60,7 @@ const (
 // ErrFolder says that the folder holds something that is not a demo's.
 var ErrFolder = certhall.NewError("not-a-demo-folder", certhall.Conflict)
 
-// certificate is one of the handler's three: issued so long ago that what is
+// certificate is one of the handler's: issued so long ago that what is
 // left of its term is left now.
 type certificate struct {
 	number  string // 证书卡号
@@ -72,6 +75,8 @@ const day = 24 * time.Hour
 var certificates = []certificate{
 	{"HT-2026-0002", Insurance, 1, -40 * day},
 	{"HT-2026-0001", Procurement, 1, 20 * day},
+	{"HT-2026-0004", Insurance, 1, 35 * day},
+	{"HT-2026-0005", Insurance, 1, 50 * day},
 	{"HT-2026-0003", Procurement, 1, 300 * day},
 }
 
@@ -187,7 +192,7 @@ func (m maker) make(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("demo: certificate %s: %w", c.number, err)
 		}
-		if c.left > 0 && c.left < 90*day {
+		if c.number == tenderNumber {
 			if err := m.encryptTender(bundle); err != nil {
 				return err
 			}

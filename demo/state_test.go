@@ -47,7 +47,7 @@ func TestMake(t *testing.T) {
 	for _, c := range keys[0].Containers {
 		left = append(left, int(c.Sign.NotAfter.Sub(now).Round(day)/day))
 	}
-	want := map[int]bool{-40: true, 20: true, 300: true}
+	want := map[int]bool{-40: true, 20: true, 35: true, 50: true, 300: true}
 	for _, days := range left {
 		if !want[days] {
 			t.Errorf("a certificate has %d days left", days)
@@ -85,7 +85,7 @@ func TestMake(t *testing.T) {
 	}
 }
 
-// wantPeople wants the handler with all three certificates, and somebody else
+// wantPeople wants the handler with all five certificates, and somebody else
 // with none; neither has a password yet.
 func wantPeople(t *testing.T, file string) {
 	t.Helper()
@@ -98,7 +98,7 @@ func wantPeople(t *testing.T, file string) {
 		for phone, want := range map[string]struct {
 			name     string
 			lineages int
-		}{Phone: {UserName, 3}, OtherPhone: {"", 0}} {
+		}{Phone: {UserName, 5}, OtherPhone: {"", 0}} {
 			a, err := r.AccountOfPhone(phone)
 			if err != nil || a == nil || a.UserName != want.name || a.Password != "" {
 				t.Fatalf("%+v, %v", a, err)

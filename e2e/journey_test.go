@@ -115,8 +115,8 @@ func TestReadme(t *testing.T) {
 	// Renewing adds a year to the old end; repairing counts from now.
 	_, before := dates(results[0].out)
 	_, after := dates(results[7].out)
-	if len(before) != 3 || len(after) != 5 {
-		t.Fatalf("listed %d and %d certificates, want 3 and 5", len(before), len(after))
+	if len(before) != 5 || len(after) != 7 {
+		t.Fatalf("listed %d and %d certificates, want 5 and 7", len(before), len(after))
 	}
 	wanted := map[time.Time]bool{certhall.AddYears(before[1], 1).In(certhall.Beijing): true}
 	for _, end := range after {
@@ -134,7 +134,8 @@ func TestReadme(t *testing.T) {
 func TestKilledHalfWay(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
-	const renew = "bin/certhall-agent renew --authority .demo/authority/root.cer"
+	serial := strings.TrimSpace(h.says(`bin/certhall admin cert find --dir .demo --key-number HT-2026-0001 --format csv | tail -1 | cut -d, -f1`))
+	renew := "bin/certhall-agent renew --authority .demo/authority/root.cer --serial " + serial
 	const keys = "export CERTHALL_KEYS=.demo/keys; exec "
 	first := h.run(keys + renew)
 	first.waitFor(asksPIN)
@@ -158,19 +159,19 @@ func TestKilledHalfWay(t *testing.T) {
 	works(t, h)
 
 	h.start()
-	if code, out := h.does(keys + renew); code != 0 && !(strings.Contains(out, "too-early")) {
+	if code, out := h.does(keys + renew); code != 0 && !strings.Contains(out, "superseded") {
 		t.Fatalf("going on ends with %d:\n%s", code, out)
 	}
 	h.stop(syscall.SIGTERM)
 	h.start()
 	_, ends := dates(h.says("CERTHALL_KEYS=.demo/keys bin/certhall-agent list"))
-	if len(ends) != 4 {
-		t.Errorf("%d certificates on the key, want 4", len(ends))
+	if len(ends) != 6 {
+		t.Errorf("%d certificates on the key, want 6", len(ends))
 	}
 	if out := h.says("bin/certhall fsck --dir .demo"); strings.Contains(out, "BROKEN") {
 		t.Error(out)
 	}
-	if code, out := h.does(keys + renew); code != 3 || !strings.Contains(out, "too-early") {
+	if code, out := h.does(keys + renew); code != 3 || !strings.Contains(out, "superseded") {
 		t.Errorf("renewing a second time ends with %d:\n%s", code, out)
 	}
 	works(t, h)

@@ -77,9 +77,9 @@ export class Clerk {
 
   // ---- a service
 
-  /** Begins a service at the dashboard's button for it. */
+  /** Begins a service at the dashboard's button for it: for the certificate that ends first, if there are several. */
   async begin(service: Service): Promise<void> {
-    await this.page.getByRole('link', { name: this.words.begin[service] }).click();
+    await this.page.getByRole('link', { name: this.words.begin[service] }).first().click();
   }
 
   /** Begins a service without an account, from the log-in page, with the key. */

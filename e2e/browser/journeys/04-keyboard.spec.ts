@@ -12,7 +12,7 @@ test('log-in to result by keyboard alone', async ({ clerk, page, clicks, hall, k
   await page.keyboard.press('Enter');
   await clerk.sees('管理首页');
 
-  await enter(page, page.getByRole('link', { name: clerk.words.begin.renew }));
+  await enter(page, page.getByRole('link', { name: clerk.words.begin.renew }).first());
   const byKey = (button: Locator) => enter(page, button);
   const pairing = await clerk.asked('pair', byKey);
   await enter(pairing, pairing.getByRole('button', { name: '允许' }));

@@ -163,7 +163,7 @@ test.describe('the key', () => {
     await clerk.beginAsVisitor('renew');
     await clerk.allowSite();
     await clerk.reads('这把钥匙上没有本机构的证书');
-    await clerk.reads('还有 3 张其他机构的证书');
+    await clerk.reads('还有 5 张其他机构的证书');
     await examine(page, 'fault-other-authority');
   });
 });
