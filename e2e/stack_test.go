@@ -68,7 +68,7 @@ func (p typist) PIN(context.Context, agent.PINRequest) (string, error) { return 
 
 func (typist) Consent(context.Context, agent.ConsentRequest) (bool, error) { return true, nil }
 
-func (p typist) Answer(ctx context.Context, a courier.Ask, problem *certhall.Error) (courier.Answer, error) {
+func (p typist) Answer(_ context.Context, a courier.Ask, problem *certhall.Error) (courier.Answer, error) {
 	switch {
 	case problem != nil:
 		return courier.Answer{}, problem
@@ -77,11 +77,20 @@ func (p typist) Answer(ctx context.Context, a courier.Ask, problem *certhall.Err
 	case !a.Sent:
 		return courier.Answer{SendCode: true}, nil
 	}
-	messages, err := p.s.outbox.Since(ctx, time.Time{})
-	if err != nil || len(messages) == 0 {
-		return courier.Answer{}, err
+	return courier.Answer{Code: p.s.lastCode()}, nil
+}
+
+// lastCode is the last code that was sent to a phone; "" before the first.
+func (s *stack) lastCode() string {
+	s.t.Helper()
+	messages, err := s.outbox.Since(s.t.Context(), time.Time{})
+	if err != nil {
+		s.t.Error(err)
 	}
-	return courier.Answer{Code: messages[len(messages)-1].Vars["code"]}, nil
+	if len(messages) == 0 {
+		return ""
+	}
+	return messages[len(messages)-1].Vars["code"]
 }
 
 // newStack founds the authority and lays the old pair on the key; the hall is
@@ -207,14 +216,14 @@ func (s *stack) run() courier.Run {
 	}
 }
 
-// carry runs a service with everything that runs in production beside it: the
-// queue works and the records are numbered.
-func (s *stack) carry(run courier.Run, queue *jobs.Queue) (last courier.Next, leftover error, err error) {
+// works has run what runs in production beside a case, until stop is called:
+// the queue works and the records are numbered.
+func (s *stack) works(queue *jobs.Queue) (stop func()) {
 	s.t.Helper()
 	if err := queue.Start(s.t.Context(), s.counter); err != nil {
 		s.t.Fatal(err)
 	}
-	ctx, stop := context.WithCancel(s.t.Context())
+	ctx, end := context.WithCancel(s.t.Context())
 	numbered := make(chan struct{})
 	go func() {
 		defer close(numbered)
@@ -227,16 +236,24 @@ func (s *stack) carry(run courier.Run, queue *jobs.Queue) (last courier.Next, le
 			<-tick.C
 		}
 	}()
-	last, leftover, err = run.Do(s.t.Context())
-	stop()
-	<-numbered
-	if stopped := queue.Stop(context.WithoutCancel(ctx)); stopped != nil {
-		s.t.Error(stopped)
+	return func() {
+		s.t.Helper()
+		end()
+		<-numbered
+		if stopped := queue.Stop(context.WithoutCancel(ctx)); stopped != nil {
+			s.t.Error(stopped)
+		}
+		if numbering := s.sequence(s.t.Context()); numbering != nil {
+			s.t.Error(numbering)
+		}
 	}
-	if numbering := s.sequence(s.t.Context()); numbering != nil {
-		s.t.Error(numbering)
-	}
-	return last, leftover, err
+}
+
+// carry runs a service with all of that beside it.
+func (s *stack) carry(run courier.Run, queue *jobs.Queue) (last courier.Next, leftover error, err error) {
+	s.t.Helper()
+	defer s.works(queue)()
+	return run.Do(s.t.Context())
 }
 
 func (s *stack) sound() {
