@@ -90,4 +90,5 @@ var (
 	ErrNoChannel    = certhall.NewError("payment-none", certhall.Unavailable) // the hall has no channel of payment
 	ErrOrderOver    = certhall.NewError("order-over", certhall.Conflict)      // paid or closed meanwhile
 	ErrUsed         = certhall.NewError("entitlement-spent", certhall.Conflict)
+	ErrNotFailed    = certhall.NewError("refund-not-failed", certhall.Conflict)
 )

@@ -149,3 +149,9 @@ func Cancel(w Writer, id certhall.OrderID, now time.Time) (Order, error) {
 	o.Standing, o.Due, o.Looks = Closing, now, 0
 	return *o, w.SaveOrder(*o)
 }
+
+// End closes a live order: nobody can pay it any more.
+func End(w Writer, o Order) error {
+	o.Standing, o.Due = Closed, time.Time{}
+	return w.SaveOrder(o)
+}

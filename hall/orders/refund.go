@@ -33,8 +33,10 @@ type Refund struct {
 	Reason      string
 	By          string // person or operator who asked; "" for the till itself
 	Standing    RefundStanding
-	Number      string // the channel's
-	Trouble     string // code of what went wrong last
+	Number      string    // the channel's
+	Round       int       // how often it was asked for anew, under another number
+	SentAt      time.Time // when the channel took it
+	Trouble     string    // code of what went wrong last
 	MadeAt      time.Time
 	EndedAt     time.Time
 	Due         time.Time // when the till looks at it next; zero: never
@@ -94,6 +96,51 @@ func AskRefund(w Writer, o Order, which []certhall.EntitlementID, reason, by str
 		return r, cases, nil
 	}
 	return r, nil, settleRefund(w, r.ID, now)
+}
+
+// RefundWhole asks for the money of a payment that bought nothing.
+func RefundWhole(w Writer, order certhall.OrderID, transaction string, amount certhall.Money, reason string, now time.Time, random io.Reader) error {
+	return w.AddRefund(Refund{
+		ID: certhall.RefundID(certhall.NewID(now, random)), Order: order, Transaction: transaction, Whole: true, Amount: amount, Total: amount,
+		Reason: reason, Standing: RefundWanted, MadeAt: now, Due: now,
+	})
+}
+
+// AskAgain has a failed refund asked for again; anew, under another number, where
+// the channel has ended the earlier one without giving anything back.
+func AskAgain(w Writer, id certhall.RefundID, anew bool, now time.Time) error {
+	r, err := failed(w, id)
+	if err != nil {
+		return err
+	}
+	if anew {
+		r.Round, r.Number, r.SentAt = r.Round+1, "", time.Time{}
+	}
+	r.Standing, r.Due, r.Looks = RefundWanted, now, 0
+	return w.SaveRefund(*r)
+}
+
+// GivenOtherwise ends a failed refund whose money an officer has given back
+// another way.
+func GivenOtherwise(w Writer, id certhall.RefundID, now time.Time) error {
+	r, err := failed(w, id)
+	if err != nil {
+		return err
+	}
+	return EndRefund(w, *r, now)
+}
+
+func failed(w Writer, id certhall.RefundID) (*Refund, error) {
+	r, err := w.LockRefund(id)
+	switch {
+	case err != nil:
+		return nil, err
+	case r == nil:
+		return nil, ErrOrderMissing
+	case r.Standing != RefundFailed:
+		return nil, ErrNotFailed.With("refund", string(id))
+	}
+	return r, nil
 }
 
 // settleRefund moves a waiting refund on once no case has any of its entitlements:

@@ -80,11 +80,12 @@ type Payment struct {
 
 // RefundOrder says what is to be given back.
 type RefundOrder struct {
-	Refund certhall.RefundID
-	Order  certhall.OrderID
-	Amount certhall.Money
-	Total  certhall.Money // of the payment
-	Reason string         // as the payer reads it; at most 80 bytes
+	Refund      certhall.RefundID
+	Order       certhall.OrderID
+	Transaction string // the channel's number of the payment; "" where the order was paid but once
+	Amount      certhall.Money
+	Total       certhall.Money // of the payment
+	Reason      string         // as the payer reads it; at most 80 bytes
 }
 
 // RefundState is how a refund stands at the channel.

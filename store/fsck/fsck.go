@@ -64,6 +64,18 @@ func Check(ctx context.Context, authority, hall *sqldb.DB) ([]Finding, error) {
 	return r.findings, err
 }
 
+// CheckHall checks what the hall's database shows by itself.
+func CheckHall(ctx context.Context, hall *sqldb.DB) ([]Finding, error) {
+	r := &run{}
+	err := hall.Read(ctx, func(tx *sqldb.Tx) error {
+		if err := r.begin(tx); err != nil {
+			return err
+		}
+		return r.all(hallRules)
+	})
+	return r.findings, err
+}
+
 // run is one check in progress.
 type run struct {
 	tx        *sqldb.Tx

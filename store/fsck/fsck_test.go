@@ -195,8 +195,13 @@ func follow(t *testing.T, db *sqldb.DB, a *demo.Authority) {
 		insert(t, db, "entitlements", e)
 		insert(t, db, "order_lines", map[string]any{"order_id": "order", "place": i, "entitlement": e["id"], "lineage": e["lineage"], "years": 2, "price": 100})
 	}
-	insert(t, db, "refunds", map[string]any{"id": "r1", "order_id": "order", "amount": 200, "standing": "sent"})
-	insert(t, db, "refunds", map[string]any{"id": "r2", "order_id": "order", "amount": 200, "standing": "done"})
+	for id, standing := range map[string]string{"r1": "sent", "r2": "done"} {
+		insert(t, db, "refunds", map[string]any{"id": id, "order_id": "order", "payment_number": "T1", "amount": 200, "total": 600, "standing": standing})
+	}
+	// and what was paid for nothing
+	insert(t, db, "payments", map[string]any{"number": "T1", "order_id": "order", "amount": 600, "verdict": "taken"})
+	insert(t, db, "payments", map[string]any{"number": "T2", "order_id": "order", "amount": 600, "verdict": "second"})
+	insert(t, db, "refunds", map[string]any{"id": "r3", "order_id": "order", "payment_number": "T2", "whole": true, "amount": 600, "total": 600, "standing": "wanted"})
 	insert(t, db, "tokens", map[string]any{"session": "s1", "case_id": "waiting"})
 }
 
@@ -283,6 +288,7 @@ func TestEveryRuleNotices(t *testing.T) {
 		"hall-made-spent-freed": "UPDATE entitlements SET state = 'freed' WHERE state = 'open'",
 		"hall-orders":           "DELETE FROM entitlements WHERE id = 'bought'",
 		"hall-refunds":          "UPDATE refunds SET amount = 100 WHERE id = 'r2'",
+		"hall-payments":         "UPDATE payments SET amount = 500",
 		"hall-done":             "UPDATE cases SET state = 'open' WHERE id = 'done'",
 		"hall-journal":          "DELETE FROM journal WHERE version = 1",
 		"hall-one-token":        "CREATE TABLE t AS SELECT * FROM tokens; INSERT INTO t SELECT * FROM tokens; DROP TABLE tokens; ALTER TABLE t RENAME TO tokens",

@@ -30,6 +30,18 @@ var hallRules = []Rule{
 		UNION SELECT e.id FROM entitlements e LEFT JOIN refunds r ON r.id = e.refund_id WHERE
 			e.state = 'refunding' AND (r.id IS NULL OR r.standing NOT IN ('waiting', 'wanted', 'sent', 'failed'))
 			OR e.state = 'refunded' AND (r.id IS NULL OR r.standing <> 'done')`},
+	{Key: "hall-payments", broken: `
+		SELECT p.number FROM payments p LEFT JOIN orders o ON o.id = p.order_id WHERE
+			p.verdict = 'taken' AND (o.id IS NULL OR o.standing <> 'paid' OR o.payment_number <> p.number OR o.total <> p.amount)
+			OR p.verdict IN ('late', 'second', 'wrong') AND 1 <> (SELECT count(*) FROM refunds r
+				WHERE r.whole AND r.payment_number = p.number AND r.amount = p.amount AND r.standing NOT IN ('waiting', 'dropped'))
+			OR p.verdict = 'stray' AND NOT EXISTS (SELECT 1 FROM payment_differences d WHERE d.number = p.number AND d.kind = 'stray')
+			OR p.amount < (SELECT COALESCE(SUM(r.amount), 0) FROM refunds r WHERE r.payment_number = p.number)
+		UNION SELECT o.id FROM orders o WHERE o.standing = 'paid' AND o.channel <> ''
+			AND 1 <> (SELECT count(*) FROM payments p WHERE p.order_id = o.id AND p.verdict = 'taken')
+		UNION SELECT r.id FROM refunds r LEFT JOIN payments p ON p.number = r.payment_number WHERE
+			r.payment_number <> '' AND (p.number IS NULL OR p.order_id <> r.order_id OR r.total <> p.amount
+				OR r.whole <> (p.verdict IN ('late', 'second', 'wrong')))`},
 	{Key: "hall-done", broken: `SELECT id FROM cases WHERE
 		(state IN ('done', 'needs-reissue')) <> acknowledged OR acknowledged <> (new_serial <> '' AND acknowledged_at <> 0)
 		OR acknowledged AND NOT EXISTS (SELECT 1 FROM certificates k WHERE k.sign_serial = new_serial AND k.case_id = cases.id)`},

@@ -163,14 +163,14 @@ func (r *rows) MoveEntitlement(id certhall.EntitlementID, from, to orders.State,
 		string(to), ended, string(id), string(from))
 }
 
-const refundColumns = `id, order_id, payment_number, whole, amount, total, reason, asked_by, standing, number, trouble, made_at, ended_at, due, looks`
+const refundColumns = `id, order_id, payment_number, whole, amount, total, reason, asked_by, standing, number, trouble, made_at, ended_at, due, looks, round, sent_at`
 
 func (r *rows) refunds(where string, args ...any) (all []orders.Refund, err error) {
 	err = r.each(func(scan func(...any) error) error {
 		var f orders.Refund
-		var made, ended, due int64
-		err := scan(&f.ID, &f.Order, &f.Transaction, &f.Whole, &f.Amount, &f.Total, &f.Reason, &f.By, &f.Standing, &f.Number, &f.Trouble, &made, &ended, &due, &f.Looks)
-		f.MadeAt, f.EndedAt, f.Due = at(made), at(ended), at(due)
+		var made, ended, due, sent int64
+		err := scan(&f.ID, &f.Order, &f.Transaction, &f.Whole, &f.Amount, &f.Total, &f.Reason, &f.By, &f.Standing, &f.Number, &f.Trouble, &made, &ended, &due, &f.Looks, &f.Round, &sent)
+		f.MadeAt, f.EndedAt, f.Due, f.SentAt = at(made), at(ended), at(due), at(sent)
 		all = append(all, f)
 		return err
 	}, `SELECT `+refundColumns+` FROM refunds `+where, args...)
@@ -202,14 +202,14 @@ func (r *rows) Refunding(id certhall.RefundID) ([]orders.Entitlement, error) {
 }
 
 func (r *rows) AddRefund(f orders.Refund) error {
-	return r.run(`INSERT INTO refunds (`+refundColumns+`) VALUES (`+places(15)+`)`,
+	return r.run(`INSERT INTO refunds (`+refundColumns+`) VALUES (`+places(17)+`)`,
 		string(f.ID), string(f.Order), f.Transaction, f.Whole, int64(f.Amount), int64(f.Total), f.Reason, f.By, string(f.Standing), f.Number, f.Trouble,
-		ms(f.MadeAt), ms(f.EndedAt), ms(f.Due), f.Looks)
+		ms(f.MadeAt), ms(f.EndedAt), ms(f.Due), f.Looks, f.Round, ms(f.SentAt))
 }
 
 func (r *rows) SaveRefund(f orders.Refund) error {
-	return r.run(`UPDATE refunds SET amount = $1, standing = $2, number = $3, trouble = $4, ended_at = $5, due = $6, looks = $7 WHERE id = $8`,
-		int64(f.Amount), string(f.Standing), f.Number, f.Trouble, ms(f.EndedAt), ms(f.Due), f.Looks, string(f.ID))
+	return r.run(`UPDATE refunds SET amount = $1, standing = $2, number = $3, trouble = $4, ended_at = $5, due = $6, looks = $7, round = $8, sent_at = $9 WHERE id = $10`,
+		int64(f.Amount), string(f.Standing), f.Number, f.Trouble, ms(f.EndedAt), ms(f.Due), f.Looks, f.Round, ms(f.SentAt), string(f.ID))
 }
 
 func (r *rows) MarkRefunding(id certhall.EntitlementID, refund certhall.RefundID) (bool, error) {

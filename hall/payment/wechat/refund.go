@@ -12,10 +12,14 @@ import (
 
 // Refund implements payment.Channel: POST /v3/refund/domestic/refunds.
 func (c *Channel) Refund(ctx context.Context, r payment.RefundOrder) (payment.Refund, error) {
-	reply, _, err := c.refunds.Create(ctx, refunddomestic.CreateRequest{
+	request := refunddomestic.CreateRequest{
 		OutTradeNo: new(string(r.Order)), OutRefundNo: new(string(r.Refund)), Reason: new(cut(r.Reason, maxReason)), NotifyUrl: &c.o.NotifyURL,
 		Amount: &refunddomestic.AmountReq{Refund: new(int64(r.Amount)), Total: new(int64(r.Total)), Currency: new(currency)},
-	})
+	}
+	if r.Transaction != "" { // either of the two
+		request.OutTradeNo, request.TransactionId = nil, &r.Transaction
+	}
+	reply, _, err := c.refunds.Create(ctx, request)
 	return readRefund(reply, err, r.Refund)
 }
 
