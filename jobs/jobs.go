@@ -1,11 +1,12 @@
 // Package jobs carries the hall's effects from the transaction that made them
 // to the counter that pays them, by River on the hall's own database: an
 // effect is never lost and never given up, whatever node dies. Beside the
-// workers one loop follows the authority's events. It is the only importer of
-// river.
+// workers one loop follows the authority's events, and others work the till. It
+// is the only importer of river.
 package jobs
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -31,6 +32,8 @@ const (
 	rescueAfter = 40 * time.Second // a job whose node died is taken up again
 	pollEvery   = 50 * time.Millisecond
 	followEvery = 200 * time.Millisecond
+	tillEvery   = 500 * time.Millisecond
+	tillLoops   = 3 // so that a call that hangs holds up few others
 	soonest     = 200 * time.Millisecond
 	startEvery  = time.Second // while the database is away
 	latest      = 15 * time.Second
@@ -43,11 +46,18 @@ type Counter interface {
 	Follow(ctx context.Context) (int, error)
 }
 
+// Till does what is due about payment, a few rows at a time, and answers how many
+// it took up: hall/payment's Till.
+type Till interface {
+	Work(ctx context.Context) (int, error)
+}
+
 // Options of a Queue.
 type Options struct {
 	Log     *slog.Logger  // nil: silent
 	Workers int           // at once on this node; 0 means 8
 	Follow  time.Duration // between looks for events; 0 means a fifth of a second
+	Till    time.Duration // between looks at the till; 0 means half a second
 }
 
 // Queue is the hall's queue of effects on one node.
@@ -55,6 +65,7 @@ type Queue struct {
 	db     *sqldb.DB
 	client *river.Client[*sql.Tx]
 	worker *worker
+	till   Till // nil: there is none
 	opt    Options
 	end    context.CancelFunc
 	loops  sync.WaitGroup
@@ -75,9 +86,7 @@ func New(ctx context.Context, db *sqldb.DB, o Options) (*Queue, error) {
 	if o.Workers == 0 {
 		o.Workers = 8
 	}
-	if o.Follow == 0 {
-		o.Follow = followEvery
-	}
+	o.Follow, o.Till = cmp.Or(o.Follow, followEvery), cmp.Or(o.Till, tillEvery)
 	driver := driverFor(db)
 	migrator, err := rivermigrate.New(driver, &rivermigrate.Config{Logger: quiet(o.Log)})
 	if err != nil {
@@ -128,6 +137,9 @@ func (q *Queue) Enqueue(ctx context.Context, tx *sql.Tx, e services.Effect) erro
 	return err
 }
 
+// Tend has Start work the till as well.
+func (q *Queue) Tend(t Till) { q.till = t }
+
 // Start begins to work effects and to follow events, until Stop. A database
 // that is away is waited for until ctx ends.
 func (q *Queue) Start(ctx context.Context, c Counter) error {
@@ -148,11 +160,16 @@ func (q *Queue) Start(ctx context.Context, c Counter) error {
 		}
 	}
 	ctx = run
-	q.loops.Go(func() { q.follow(ctx, c) })
+	q.loops.Go(func() { q.repeat(ctx, "events are followed", q.opt.Follow, c.Follow) })
+	if q.till != nil {
+		for range tillLoops {
+			q.loops.Go(func() { q.repeat(ctx, "the till is worked", q.opt.Till, q.till.Work) })
+		}
+	}
 	return nil
 }
 
-// Stop ends the loop, waits for running jobs until ctx ends, then cuts them
+// Stop ends the loops, waits for running jobs until ctx ends, then cuts them
 // off: they are taken up again later, here or on another node.
 func (q *Queue) Stop(ctx context.Context) error {
 	err := q.client.Stop(ctx)
@@ -189,21 +206,22 @@ func (q *Queue) Waiting(ctx context.Context) (map[string]int64, error) {
 	return counts, err
 }
 
-// follow takes events as they come; several nodes may do so at once.
-func (q *Queue) follow(ctx context.Context, c Counter) {
-	tick := time.NewTicker(q.opt.Follow)
+// repeat calls f again and again, at once while it finds something; several nodes
+// may do so at the same time.
+func (q *Queue) repeat(ctx context.Context, what string, every time.Duration, f func(context.Context) (int, error)) {
+	tick := time.NewTicker(every)
 	defer tick.Stop()
 	failing := false
 	for {
-		n, err := c.Follow(ctx)
+		n, err := f(ctx)
 		if err != nil && ctx.Err() == nil && !failing {
-			q.opt.Log.WarnContext(ctx, "events cannot be followed", "error", certhall.CauseText(err))
+			q.opt.Log.WarnContext(ctx, "cannot go on", "what", what, "error", certhall.CauseText(err))
 		}
 		if failing && err == nil {
-			q.opt.Log.InfoContext(ctx, "events are followed again")
+			q.opt.Log.InfoContext(ctx, "goes on again", "what", what)
 		}
 		failing = err != nil
-		if n > 0 && err == nil {
+		if n > 0 && err == nil && ctx.Err() == nil {
 			continue // perhaps there are more
 		}
 		select {
