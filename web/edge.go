@@ -20,9 +20,10 @@ import (
 // edge is what every request passes first: an id, a time limit, headers, the
 // log, and problems for addresses and methods there are not.
 type edge struct {
-	mux   *http.ServeMux
-	cross *http.CrossOriginProtection
-	pages *pages
+	mux     *http.ServeMux
+	cross   *http.CrossOriginProtection
+	pages   *pages
+	notices http.Handler // nil: none are taken
 	Options
 }
 
@@ -65,10 +66,14 @@ func (e edge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		e.Log.LogAttrs(ctx, slog.LevelInfo, "request", slog.String("request", at.id), slog.String("route", r.Pattern),
 			slog.String("method", methodOf(r)), slog.Int("status", seen.status), slog.Duration("took", time.Since(began)), slog.String("from", at.address))
 	}()
-	if public, route := e.Public.find(r.URL.Path); public != nil {
+	machines, route := e.Public.find(r.URL.Path)
+	if r.URL.Path == NoticePath {
+		machines, route = e.notices, NoticePath
+	}
+	if machines != nil {
 		r.Pattern = route
 		answersMachines(seen.Header(), at.id)
-		public.ServeHTTP(seen, r)
+		machines.ServeHTTP(seen, r)
 		return
 	}
 	e.secure(seen.Header(), r, at.id)
@@ -117,7 +122,7 @@ func (e edge) lost(w http.ResponseWriter, r *http.Request, handler http.Handler)
 	refuse(w, r, http.StatusNotFound, ErrAddress)
 }
 
-// answersMachines sets the headers of public status: nothing of it is a page,
+// answersMachines sets the headers of what no browser asks for: nothing of it is a page,
 // and each header costs an answer that is asked for thousands of times a
 // second. How long things may take is for each handler to say.
 func answersMachines(h http.Header, id string) {

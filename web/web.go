@@ -61,6 +61,7 @@ type Options struct {
 	People      People
 	Once        Once
 	Catalog     Catalog // nil: there is none
+	Till        Till    // nil: nothing can be paid, and no notices are taken
 	Origin      string  // of the hall's pages, e.g. https://hall.example; "" trusts no page but those of the address that was asked
 	Hall        Hall
 	Pages       fs.FS  // the built portal; nil or empty: the top page says how to build it
@@ -92,7 +93,10 @@ func New(o Options) http.Handler {
 			panic("web: " + err.Error()) // the ceremony checks it
 		}
 	}
-	e := edge{mux, cross, readPages(nil, nil), o}
+	e := edge{mux, cross, readPages(nil, nil), nil, o}
+	if o.Till != nil {
+		e.notices = e.notice()
+	}
 	if o.Metrics != nil {
 		mux.HandleFunc("GET /metrics", e.metrics)
 	}
