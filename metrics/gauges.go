@@ -17,6 +17,9 @@ const (
 	DatabaseConnections Gauge = "certhall_database_connections"
 	DatabaseWaits       Gauge = "certhall_database_waits"
 	TLSNotAfter         Gauge = "certhall_tls_not_after_timestamp_seconds"
+	Orders              Gauge = "certhall_orders"
+	Refunds             Gauge = "certhall_refunds"
+	PaymentDifferences  Gauge = "certhall_payment_differences"
 )
 
 // helps are what the gauges mean.
@@ -32,5 +35,8 @@ var helps = map[Gauge]string{
 	Jobs:                "The hall's jobs that are not done, by state.",
 	DatabaseConnections: "Open connections to a database, by whether they are in use.",
 	DatabaseWaits:       "How often somebody waited for a connection to a database.",
+	Orders:              "Orders by standing.",
+	Refunds:             "Refunds by standing.",
+	PaymentDifferences:  "Differences between the books and the channel's bills that nobody has explained.",
 	TLSNotAfter:         "Until when a TLS certificate counts, in seconds since 1970.",
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/certhall/certhall"
 	"github.com/certhall/certhall/hall/accounts"
+	"github.com/certhall/certhall/hall/payment"
 )
 
 // edge is what every request passes first: an id, a time limit, headers, the
@@ -67,8 +68,8 @@ func (e edge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			slog.String("method", methodOf(r)), slog.Int("status", seen.status), slog.Duration("took", time.Since(began)), slog.String("from", at.address))
 	}()
 	machines, route := e.Public.find(r.URL.Path)
-	if r.URL.Path == NoticePath {
-		machines, route = e.notices, NoticePath
+	if r.URL.Path == payment.NoticePath {
+		machines, route = e.notices, payment.NoticePath
 	}
 	if machines != nil {
 		r.Pattern = route

@@ -9,9 +9,6 @@ import (
 	"github.com/certhall/certhall"
 )
 
-// NoticePath is where the channel of payment sends its notices.
-const NoticePath = "/api/payment/notice"
-
 // Limits on notices.
 const (
 	noticeBody = 64 << 10

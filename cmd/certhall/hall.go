@@ -52,7 +52,8 @@ type hallWing struct {
 	people    *accounts.Desk
 	once      *once.Keeper
 	shelf     *catalog.Shelf
-	payment   payment.Channel // nil: only what is free can be ordered
+	till      *payment.Till // nil: only what is free can be ordered
+	office    payment.Office
 	counter   *services.Counter
 	facts     web.Hall
 }
@@ -68,7 +69,7 @@ func (f houseFlags) openHall(env *environment, issue *authorityWing) (*hallWing,
 	if err != nil {
 		return nil, err
 	}
-	h := &hallWing{env: env, published: published, payment: channel, facts: f.facts(published)}
+	h := &hallWing{env: env, published: published, facts: f.facts(published)}
 	if issue != nil {
 		h.authority = env.metrics.Authority(issue.ca)
 	} else if h.far, err = f.openFar(env); err != nil {
@@ -76,13 +77,13 @@ func (f houseFlags) openHall(env *environment, issue *authorityWing) (*hallWing,
 	} else {
 		h.authority = env.metrics.Authority(h.far)
 	}
-	if err := h.open(f); err != nil {
+	if err := h.open(f, channel); err != nil {
 		return nil, errors.Join(err, h.close())
 	}
 	return h, nil
 }
 
-func (h *hallWing) open(f houseFlags) error {
+func (h *hallWing) open(f houseFlags, channel payment.Channel) error {
 	address := cmp.Or(f.HallDB, "sqlite:"+filepath.Join(f.Dir, hallDB))
 	ctx, env := h.env.ctx, h.env
 	var err error
@@ -115,8 +116,9 @@ func (h *hallWing) open(f houseFlags) error {
 	})
 	h.once = &once.Keeper{Store: store.Once(), Clock: env.clock, Random: env.random, Secret: secret}
 	h.shelf = &catalog.Shelf{Store: store.Catalogs(), Limits: catalog.Protocol}
+	till := h.openTill(store, channel)
 	h.counter = services.New(services.Options{
-		Store: store, Authority: h.authority, AuthorityID: h.published.ID, Accounts: h.people, Catalog: h.shelf,
+		Store: store, Authority: h.authority, AuthorityID: h.published.ID, Accounts: h.people, Catalog: h.shelf, Till: till,
 		Roots: []*smx509.Certificate{h.published.Root}, Clock: env.clock, Random: env.random,
 		Origin: h.facts.Origin, Issuers: h.published.Intermediates(), Log: env.log,
 	})
@@ -136,12 +138,18 @@ func (h *hallWing) secret(dir string) ([]byte, error) {
 func (h *hallWing) serve(o *web.Options) {
 	o.Counter, o.People, o.Once, o.Catalog = h.counter, h.people, h.once, h.shelf
 	o.Origin, o.Hall, o.Pages = h.facts.Origin, h.facts, ui.Pages()
+	if h.till != nil {
+		o.Till = h.till
+	}
 }
 
 func (h *hallWing) checks() []web.Check {
 	checks := []web.Check{{Name: "hall-database", Ready: func(ctx context.Context) error { return answers(ctx, h.db) }}}
 	if h.far != nil {
 		checks = append(checks, h.far.checks()...)
+	}
+	if h.till != nil {
+		checks = append(checks, web.Check{Name: "payment-bills", Warns: true, Ready: h.till.Late})
 	}
 	return checks
 }
@@ -153,6 +161,7 @@ func (h *hallWing) look(ctx context.Context, set metrics.Set) {
 			set(metrics.Jobs, float64(waiting[state]), "state", state)
 		}
 	}
+	h.lookTill(ctx, set)
 	if h.far != nil {
 		h.far.files.look(set, "internal")
 	}

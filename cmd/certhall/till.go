@@ -1,0 +1,37 @@
+package main
+
+import (
+	"context"
+
+	"github.com/certhall/certhall/hall/payment"
+	"github.com/certhall/certhall/hall/services"
+	"github.com/certhall/certhall/metrics"
+	hallstore "github.com/certhall/certhall/store/hall"
+)
+
+// openTill opens the till over a channel of payment; without one nothing can be
+// paid, and only what is free of charge is sold.
+func (h *hallWing) openTill(store *hallstore.Store, channel payment.Channel) services.Till {
+	h.office = payment.Office{Store: store.Till(), Clock: h.env.clock, Random: h.env.random}
+	if channel == nil {
+		return nil
+	}
+	h.till = payment.NewTill(payment.TillOptions{Store: store.Till(), Channel: channel, Clock: h.env.clock, Random: h.env.random, Log: h.env.log})
+	h.queue.Tend(h.till)
+	return h.till
+}
+
+// lookTill tells how many orders, refunds and differences there are.
+func (h *hallWing) lookTill(ctx context.Context, set metrics.Set) {
+	t, err := h.office.Tally(ctx)
+	if err != nil {
+		return
+	}
+	for standing, n := range t.Orders {
+		set(metrics.Orders, float64(n), "standing", standing)
+	}
+	for standing, n := range t.Refunds {
+		set(metrics.Refunds, float64(n), "standing", standing)
+	}
+	set(metrics.PaymentDifferences, float64(t.Open))
+}
