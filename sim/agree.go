@@ -16,7 +16,7 @@ import (
 func (w *World) entitlementsAgree(pairs []*ca.Pair) error {
 	spent := map[string]bool{}
 	for _, p := range pairs {
-		if !p.AcknowledgedAt.IsZero() && p.ID != w.t.old.ID {
+		if p.AcknowledgedAt.After(w.t.old.AcknowledgedAt) {
 			spent[string(p.Entitlement)] = true
 		}
 	}

@@ -196,7 +196,7 @@ func parseFault(s string) (Fault, error) {
 // Schedule is everything that a run depends on.
 type Schedule struct {
 	Service certhall.Service // renew or repair
-	Key     string           // roomy, tight or delete
+	Key     string           // roomy, tight, tidy or aged
 	File    bool             // databases in files; else in memory
 	Seed    uint64           // 0: actors take turns; else by this seed
 	Faults  []Fault
@@ -207,6 +207,7 @@ const (
 	Roomy = "roomy" // room for four containers, one of them another program's; the policy is to delete old ones
 	Tight = "tight" // room for exactly two; old ones are kept
 	Tidy  = "tidy"  // room for exactly two; the policy is to delete old ones
+	Aged  = "aged"  // room for three, renewed once before; old ones are kept, one at most by the policy of project and brand
 )
 
 // String writes a schedule as the one line that replays it.
@@ -231,7 +232,7 @@ func ParseSchedule(line string) (Schedule, error) {
 		switch {
 		case p == string(certhall.Renew), p == string(certhall.Repair):
 			s.Service = certhall.Service(p)
-		case p == Roomy, p == Tight, p == Tidy:
+		case p == Roomy, p == Tight, p == Tidy, p == Aged:
 			s.Key = p
 		case p == "file":
 			s.File = true

@@ -22,8 +22,10 @@ func (w *World) final() error {
 			return err
 		}
 	}
-	if err := w.foreignUntouched(); err != nil {
-		return err
+	for _, check := range []func() error{w.foreignUntouched, w.historyGone} {
+		if err := check(); err != nil {
+			return err
+		}
 	}
 	if _, _, err := audit.Verify(background, w.data.authority); err != nil {
 		return err

@@ -46,6 +46,7 @@ type kit struct {
 
 	old          *ca.Pair
 	oldContainer string
+	aged         string // container of the pair before that; "" for none
 
 	falseAuthority *ceremony.Authority // another one, that bears the same id
 

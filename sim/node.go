@@ -40,7 +40,7 @@ func (w *World) newNode() *node {
 			Store: guardedDesk{w.data.hall.Accounts(), w}, SMS: &notify.Outbox{Store: w.data.hall, Clock: w.clock},
 			Clock: w.clock, Random: w.random, Secret: []byte("simulation"),
 		}),
-		Roots: w.t.roots(), Clock: w.clock, Random: w.random, Origin: origin, Disposal: w.disposal(),
+		Roots: w.t.roots(), Clock: w.clock, Random: w.random, Origin: origin, Disposal: w.disposal(), Catalog: w.catalog(),
 	})
 	return n
 }
@@ -177,7 +177,7 @@ func (s guardedDesk) Write(ctx context.Context, f func(accounts.Writer) error) e
 
 // disposal is the policy of the schedule's kind of key.
 func (w *World) disposal() certhall.Disposal {
-	if w.sched.Key == Tight {
+	if w.sched.Key == Tight || w.sched.Key == Aged {
 		return certhall.Keep
 	}
 	return certhall.Delete

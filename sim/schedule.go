@@ -11,7 +11,7 @@ var bothServices = []certhall.Service{certhall.Renew, certhall.Repair}
 
 // keyKinds are the kinds of key; every fault is tried with the first two at
 // every boundary, pairs of faults with all.
-var keyKinds = []string{Roomy, Tight, Tidy}
+var keyKinds = []string{Roomy, Tight, Tidy, Aged}
 
 // singles are all schedules of one fault over a clean run's points: every k,
 // every fault that makes sense there.

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/certhall/certhall"
 )
 
 var (
@@ -109,7 +111,7 @@ func TestSingle(t *testing.T) {
 	tmpl := template(t)
 	points := clean(t, tmpl)
 	var all []Schedule
-	for _, s := range bases(keyKinds[:2]) {
+	for _, s := range append(bases(keyKinds[:2]), Schedule{Service: certhall.Renew, Key: Aged}) {
 		all = append(all, singles(s, points[s.String()])...)
 	}
 	run(t, tmpl, all)

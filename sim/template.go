@@ -38,21 +38,19 @@ type Template struct {
 // that all runs start from. Databases in files lie under dir.
 func NewTemplate(dir string) (*Template, error) {
 	t := &Template{kits: map[string]*kit{}, dir: dir}
-	for i, rooms := range []int{4, 2} {
-		k, err := newKit(rooms, randomness(uint64(i+1)))
+	for i, kinds := range [][]string{{Roomy}, {Tight, Tidy}, {Aged}} {
+		k, err := newKit(kinds[0], randomness(uint64(i+1)))
 		if err != nil {
 			return nil, fmt.Errorf("sim: template: %w", err)
 		}
-		for _, kind := range keyKinds {
-			if (kind == Roomy) == (rooms == 4) {
-				t.kits[kind] = k
-			}
+		for _, kind := range kinds {
+			t.kits[kind] = k
 		}
 	}
 	return t, nil
 }
 
-func newKit(room int, random io.Reader) (*kit, error) {
+func newKit(kind string, random io.Reader) (*kit, error) {
 	clock := new(clock)
 	clock.set(foundedAt)
 	db, err := sqldb.Open(background, "sqlite::memory:")
@@ -78,8 +76,13 @@ func newKit(room int, random io.Reader) (*kit, error) {
 		return nil, err
 	}
 	clock.advance(day)
-	if err := k.firstPair(a, store, room, clock, random); err != nil {
+	if err := k.firstPair(a, store, roomOf[kind], clock, random); err != nil {
 		return nil, err
+	}
+	if kind == Aged {
+		if err := k.age(a, store, clock, random); err != nil {
+			return nil, err
+		}
 	}
 	if err := k.otherPapers(a, store, clock, random); err != nil {
 		return nil, err
@@ -93,8 +96,11 @@ func newKit(room int, random io.Reader) (*kit, error) {
 	if k.authorityDB, err = db.Snapshot(background); err != nil {
 		return nil, err
 	}
-	return k, k.openHall(a.CA, clock, random)
+	return k, k.openHall(a.CA, kind, clock, random)
 }
+
+// roomOf is how many containers a kind of key has room for.
+var roomOf = map[string]int{Roomy: 4, Tight: 2, Tidy: 2, Aged: 3}
 
 // medium is a new key's, with another program's container where there is room.
 func newMedium(room int, random io.Reader) (*softkey.Memory, error) {
@@ -206,7 +212,7 @@ func (k *kit) otherPapers(a *demo.Authority, store *authoritystore.Store, clock 
 }
 
 // openHall makes a hall that has followed the authority and knows the handler.
-func (k *kit) openHall(c *ca.CA, clock certhall.Clock, random io.Reader) error {
+func (k *kit) openHall(c *ca.CA, kind string, clock certhall.Clock, random io.Reader) error {
 	db, err := sqldb.Open(background, "sqlite::memory:")
 	if err != nil {
 		return err
@@ -239,6 +245,11 @@ func (k *kit) openHall(c *ca.CA, clock certhall.Clock, random io.Reader) error {
 		}
 		if n == 0 {
 			break
+		}
+	}
+	if kind == Aged {
+		if err := k.buy(store, clock, random); err != nil {
+			return err
 		}
 	}
 	if k.hallRows, err = dumpOf(db); err != nil {
