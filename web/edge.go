@@ -32,6 +32,7 @@ type edge struct {
 type request struct {
 	id      string
 	address string           // network address of the client
+	agent   string           // what its browser says it is
 	secure  bool             // over HTTPS, as the browser sees it
 	session accounts.Session // of the browser's cookie; "" without one
 	visit   accounts.Visit   // who has logged in there; zero if nobody

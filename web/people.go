@@ -7,6 +7,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/certhall/certhall/hall/accounts"
+	"github.com/certhall/certhall/hall/work"
 )
 
 type (
@@ -14,8 +15,23 @@ type (
 		OnceInput
 		Body struct {
 			Name string `json:"name" maxLength:"64" doc:"phone or user name"`
+			Work string `json:"work,omitempty" maxLength:"1024" doc:"solution of GET /api/proof-of-work: ALTCHA's payload, JSON in base64. Needed (work-needed) by a session that has neither a log-in nor a proof of this phone"`
 		}
 	}
+	lostCodeInput struct {
+		OnceInput
+		Body struct {
+			Phone string `json:"phone" maxLength:"32" doc:"the new one"`
+			Work  string `json:"work,omitempty" maxLength:"1024" doc:"as to have a code sent to log in"`
+		}
+	}
+	lostNonceInput struct {
+		Body struct {
+			Phone string `json:"phone" maxLength:"32" doc:"the new one: the signature counts for it alone"`
+		}
+	}
+	lostInput  struct{ Body accounts.LostPhone }
+	workOutput struct{ Body work.Challenge }
 	codeOutput struct {
 		SetCookie string `header:"Set-Cookie"`
 		Body      accounts.CodeSent
@@ -29,44 +45,56 @@ type (
 	logoutOutput     struct {
 		SetCookie string `header:"Set-Cookie"`
 	}
-	meOutput      struct{ Body accounts.Me }
-	passwordInput struct {
-		OnceInput
-		Body struct {
-			Old string `json:"old,omitempty" maxLength:"512" doc:"needed if there is one, unless the phone was proved in the last ten minutes"`
-			New string `json:"new" maxLength:"512"`
-		}
-	}
-	userNameInput struct {
-		Body struct {
-			UserName string `json:"user_name" maxLength:"64"`
-		}
-	}
 )
 
 func (r routes) registerPeople(api huma.API) {
-	post := func(id, path, summary string, status int, codes ...int) huma.Operation {
-		return huma.Operation{
-			OperationID: id, Method: http.MethodPost, Path: path, Summary: summary, DefaultStatus: status,
-			MaxBodyBytes: smallBody, BodyReadTimeout: readTime, Errors: append(codes, 403, 422, 500, 503),
-		}
-	}
-	mine := func(op huma.Operation) huma.Operation {
-		op.Security = []map[string][]string{{"session": {}}}
-		return op
-	}
 	huma.Register(api, post("send-login-code", "/api/login/code", "Have a code sent to log in", 200, 409, 429), r.sendLoginCode)
 	huma.Register(api, post("begin-key-login", "/api/login/nonce", "Get the one-time value that a key signs to log in", 200), r.loginNonce)
 	huma.Register(api, post("login", "/api/login", "Log in by password, or by code, or by first password and code", 200, 409, 429), r.login)
 	huma.Register(api, mine(post("logout", "/api/logout", "Log out", 204)), r.logout)
-	huma.Register(api, mine(get("me", "/api/me", "Who has logged in", 401)), r.me)
-	huma.Register(api, mine(post("set-password", "/api/me/password", "Set a password of one's own; other log-ins end", 200, 401, 409, 429)), r.setPassword)
-	huma.Register(api, mine(post("set-user-name", "/api/me/name", "Choose a user name", 200, 401, 409, 429)), r.setUserName)
+	huma.Register(api, get("proof-of-work", "/api/proof-of-work", "Get the work that a stranger does before a message is sent for him"), r.work)
+	huma.Register(api, post("send-lost-phone-code", "/api/lost-phone/code", "Have a code sent to a new phone, without a log-in", 200, 409, 429), r.sendLostPhoneCode)
+	huma.Register(api, post("begin-lost-phone", "/api/lost-phone/nonce", "Get the one-time value that a key signs for a new phone", 200), r.lostPhoneNonce)
+	huma.Register(api, post("recover-phone", "/api/lost-phone", "Give an account a new phone by a key of its owner's, and log in", 200, 409, 429), r.recoverPhone)
 }
 
-// sendLoginCode gives the browser a session if it has none: the code is bound
-// to it.
+// post describes an operation that changes something.
+func post(id, path, summary string, status int, codes ...int) huma.Operation {
+	return huma.Operation{
+		OperationID: id, Method: http.MethodPost, Path: path, Summary: summary, DefaultStatus: status,
+		MaxBodyBytes: smallBody, BodyReadTimeout: readTime, Errors: append(codes, 403, 422, 500, 503),
+	}
+}
+
+// mine marks what only a person who has logged in may call.
+func mine(op huma.Operation) huma.Operation {
+	op.Security = []map[string][]string{{"session": {}}}
+	return op
+}
+
+func (r routes) work(ctx context.Context, _ *struct{}) (*workOutput, error) {
+	c, err := r.People.Challenge(ctx)
+	if err != nil {
+		return nil, r.problem(ctx, err)
+	}
+	return &workOutput{c}, nil
+}
+
 func (r routes) sendLoginCode(ctx context.Context, in *codeInput) (*codeOutput, error) {
+	return r.sendToVisitor(ctx, in.OnceInput, "send-login-code", in.Body, func(s accounts.Session, address string) (accounts.CodeSent, error) {
+		return r.People.SendLoginCode(ctx, s, in.Body.Name, address, in.Body.Work)
+	})
+}
+
+func (r routes) sendLostPhoneCode(ctx context.Context, in *lostCodeInput) (*codeOutput, error) {
+	return r.sendToVisitor(ctx, in.OnceInput, "send-lost-phone-code", in.Body, func(s accounts.Session, address string) (accounts.CodeSent, error) {
+		return r.People.SendLostPhoneCode(ctx, s, in.Body.Phone, address, in.Body.Work)
+	})
+}
+
+// sendToVisitor has a code sent to somebody who has not logged in. The browser
+// gets a session if it has none: the code is bound to it.
+func (r routes) sendToVisitor(ctx context.Context, key OnceInput, operation string, input any, send func(accounts.Session, string) (accounts.CodeSent, error)) (*codeOutput, error) {
 	at, out := requestOf(ctx), new(codeOutput)
 	session := at.session
 	if session == "" {
@@ -76,14 +104,30 @@ func (r routes) sendLoginCode(ctx context.Context, in *codeInput) (*codeOutput, 
 		}
 		session, out.SetCookie = fresh, sessionCookie(ctx, token)
 	}
-	sent, err := once(ctx, r, in.OnceInput, "send-login-code", in.Body, func() (accounts.CodeSent, error) {
-		return r.People.SendLoginCode(ctx, session, in.Body.Name, at.address)
-	})
+	sent, err := once(ctx, r, key, operation, input, func() (accounts.CodeSent, error) { return send(session, at.address) })
 	if err != nil {
 		return nil, r.problem(ctx, err)
 	}
 	out.Body = sent
 	return out, nil
+}
+
+func (r routes) lostPhoneNonce(ctx context.Context, in *lostNonceInput) (*loginNonceOutput, error) {
+	n, err := r.People.LostPhoneNonce(ctx, in.Body.Phone)
+	if err != nil {
+		return nil, r.problem(ctx, err)
+	}
+	return &loginNonceOutput{n}, nil
+}
+
+func (r routes) recoverPhone(ctx context.Context, in *lostInput) (*loginOutput, error) {
+	at := requestOf(ctx)
+	in.Body.Session, in.Body.Address, in.Body.Agent = at.session, at.address, at.agent
+	token, me, err := r.People.RecoverPhone(ctx, in.Body)
+	if err != nil {
+		return nil, r.problem(ctx, err)
+	}
+	return &loginOutput{sessionCookie(ctx, token), me}, nil
 }
 
 func (r routes) loginNonce(ctx context.Context, _ *struct{}) (*loginNonceOutput, error) {
@@ -96,7 +140,7 @@ func (r routes) loginNonce(ctx context.Context, _ *struct{}) (*loginNonceOutput,
 
 func (r routes) login(ctx context.Context, in *loginInput) (*loginOutput, error) {
 	at := requestOf(ctx)
-	in.Body.Session, in.Body.Address = at.session, at.address
+	in.Body.Session, in.Body.Address, in.Body.Agent = at.session, at.address, at.agent
 	token, me, err := r.People.Login(ctx, in.Body)
 	if err != nil {
 		return nil, r.problem(ctx, err)
@@ -112,35 +156,4 @@ func (r routes) logout(ctx context.Context, _ *struct{}) (*logoutOutput, error) 
 		}
 	}
 	return &logoutOutput{sessionCookie(ctx, "")}, nil
-}
-
-func (r routes) me(ctx context.Context, _ *struct{}) (*meOutput, error) {
-	return r.aboutMe(ctx, r.People.Me)
-}
-
-func (r routes) setPassword(ctx context.Context, in *passwordInput) (*meOutput, error) {
-	return r.aboutMe(ctx, func(ctx context.Context, v accounts.Visit) (accounts.Me, error) {
-		return once(ctx, r, in.OnceInput, "set-password", in.Body, func() (accounts.Me, error) {
-			return r.People.SetPassword(ctx, v, in.Body.Old, in.Body.New)
-		})
-	})
-}
-
-func (r routes) setUserName(ctx context.Context, in *userNameInput) (*meOutput, error) {
-	return r.aboutMe(ctx, func(ctx context.Context, v accounts.Visit) (accounts.Me, error) {
-		return r.People.SetUserName(ctx, v, in.Body.UserName)
-	})
-}
-
-// aboutMe calls what only a person who has logged in may call.
-func (r routes) aboutMe(ctx context.Context, call func(context.Context, accounts.Visit) (accounts.Me, error)) (*meOutput, error) {
-	visit, err := who(ctx)
-	if err != nil {
-		return nil, r.problem(ctx, err)
-	}
-	me, err := call(ctx, visit)
-	if err != nil {
-		return nil, r.problem(ctx, err)
-	}
-	return &meOutput{me}, nil
 }

@@ -8,6 +8,9 @@ import (
 
 	"github.com/certhall/certhall"
 	"github.com/certhall/certhall/hall/accounts"
+	"github.com/certhall/certhall/hall/favourites"
+	"github.com/certhall/certhall/hall/organisations"
+	"github.com/certhall/certhall/hall/work"
 )
 
 // What people are told who have not logged in, or not by themselves.
@@ -20,13 +23,52 @@ var (
 type People interface {
 	// Visit finds the log-in that a session is; the zero Visit if there is none.
 	Visit(ctx context.Context, s accounts.Session) (accounts.Visit, error)
-	SendLoginCode(ctx context.Context, s accounts.Session, name, address string) (accounts.CodeSent, error)
+
+	Challenge(ctx context.Context) (work.Challenge, error)
+	SendLoginCode(ctx context.Context, s accounts.Session, name, address, work string) (accounts.CodeSent, error)
 	LoginNonce(ctx context.Context) (accounts.LoginNonce, error)
 	Login(ctx context.Context, in accounts.Login) (token string, me accounts.Me, err error)
 	Logout(ctx context.Context, s accounts.Session) error
+
+	SendLostPhoneCode(ctx context.Context, s accounts.Session, phone, address, work string) (accounts.CodeSent, error)
+	LostPhoneNonce(ctx context.Context, phone string) (accounts.LoginNonce, error)
+	RecoverPhone(ctx context.Context, in accounts.LostPhone) (token string, me accounts.Me, err error)
+
 	Me(ctx context.Context, v accounts.Visit) (accounts.Me, error)
 	SetPassword(ctx context.Context, v accounts.Visit, old, password string) (accounts.Me, error)
 	SetUserName(ctx context.Context, v accounts.Visit, name string) (accounts.Me, error)
+	SetRealName(ctx context.Context, v accounts.Visit, name string) (accounts.Me, error)
+	SendMyCode(ctx context.Context, v accounts.Visit, address string) (accounts.CodeSent, error)
+	MyNonce(ctx context.Context, v accounts.Visit) (accounts.LoginNonce, error)
+	ShowMyself(ctx context.Context, v accounts.Visit, code string, signed []byte) error
+	SendNewPhoneCode(ctx context.Context, v accounts.Visit, phone, address string) (accounts.CodeSent, error)
+	SetNewPhone(ctx context.Context, v accounts.Visit, phone, code string) (accounts.Me, error)
+	SendMailCode(ctx context.Context, v accounts.Visit, mail, address string) (accounts.CodeSent, error)
+	SetMail(ctx context.Context, v accounts.Visit, mail, code string) (accounts.Me, error)
+	RemoveMail(ctx context.Context, v accounts.Visit) (accounts.Me, error)
+	Logins(ctx context.Context, v accounts.Visit) (accounts.History, error)
+	Visits(ctx context.Context, v accounts.Visit) (accounts.Visits, error)
+	EndVisit(ctx context.Context, v accounts.Visit, id string) (accounts.Visits, error)
+	EndOtherVisits(ctx context.Context, v accounts.Visit) (accounts.Visits, error)
+}
+
+// Organisations is the desk of organisations: hall/organisations' Desk.
+type Organisations interface {
+	Members(ctx context.Context, v accounts.Visit, code string) (organisations.Members, error)
+	Invite(ctx context.Context, v accounts.Visit, code, phone string, role accounts.Role) (organisations.Members, error)
+	SetRole(ctx context.Context, v accounts.Visit, code, person string, role accounts.Role, really bool) (organisations.Members, error)
+	Remove(ctx context.Context, v accounts.Visit, code, id string, really bool) (organisations.Members, error)
+	SetPhone(ctx context.Context, v accounts.Visit, code, person, phone string) (organisations.Members, error)
+	Handlers(ctx context.Context, v accounts.Visit, code string, serial certhall.Serial) (organisations.Handlers, error)
+	AddHandler(ctx context.Context, v accounts.Visit, code string, serial certhall.Serial, person string) (organisations.Handlers, error)
+	RemoveHandler(ctx context.Context, v accounts.Visit, code string, serial certhall.Serial, person string) (organisations.Handlers, error)
+}
+
+// Favourites is what people keep at hand: hall/favourites' Shelf.
+type Favourites interface {
+	List(ctx context.Context, v accounts.Visit) (favourites.List, error)
+	Add(ctx context.Context, v accounts.Visit, w favourites.Wanted) (favourites.List, error)
+	Remove(ctx context.Context, v accounts.Visit, id string) (favourites.List, error)
 }
 
 // who is the log-in of whoever sent the request; without one, login-needed.
@@ -64,6 +106,9 @@ func sessionCookie(ctx context.Context, token string) string {
 // page where he does it shows to everybody.
 var free = map[string]bool{"GET /api/hall": true, "GET /api/me": true, "POST /api/me/password": true, "POST /api/logout": true}
 
+// longestAgent is how much of a browser's word about itself is looked at.
+const longestAgent = 512
+
 // secured tells whether people reach this hall by HTTPS, perhaps at a proxy.
 func (e edge) secured(r *http.Request) bool {
 	return r.TLS != nil || strings.HasPrefix(e.Origin, "https://")
@@ -76,7 +121,7 @@ func (e edge) enter(r *http.Request, at *request) error {
 	if e.cross.Check(r) != nil {
 		return ErrCrossSite
 	}
-	at.secure = e.secured(r)
+	at.secure, at.agent = e.secured(r), r.UserAgent()[:min(len(r.UserAgent()), longestAgent)]
 	cookie, err := r.Cookie(cookieName(at.secure))
 	if err != nil || !token.MatchString(cookie.Value) || !strings.HasPrefix(r.URL.Path, "/api/") {
 		return nil

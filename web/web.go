@@ -57,23 +57,25 @@ type Observe func(route, method string, status int, took time.Duration)
 
 // Options of the edge.
 type Options struct {
-	Counter     Counter // nil: this node is no hall and serves neither pages nor /api
-	People      People
-	Once        Once
-	Catalog     Catalog // nil: there is none
-	Till        Till    // nil: nothing can be paid, and no notices are taken
-	Origin      string  // of the hall's pages, e.g. https://hall.example; "" trusts no page but those of the address that was asked
-	Hall        Hall
-	Pages       fs.FS  // the built portal; nil or empty: the top page says how to build it
-	Public      Public // status and records; zero: this node does not publish
-	Checks      []Check
-	Observe     Observe      // hears of every request; nil: nobody does
-	Metrics     http.Handler // /metrics, for the networks of MetricsFrom alone; nil: there is none
-	MetricsFrom []netip.Prefix
-	Log         *slog.Logger   // nil: silent
-	Random      io.Reader      // for request ids
-	Proxies     []netip.Prefix // whose X-Forwarded-For is believed
-	Version     string         // of the program, for the API's document
+	Counter       Counter // nil: this node is no hall and serves neither pages nor /api
+	People        People
+	Organisations Organisations
+	Favourites    Favourites
+	Once          Once
+	Catalog       Catalog // nil: there is none
+	Till          Till    // nil: nothing can be paid, and no notices are taken
+	Origin        string  // of the hall's pages, e.g. https://hall.example; "" trusts no page but those of the address that was asked
+	Hall          Hall
+	Pages         fs.FS  // the built portal; nil or empty: the top page says how to build it
+	Public        Public // status and records; zero: this node does not publish
+	Checks        []Check
+	Observe       Observe      // hears of every request; nil: nobody does
+	Metrics       http.Handler // /metrics, for the networks of MetricsFrom alone; nil: there is none
+	MetricsFrom   []netip.Prefix
+	Log           *slog.Logger   // nil: silent
+	Random        io.Reader      // for request ids
+	Proxies       []netip.Prefix // whose X-Forwarded-For is believed
+	Version       string         // of the program, for the API's document
 }
 
 // New makes the handler of a node's whole HTTP side.
@@ -139,6 +141,9 @@ func newAPI(mux *http.ServeMux, o Options) huma.API {
 	r.registerHall(api)
 	r.registerCatalog(api)
 	r.registerPeople(api)
+	r.registerMe(api)
+	r.registerOrganisations(api)
+	r.registerFavourites(api)
 	return api
 }
 

@@ -28,6 +28,7 @@ type adminCmd struct {
 	Case            caseCmd            `cmd:"" help:"Find cases, tell their story, close them."`
 	Handler         handlerCmd         `cmd:"" help:"Find and show the people who handle certificates; give them another phone."`
 	Catalog         catalogCmd         `cmd:"" help:"What the hall offers, with prices: check, import, export, show."`
+	Organisation    organisationCmd    `cmd:"" help:"Who belongs to an organisation; name its administrators."`
 	Reviewer        staffCmd           `cmd:"" help:"Enrol, retire and list reviewers: two officers sign."`
 	Officer         staffCmd           `cmd:"" help:"Enrol, retire and list officers: two officers sign."`
 	Record          recordCmd          `cmd:"" help:"Personal data in the record: erase what need be kept no longer."`

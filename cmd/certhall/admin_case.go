@@ -10,6 +10,7 @@ import (
 	"github.com/certhall/certhall"
 	"github.com/certhall/certhall/authority"
 	"github.com/certhall/certhall/hall/accounts"
+	"github.com/certhall/certhall/hall/organisations"
 	"github.com/certhall/certhall/hall/services"
 	"github.com/certhall/certhall/jobs"
 	"github.com/certhall/certhall/proof"
@@ -31,9 +32,10 @@ type hallRoomFlags struct {
 
 // hallRoom is the hall as officers reach it.
 type hallRoom struct {
-	counter *services.Counter
-	people  *accounts.Desk
-	close   func()
+	counter       *services.Counter
+	people        *accounts.Desk
+	organisations *organisations.Desk
+	close         func()
 }
 
 // openHallRoom opens the hall's database beside a running server; effects wait
@@ -52,11 +54,11 @@ func (f hallRoomFlags) openHallRoom(env *environment) (*hallRoom, error) {
 		return nil, errors.Join(err, db.Close())
 	}
 	store := hallstore.New(db, queue)
-	return &hallRoom{
-		counter: services.New(services.Options{Store: store, AuthorityID: public.ID, Roots: []*smx509.Certificate{public.Root}, Clock: env.clock, Random: env.random, Log: env.log}),
-		people:  accounts.New(accounts.Options{Store: store.Accounts(), Clock: env.clock, Random: env.random, Log: env.log}),
-		close:   func() { closing(env.log, "database", db.Close) },
-	}, nil
+	h := &hallRoom{close: func() { closing(env.log, "database", db.Close) }}
+	h.counter = services.New(services.Options{Store: store, AuthorityID: public.ID, Roots: []*smx509.Certificate{public.Root}, Clock: env.clock, Random: env.random, Log: env.log})
+	h.people = accounts.New(accounts.Options{Store: store.Accounts(), Clock: env.clock, Random: env.random, Follow: h.counter.Rename, Log: env.log})
+	h.organisations = organisations.New(organisations.Options{Store: store.Organisations(), People: h.people, Clock: env.clock, Random: env.random})
+	return h, nil
 }
 
 type caseFindCmd struct {

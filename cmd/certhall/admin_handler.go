@@ -73,11 +73,19 @@ func (e *environment) person(f accounts.File, as tableFlags) error {
 	}
 	t := newTable("person", "phone", "name", "registered", "last_login", "lineage")
 	t.add(f.ID, f.Phone, f.UserName, moment(f.MadeAt), moment(f.LastLogin), strings.Join(lineages, " "))
-	if err := t.write(e, as); err != nil || len(f.Acts) == 0 {
+	if err := t.write(e, as); err != nil {
 		return err
 	}
-	t = newTable("at", "operator", "act", "was", "became", "reason")
-	for _, a := range f.Acts {
+	return e.acts(f.Acts, as)
+}
+
+// acts shows what was done.
+func (e *environment) acts(acts []accounts.Act, as tableFlags) error {
+	if len(acts) == 0 {
+		return nil
+	}
+	t := newTable("at", "operator", "act", "was", "became", "reason")
+	for _, a := range acts {
 		t.add(moment(a.At), a.Operator, e.text("cli.act."+a.Kind), a.Was, a.Became, a.Reason)
 	}
 	return t.write(e, as)
@@ -112,11 +120,8 @@ func (c *handlerSetPhoneCmd) Run(env *environment) error {
 	if err := confirm(env, c.Yes, "cli.set-phone-sure", "was", before.Phone, "is", accounts.Mask(is)); err != nil {
 		return err
 	}
-	f, was, _, err := h.people.SetPhone(env.ctx, before.ID, is, operator, c.Reason)
+	f, err := h.people.SetPhone(env.ctx, before.ID, is, operator, c.Reason)
 	if err != nil {
-		return err
-	}
-	if _, err := h.counter.Rename(env.ctx, f.ID, was, is); err != nil {
 		return err
 	}
 	env.say("cli.phone-set")

@@ -128,7 +128,7 @@ func TestConfigCheck(t *testing.T) {
 		text string
 		want []string // codes, with what they name
 	}{
-		"unknown keys":         {"liste = 'x'\nlog-format = 'json'\n[hall]\nsms = 'none'\n", []string{"config-key-unknown 1 liste listen", "config-key-unknown 3 hall hall-db"}},
+		"unknown keys":         {"liste = 'x'\nlog-format = 'json'\n[halldb]\nsms = 'none'\n", []string{"config-key-unknown 1 liste listen", "config-key-unknown 3 halldb hall-db"}},
 		"wrong values":         {"proxy = ['127.0.0.1/33']\nsms = 'carrier'\nroles = 'hall'\nocsp-life = 'long'\n", []string{"config-value-wrong 1 proxy", "config-value-wrong 2 sms", "config-value-wrong 3 roles", "config-value-wrong 4 ocsp-life"}},
 		"both":                 {"rules = []\nlog-level = 'loud'\n", []string{"config-key-unknown 1 rules roles", "config-value-wrong 2 log-level"}},
 		"no TOML":              {"dir = 'a'\ndir == 'b'\n", []string{"config-unreadable 2"}},

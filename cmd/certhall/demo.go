@@ -71,7 +71,10 @@ func (c *demoCmd) Run(env *environment) error {
 	defer pay.listener.Close()
 	h, err := openHouse(env, houseFlags{
 		roleFlags: roleFlags{[]string{roleHall, roleIssue, rolePublish}}, stateFlags: stateFlags{Dir: c.Dir},
-		hallFlags: hallFlags{SMS: "outbox", AgentPort: c.AgentPort, Project: demoProjects, Contact: env.text("cli.demo-contact"), paymentFlags: pay.flags, origin: base},
+		hallFlags: hallFlags{
+			SMS: "outbox", AgentPort: c.AgentPort, Project: demoProjects, Contact: env.text("cli.demo-contact"), origin: base,
+			paymentFlags: pay.flags, mailFlags: mailFlags{Mail: "outbox"}, ProofOfWork: 20000,
+		},
 	}, true)
 	if err != nil {
 		return err
@@ -148,7 +151,15 @@ func (c *demoCmd) showMessages(ctx context.Context, env *environment, outbox *no
 		}
 		for _, m := range messages {
 			after = m.At
-			fmt.Fprintf(env.out, "[SMS] %s %s: %s\n", m.At.In(certhall.Beijing).Format(time.TimeOnly), m.Phone, env.text("cli.demo-sms."+m.Template, "code", m.Vars["code"], "minutes", m.Vars["minutes"]))
+			kind, to := "SMS", m.Phone
+			if m.Mail != "" {
+				kind, to = "mail", m.Mail
+			}
+			var vars []string
+			for name, value := range m.Vars {
+				vars = append(vars, name, value)
+			}
+			fmt.Fprintf(env.out, "[%s] %s %s: %s\n", kind, m.At.In(certhall.Beijing).Format(time.TimeOnly), to, env.text("cli.demo-sms."+m.Template, vars...))
 		}
 	}
 }

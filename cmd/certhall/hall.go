@@ -13,8 +13,10 @@ import (
 	"github.com/certhall/certhall/authority/ceremony"
 	"github.com/certhall/certhall/hall/accounts"
 	"github.com/certhall/certhall/hall/catalog"
+	"github.com/certhall/certhall/hall/favourites"
 	"github.com/certhall/certhall/hall/notify"
 	"github.com/certhall/certhall/hall/once"
+	"github.com/certhall/certhall/hall/organisations"
 	"github.com/certhall/certhall/hall/payment"
 	"github.com/certhall/certhall/hall/services"
 	"github.com/certhall/certhall/jobs"
@@ -31,7 +33,9 @@ type hallFlags struct {
 	SMS       string    `name:"sms" enum:"none,outbox" default:"none" help:"Provider of short messages: none, or outbox (for trials: codes are not sent, they lie in the hall's database)."`
 	AgentPort []int     `name:"agent-port" help:"Port of 127.0.0.1 where pages look for the agent; may be repeated. Default 17083, 27083, 37083."`
 	Project   []project `sep:"none" help:"Name of a project that certificates are for: CODE=中文名|English name; may be repeated."`
-	Contact   string    `help:"How people reach somebody who helps, such as a telephone number and its hours; shown on every page."`
+	mailFlags
+	ProofOfWork int    `default:"50000" help:"How much a visitor's browser computes before a code is sent for somebody whom the hall does not know: numbers tried at most; 0 for nothing."`
+	Contact     string `help:"How people reach somebody who helps, such as a telephone number and its hours; shown on every page."`
 	paymentFlags
 
 	origin string // "": the public address the authority was founded with
@@ -50,6 +54,8 @@ type hallWing struct {
 	outbox    *notify.Outbox
 	queue     *jobs.Queue
 	people    *accounts.Desk
+	organs    *organisations.Desk
+	kept      *favourites.Shelf
 	once      *once.Keeper
 	shelf     *catalog.Shelf
 	till      *payment.Till // nil: only what is free can be ordered
@@ -105,15 +111,22 @@ func (h *hallWing) open(f houseFlags, channel payment.Channel) error {
 		env.log.Warn("there is no provider of short messages: codes cannot be sent (--sms)")
 	}
 	env.log.Info("channel of payment", "payment", f.Payment, "trial", h.facts.PaymentTrial)
-	codesAnHour, codesADay := 0, 0 // the default
-	if h.published.Demo {          // who tries what can be interrupted needs many
-		codesAnHour, codesADay = 60, 500
+	mail, err := f.mailer(h.outbox)
+	if err != nil {
+		return err
 	}
-	h.people = accounts.New(accounts.Options{
-		Store: store.Accounts(), SMS: sms, Clock: env.clock, Random: env.random, Secret: secret,
-		SendsAnHour: codesAnHour, SendsADay: codesADay,
+	people := accounts.Options{
+		Store: store.Accounts(), SMS: sms, Mail: mail, Clock: env.clock, Random: env.random, Secret: secret,
+		Difficulty: int64(f.ProofOfWork), Contact: f.Contact,
+		Follow:    func(ctx context.Context, person, was, is string) error { return h.counter.Rename(ctx, person, was, is) },
 		Authority: h.authority, AuthorityID: h.published.ID, Origin: h.facts.Origin, Log: env.log,
-	})
+	}
+	if h.published.Demo { // who tries what can be interrupted needs many
+		people.SendsAnHour, people.SendsADay, people.StrangersADay = 60, 500, 500
+	}
+	h.people = accounts.New(people)
+	h.organs = organisations.New(organisations.Options{Store: store.Organisations(), People: h.people, Clock: env.clock, Random: env.random})
+	h.kept = &favourites.Shelf{Store: store, Clock: env.clock, Random: env.random}
 	h.once = &once.Keeper{Store: store.Once(), Clock: env.clock, Random: env.random, Secret: secret}
 	h.shelf = &catalog.Shelf{Store: store.Catalogs(), Limits: catalog.Protocol}
 	till := h.openTill(store, channel)
@@ -136,7 +149,8 @@ func (h *hallWing) secret(dir string) ([]byte, error) {
 
 // serve adds the hall to what the process answers.
 func (h *hallWing) serve(o *web.Options) {
-	o.Counter, o.People, o.Once, o.Catalog = h.counter, h.people, h.once, h.shelf
+	o.Counter, o.People, o.Organisations, o.Favourites = h.counter, h.people, h.organs, h.kept
+	o.Once, o.Catalog = h.once, h.shelf
 	o.Origin, o.Hall, o.Pages = h.facts.Origin, h.facts, ui.Pages()
 	if h.till != nil {
 		o.Till = h.till

@@ -41,6 +41,7 @@ func (d *Desk) Bring(ctx context.Context, rows []Brought) ([]string, error) {
 			there := false
 			for _, h := range handlers {
 				switch {
+				case h.Source == ByOrganisation:
 				case h.Person.Phone == row.Phone:
 					if there, results[i] = true, HandlerThere; h.Name != row.Name && h.Source == ByImport {
 						h.Name, results[i] = row.Name, HandlerChanged

@@ -28,13 +28,22 @@ func (d *Desk) enter(ctx context.Context, t *attempt) (token string, me Me, err 
 				return err
 			}
 		}
+		if t.move != nil {
+			if err := d.MovePhone(w, *t.move); err != nil {
+				return err
+			}
+			a.Phone = t.move.Is
+		}
 		if err := w.ForgetVisits(now.Add(-VisitLife)); err != nil {
 			return err
 		}
 		if err := w.EndSession(t.Session); err != nil {
 			return err
 		}
-		v := Visit{Session: session, Person: a.ID, MustSetPassword: t.first, StartedAt: now, SeenAt: now}
+		v := Visit{
+			Session: session, ID: certhall.NewID(now, d.Random), Person: a.ID, MustSetPassword: t.first, StartedAt: now, SeenAt: now,
+			Device: t.device(),
+		}
 		if err := w.AddVisit(v); err != nil {
 			return err
 		}
@@ -42,9 +51,23 @@ func (d *Desk) enter(ctx context.Context, t *attempt) (token string, me Me, err 
 			if err := w.AddProof(session, a.Phone, t.provedAt.Add(ProofLife)); err != nil {
 				return err
 			}
+			if err := w.ProvePhone(a.ID); err != nil {
+				return err
+			}
+			a.PhoneUnproved = false
 		}
-		me = meOf(*a, v)
-		return w.NoteLogin(a.ID, now)
+		if !a.PhoneUnproved {
+			if err := w.Join(a.Phone, a.ID, now); err != nil {
+				return err
+			}
+		}
+		if me, err = meOf(w, *a, v); err != nil {
+			return err
+		}
+		if err := w.NoteLogin(a.ID, now); err != nil {
+			return err
+		}
+		return w.AddLogin(t.line(v.ID, a.ID, now))
 	})
 	return token, me, err
 }

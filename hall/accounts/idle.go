@@ -29,8 +29,10 @@ var (
 // not tell who he is.
 func (a Account) idle(now time.Time) bool {
 	last := a.MadeAt
-	if a.LastLogin.After(last) {
-		last = a.LastLogin
+	for _, later := range []time.Time{a.LastLogin, a.PhoneAt} {
+		if later.After(last) {
+			last = later
+		}
 	}
 	return now.Sub(last) >= IdleAfter
 }
@@ -40,8 +42,10 @@ func (d *Desk) nonces() nonce.Maker {
 }
 
 // LoginNonce makes the one-time value that a key signs to log in.
-func (d *Desk) LoginNonce(context.Context) (LoginNonce, error) {
-	n, expires, err := d.nonces().New()
+func (d *Desk) LoginNonce(context.Context) (LoginNonce, error) { return d.keyNonce(d.nonces()) }
+
+func (d *Desk) keyNonce(m nonce.Maker) (LoginNonce, error) {
+	n, expires, err := m.New()
 	return LoginNonce{Nonce: n, Authority: d.AuthorityID, Origin: d.Origin, ExpiresAt: expires}, err
 }
 
@@ -73,45 +77,65 @@ func (d *Desk) checkIdle(ctx context.Context, t *attempt) error {
 	return ErrLoginIdle.With("ways", strings.Join(ways, ","))
 }
 
-// checkKey wants a log-in signed by the key of a pair that is the person's and
-// that the authority calls current. It may have expired: who comes to have it
-// repaired comes with that key.
+// checkKey wants a log-in signed by the key of one of the person's lineages.
 func (d *Desk) checkKey(ctx context.Context, t *attempt, lineages []certhall.LineageID) error {
-	signed, err := proof.Decode[proof.Signed](t.Signed)
+	k, err := d.keyOf(ctx, t.Signed, d.nonces())
 	if err != nil {
 		return err
+	}
+	if !slices.Contains(lineages, k.pair.Lineage) {
+		return ErrLoginKey
+	}
+	t.nonce, t.expires = k.nonce, k.expires
+	return nil
+}
+
+// signedBy is a pair whose key has signed a proof.Login. Its nonce is still to
+// be spent.
+type signedBy struct {
+	pair    *authority.PairInfo
+	nonce   []byte
+	expires time.Time
+}
+
+// keyOf wants a proof.Login signed, over a nonce of this maker, by the key of a
+// pair that the authority calls current. It may have expired: who comes to have
+// it repaired comes with that key.
+func (d *Desk) keyOf(ctx context.Context, der []byte, nonces nonce.Maker) (k signedBy, err error) {
+	signed, err := proof.Decode[proof.Signed](der)
+	if err != nil {
+		return k, err
 	}
 	l, err := proof.Decode[proof.Login](signed.Message)
 	if err != nil {
-		return err
+		return k, err
 	}
 	if l.Origin != d.Origin {
-		return ErrLoginOrigin
+		return k, ErrLoginOrigin
 	}
-	expires, counts := d.nonces().Check(l.Nonce)
+	expires, counts := nonces.Check(l.Nonce)
 	if !counts {
-		return ErrLoginNonce
+		return k, ErrLoginNonce
 	}
 	if l.Authority != d.AuthorityID {
-		return ErrLoginKey
+		return k, ErrLoginKey
 	}
 	view, err := d.Authority.Pair(ctx, authority.PairQuery{Serial: certhall.Serial(l.Serial)})
 	switch {
 	case err != nil && certhall.AsError(err).Kind == certhall.NotFound:
-		return ErrLoginKey.Because(err)
+		return k, ErrLoginKey.Because(err)
 	case err != nil:
-		return err
+		return k, err
 	case view.Pair == nil || view.Pair.SignSerial != certhall.Serial(l.Serial) || view.Certificate == nil,
-		view.Pair.State != authority.Current, view.Pair.Suspended, !slices.Contains(lineages, view.Pair.Lineage):
-		return ErrLoginKey
+		view.Pair.State != authority.Current, view.Pair.Suspended:
+		return k, ErrLoginKey
 	}
 	certificate, err := gm.ParseCertificate(view.Certificate)
 	if err != nil {
-		return err
+		return k, err
 	}
 	if _, err := proof.VerifyKey[proof.Login](signed, certificate.PublicKey); err != nil {
-		return ErrLoginKey.Because(err)
+		return k, ErrLoginKey.Because(err)
 	}
-	t.nonce, t.expires = l.Nonce, expires
-	return nil
+	return signedBy{view.Pair, l.Nonce, expires}, nil
 }

@@ -24,6 +24,7 @@ type attempt struct {
 	first    bool      // gave the first one
 	nonce    []byte    // signed by a key of his; nil if none was needed
 	expires  time.Time // of the nonce
+	move     *Move     // gives him the phone he has proved; nil if it is his already
 }
 
 // Login lets a person in: by a password of his own; or by a code; or by the
@@ -36,6 +37,11 @@ func (d *Desk) Login(ctx context.Context, in Login) (token string, me Me, err er
 	if err != nil {
 		return "", Me{}, err
 	}
+	token, me, err = d.login(ctx, t)
+	return token, me, d.noted(ctx, t, err)
+}
+
+func (d *Desk) login(ctx context.Context, t *attempt) (token string, me Me, err error) {
 	if err := d.checkCodeOf(ctx, t); err != nil {
 		return "", Me{}, err
 	}
@@ -75,8 +81,12 @@ func (d *Desk) checkPasswordOf(ctx context.Context, t *attempt) error {
 	t.password = t.Password != "" && !t.first
 	switch {
 	case t.password:
-		return d.compare(ctx, t.Password, hash, ErrLogin,
+		err := d.compare(ctx, t.Password, hash, ErrLogin,
 			d.limitOf("address", network(t.Address), triesOfAddress), d.limitOf("name", t.name.phone+t.name.key, triesOfName))
+		if err == nil && t.account.PhoneUnproved && t.provedAt.IsZero() {
+			err = ErrLoginCodeNeeded
+		}
+		return err
 	case t.provedAt.IsZero():
 		return ErrLoginCodeNeeded
 	case t.first && (hash != "" || t.Password != t.phone[len(t.phone)-firstLength:]):

@@ -5,7 +5,6 @@ import (
 	"encoding/hex"
 	"time"
 
-	"github.com/certhall/certhall"
 	"github.com/certhall/certhall/gm"
 	"github.com/certhall/certhall/hall/notify"
 )
@@ -34,33 +33,32 @@ func (d *Desk) line(t *attempt) line {
 // the log-in has succeeded.
 func loginProof(phone string) string { return "login " + phone }
 
-// SendLoginCode sends a code for a log-in to whoever is named. It comes back
-// before a message to the phone of a user name has gone: neither time nor
-// failure tells whether there is one.
-func (d *Desk) SendLoginCode(ctx context.Context, s Session, typed, address string) (CodeSent, error) {
+// SendLoginCode sends a code for a log-in to whoever is named; a stranger brings
+// work that he has done for it. It comes back before a message to the phone of a
+// user name has gone: neither time nor failure tells whether there is one.
+func (d *Desk) SendLoginCode(ctx context.Context, s Session, typed, address, done string) (CodeSent, error) {
 	t, err := d.begin(ctx, Login{Name: typed})
 	if err != nil {
 		return CodeSent{}, err
 	}
 	l := d.line(t)
-	send, err := d.prepareCode(ctx, s, l, address)
+	send, err := d.prepareCode(ctx, s, l, address, done)
 	if err != nil {
 		return CodeSent{}, err
 	}
 	if t.name.phone != "" {
 		err = send(ctx, t.phone)
 	} else if t.phone != "" {
-		d.sending.Go(func() {
-			ctx, end := context.WithTimeout(context.WithoutCancel(ctx), sendTime)
-			defer end()
-			if err := send(ctx, t.phone); err != nil {
-				d.Log.WarnContext(ctx, "a code was not sent", "cause", certhall.CauseText(err))
-			}
-		})
+		d.behind(ctx, "a code was not sent", func(ctx context.Context) error { return send(ctx, t.phone) })
 	}
 	if err != nil {
 		return CodeSent{}, err
 	}
+	return d.codeSent(ctx, s, l)
+}
+
+// codeSent tells whoever has had a code sent how things stand.
+func (d *Desk) codeSent(ctx context.Context, s Session, l line) (CodeSent, error) {
 	st, err := d.codeState(ctx, s, l)
 	return CodeSent{ResendAfter: seconds(st.ResendAfter), Minutes: int(CodeLife / time.Minute), TriesLeft: st.TriesLeft}, err
 }

@@ -105,7 +105,7 @@ func TestKnownAndUnknownAnswerAlike(t *testing.T) {
 				w.clock.now = w.clock.now.Add(time.Second)
 			}
 			send := func() {
-				sent, err := w.SendLoginCode(w.Context(), s, name, browser)
+				sent, err := w.SendLoginCode(w.Context(), s, name, browser, "")
 				note(fmt.Sprint("send ", sent), err)
 			}
 			try := func(what string, in accounts.Login) {
@@ -146,7 +146,7 @@ func TestAUserNameDoesNotTellItsPhone(t *testing.T) {
 	inMemory(t, func(w world) {
 		w.people()
 		w.code("s1", zhangName)
-		if sent, err := w.SendLoginCode(w.Context(), "s2", zhang, "a"); err != nil || sent.TriesLeft != accounts.CodeTries {
+		if sent, err := w.SendLoginCode(w.Context(), "s2", zhang, "a", ""); err != nil || sent.TriesLeft != accounts.CodeTries {
 			w.Errorf("%+v, %v", sent, err)
 		}
 		w.Wait()
@@ -162,10 +162,10 @@ func TestAFailedSendTellsNothingOfAUserName(t *testing.T) {
 	inMemory(t, func(w world) {
 		w.people()
 		w.sms.fail = io.ErrUnexpectedEOF
-		_, err := w.SendLoginCode(w.Context(), "s1", zhang, "a")
+		_, err := w.SendLoginCode(w.Context(), "s1", zhang, "a", "")
 		w.refused(err, accounts.ErrSendFailed)
 		for _, name := range []string{zhangName, "nobody"} {
-			if _, err := w.SendLoginCode(w.Context(), "s1", name, "a"); err != nil {
+			if _, err := w.SendLoginCode(w.Context(), "s1", name, "a", ""); err != nil {
 				w.Errorf("%s: %v", name, err)
 			}
 		}

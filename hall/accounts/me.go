@@ -2,25 +2,15 @@ package accounts
 
 import (
 	"context"
-	"time"
 
 	"github.com/certhall/certhall"
 )
-
-// provedLately is how long a code stands in for the old password.
-const provedLately = 10 * time.Minute
 
 // What is refused to a person about himself.
 var (
 	ErrOldPassword = certhall.NewError("old-password-wrong", certhall.Denied)
 	ErrNameTaken   = certhall.NewError("user-name-taken", certhall.Conflict)
 )
-
-// Me tells a person of himself.
-func (d *Desk) Me(ctx context.Context, v Visit) (Me, error) {
-	a, err := d.account(ctx, v)
-	return meOf(a, v), err
-}
 
 func (d *Desk) account(ctx context.Context, v Visit) (a Account, err error) {
 	err = d.Store.Read(ctx, func(r Reader) error {
@@ -42,7 +32,7 @@ func (d *Desk) Logout(ctx context.Context, s Session) error {
 }
 
 // SetPassword gives a person a password of his own. Who has one gives the old
-// one too, unless he has just proved his phone. His other log-ins end.
+// one too, unless he has just shown that it is he. His other log-ins end.
 func (d *Desk) SetPassword(ctx context.Context, v Visit, old, typed string) (Me, error) {
 	a, err := d.account(ctx, v)
 	if err != nil {
@@ -82,23 +72,22 @@ func (d *Desk) SetPassword(ctx context.Context, v Visit, old, typed string) (Me,
 		}
 		return w.EndOthers(a.ID, v.Session)
 	})
-	a.Password, v.MustSetPassword = hash, false
-	return meOf(a, v), err
+	if err != nil {
+		return Me{}, err
+	}
+	v.MustSetPassword = false
+	return d.Me(ctx, v)
 }
 
 func (d *Desk) checkOld(ctx context.Context, v Visit, a Account, old string) error {
 	if a.Password == "" {
 		return nil
 	}
-	var until time.Time
-	err := d.Store.Read(ctx, func(r Reader) (err error) {
-		until, err = r.Proof(v.Session, a.Phone)
+	shown, err := d.shownLately(ctx, v.Session, a)
+	switch {
+	case err != nil || shown:
 		return err
-	})
-	if err != nil || d.now().Before(until.Add(provedLately-ProofLife)) {
-		return err
-	}
-	if old == "" {
+	case old == "":
 		return ErrOldPassword
 	}
 	return d.compare(ctx, old, a.Password, ErrOldPassword, d.limitOf("person", a.ID, triesOfName))

@@ -7,25 +7,24 @@ import (
 	"github.com/certhall/certhall"
 )
 
-// What officers are refused.
-var (
-	ErrPersonUnknown = certhall.NewError("person-unknown", certhall.NotFound)
-	ErrPhoneTaken    = certhall.NewError("phone-taken", certhall.Conflict)
-)
+// ErrPersonUnknown says that there is no such person.
+var ErrPersonUnknown = certhall.NewError("person-unknown", certhall.NotFound)
 
 // ActSetPhone is the kind of an Act that gave somebody another phone.
 const ActSetPhone = "set-phone"
 
-// Act is what an officer did to a person, and why. Phones in it are masked.
+// Act is what was done to a person or in an organisation, by whom, and why.
+// Phones in it are masked.
 type Act struct {
-	ID       string    `json:"-"`
-	At       time.Time `json:"at"`
-	Operator string    `json:"operator"`
-	Kind     string    `json:"kind"`
-	Person   string    `json:"person"`
-	Was      string    `json:"was"`
-	Became   string    `json:"became"`
-	Reason   string    `json:"reason"`
+	ID           string    `json:"-"`
+	At           time.Time `json:"at"`
+	Operator     string    `json:"operator" doc:"an officer, or person: and the id of whoever has logged in"`
+	Kind         string    `json:"kind"`
+	Person       string    `json:"person"`
+	Organisation string    `json:"organisation,omitempty"`
+	Was          string    `json:"was"`
+	Became       string    `json:"became"`
+	Reason       string    `json:"reason"`
 }
 
 // File is what officers see of a person. The phone is masked.
@@ -70,57 +69,30 @@ func lookup(r Reader, who string) (a *Account, err error) {
 	return a, err
 }
 
-// SetPhone gives a person another phone on an officer's word. Whoever has the
-// old phone is out at once: the person's log-ins end, and what was proved or
-// sent to the old phone counts for nothing. It answers the old number, for
-// cases that wait for a code to it.
-func (d *Desk) SetPhone(ctx context.Context, who, typed, operator, reason string) (f File, was, is string, err error) {
-	if is, err = ParsePhone(typed); err != nil {
-		return f, "", "", err
+// SetPhone gives a person another phone on an officer's word; he proves it when
+// he next logs in.
+func (d *Desk) SetPhone(ctx context.Context, who, typed, operator, reason string) (f File, err error) {
+	m := Move{Unproved: true, By: operator, Reason: reason}
+	if m.Is, err = ParsePhone(typed); err != nil {
+		return f, err
 	}
-	now := d.now()
-	id := ""
 	err = d.Store.Write(ctx, func(w Writer) error {
 		a, err := lookup(w, who)
 		if err != nil {
 			return err
 		}
-		if a, err = w.LockAccount(a.ID); err != nil {
-			return err
-		}
-		id, was = a.ID, a.Phone
-		if was == is {
+		if m.Person, m.Was = a.ID, a.Phone; m.Was == m.Is {
 			return nil
 		}
-		for _, phone := range []string{min(was, is), max(was, is)} {
-			if err := w.LockPhone(phone); err != nil {
-				return err
-			}
-		}
-		if holder, err := w.AccountOfPhone(is); err != nil {
-			return err
-		} else if holder != nil {
-			return ErrPhoneTaken
-		}
-		if err := w.SetPhone(a.ID, is); err != nil {
-			return err
-		}
-		if err := w.ForgetPhone(was); err != nil {
-			return err
-		}
-		if err := w.EndOthers(a.ID, ""); err != nil {
-			return err
-		}
-		return w.AddAct(Act{
-			ID: certhall.NewID(now, d.Random), At: now, Operator: operator, Kind: ActSetPhone, Person: a.ID,
-			Was: Mask(was), Became: Mask(is), Reason: reason,
-		})
+		return d.MovePhone(w, m)
 	})
 	if err != nil {
-		return f, "", "", err
+		return f, err
 	}
-	f, err = d.Find(ctx, id)
-	return f, was, is, err
+	if m.Was != m.Is {
+		d.Moved(ctx, m)
+	}
+	return d.Find(ctx, m.Person)
 }
 
 // HandlersOf are who handles a lineage.

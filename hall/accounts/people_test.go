@@ -66,7 +66,7 @@ func (w world) person(phone string, lineages ...certhall.LineageID) {
 func (w world) code(s accounts.Session, name string) string {
 	w.Helper()
 	before := len(w.sms.codes)
-	if _, err := w.SendLoginCode(w.Context(), s, name, "198.51.100.1"); err != nil {
+	if _, err := w.SendLoginCode(w.Context(), s, name, "198.51.100.1", ""); err != nil {
 		w.Fatal(err)
 	}
 	w.Wait()

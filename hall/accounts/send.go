@@ -28,34 +28,48 @@ func caseLine(phone string) line { return line{phone, phone, notify.TemplateCase
 // durable before the provider is called; older codes stay valid. A decoy counts
 // and answers the same, but nothing is sent and nobody ever learns its code.
 func (d *Desk) SendCode(ctx context.Context, s Session, phone, address string, decoy bool) error {
-	send, err := d.prepareCode(ctx, s, caseLine(phone), address)
+	send, err := d.prepareCode(ctx, s, caseLine(phone), address, "")
 	if err != nil || decoy {
 		return err
 	}
 	return send(ctx, phone)
 }
 
-// prepareCode draws and counts a code; what it answers sends it.
-func (d *Desk) prepareCode(ctx context.Context, s Session, l line, address string) (send func(context.Context, string) error, err error) {
+// prepareCode draws and counts a code; what it answers sends it. A stranger
+// brings work that he has done for it.
+func (d *Desk) prepareCode(ctx context.Context, s Session, l line, address, done string) (send func(context.Context, string) error, err error) {
 	now := d.Clock.Now()
-	address = network(address)
+	c := Code{Session: s, Phone: l.counted, Address: network(address), SentAt: now}
 	code, err := d.draw()
 	if err != nil {
 		return nil, err
 	}
-	id := certhall.NewID(now, d.Random)
-	err = d.Store.Write(ctx, func(w Writer) error {
-		if err := d.mayWeSend(w, l.counted, address, now); err != nil {
+	c.ID = certhall.NewID(now, d.Random)
+	c.Digest = d.digest(c.ID, l.good, code)
+	err = d.Store.Write(ctx, func(w Writer) (err error) {
+		if c.Stranger, err = d.stranger(w, s, l); err != nil {
+			return err
+		}
+		if c.Stranger {
+			if err := d.takeWork(w, done); err != nil {
+				return err
+			}
+		}
+		if err := d.mayWeSend(w, c); err != nil {
 			return err
 		}
 		if err := w.ForgetCodes(now.Add(-rememberSendOf)); err != nil {
 			return err
 		}
-		return w.AddCode(Code{ID: id, Session: s, Phone: l.counted, Address: address, Digest: d.digest(id, l.good, code), SentAt: now})
+		return w.AddCode(c)
 	})
-	return func(ctx context.Context, phone string) error {
+	return func(ctx context.Context, to string) error {
 		vars := map[string]string{"code": code, "minutes": strconv.Itoa(int(CodeLife / time.Minute))}
-		if _, err := d.SMS.Send(ctx, phone, l.template, vars, id); err != nil {
+		send := d.SMS.Send
+		if l.template == notify.TemplateMail {
+			send = d.Mail.SendMail
+		}
+		if _, err := send(ctx, to, l.template, vars, c.ID); err != nil {
 			return ErrSendFailed.Because(err)
 		}
 		return nil
@@ -64,7 +78,8 @@ func (d *Desk) prepareCode(ctx context.Context, s Session, l line, address strin
 
 // mayWeSend judges the limits under locks, so that two requests at once
 // cannot both be the last one allowed.
-func (d *Desk) mayWeSend(w Writer, phone, address string, now time.Time) error {
+func (d *Desk) mayWeSend(w Writer, c Code) error {
+	phone, address, now := c.Phone, c.Address, c.SentAt
 	if err := w.LockAddress(address); err != nil {
 		return err
 	}
@@ -99,6 +114,9 @@ func (d *Desk) mayWeSend(w Writer, phone, address string, now time.Time) error {
 	}
 	if inHour >= d.SendsAnHour || inDay >= d.SendsADay || fromHour >= AddressAnHour || fromDay >= AddressADay {
 		return ErrSendLimit
+	}
+	if c.Stranger {
+		return d.mayStrangers(w, c)
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package accounts
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/certhall/certhall"
@@ -20,6 +21,8 @@ type Code struct {
 	SentAt  time.Time
 	Tries   int  // wrong tries while it lived
 	Used    bool // proved a phone
+	// Stranger: asked for by somebody whom the hall did not know.
+	Stranger bool
 }
 
 // Person is someone with a proved phone.
@@ -35,12 +38,23 @@ type Account struct {
 	Password  string // hash of one of his own; "" for none
 	MadeAt    time.Time
 	LastLogin time.Time // zero: never
+	RealName  string    // as he wrote it; "" if he did not
+	Mail      string    // proved; "" for none
+	PhoneAt   time.Time // since when he has this phone; zero: since MadeAt
+	// PhoneUnproved: an administrator set the phone, and nobody has shown yet
+	// that he has it.
+	PhoneUnproved bool
 }
 
-// Sources of a handler's link.
+// Sources of a handler's link, and of a member's.
 const (
-	ByKey    = "key"    // proved a phone together with the key
-	ByImport = "import" // brought from an earlier system
+	ByKey           = "key"           // proved a phone together with the key
+	ByImport        = "import"        // brought from an earlier system
+	ByAdministrator = "administrator" // an administrator of the organisation said so
+	ByOfficer       = "officer"       // an officer said so
+	// ByOrganisation is no link of its own: the administrator of an
+	// organisation counts as handler of all its certificates.
+	ByOrganisation = "organisation"
 )
 
 // Handler is a link person–lineage (经办人).
@@ -49,6 +63,33 @@ type Handler struct {
 	Lineage certhall.LineageID
 	Source  string
 	Name    string // as the earlier system wrote it; "" where it did not, or for others
+}
+
+// Registered are the handlers who were registered for a certificate itself; if
+// there are none, the administrators of its organisation.
+func Registered(handlers []Handler) []Handler {
+	own := slices.DeleteFunc(slices.Clone(handlers), func(h Handler) bool { return h.Source == ByOrganisation })
+	if len(own) == 0 {
+		return handlers
+	}
+	return own
+}
+
+// Role of a member of an organisation.
+type Role string
+
+// Roles. An administrator (管理员) counts as handler of all certificates of his
+// organisation; a handler (经办人) handles those that he is registered for.
+const (
+	Administrator Role = "administrator"
+	Agent         Role = "handler"
+)
+
+// Membership is one organisation that a person belongs to.
+type Membership struct {
+	Organisation string `json:"organisation" doc:"统一社会信用代码"`
+	Name         string `json:"name" doc:"as one of its certificates says; empty if it has none"`
+	Role         Role   `json:"role" enum:"administrator,handler"`
 }
 
 // Store is what the desk needs of the database.
@@ -68,16 +109,32 @@ type Reader interface {
 	SendsFrom(address string, after time.Time) (int, error)
 	// Proof tells until when a session's proof of a phone counts; zero if none.
 	Proof(s Session, phone string) (until time.Time, err error)
-	// Handlers of a lineage, in the order they came.
+	// StrangersFrom counts the codes that strangers at an address had sent
+	// after a time; those of all addresses if it is "".
+	StrangersFrom(address string, after time.Time) (int, error)
+	// HasToken tells whether the session is that of a case's token.
+	HasToken(s Session, now time.Time) (bool, error)
+	// Handlers of a lineage, in the order they came; then the administrators
+	// of its organisation, who count as such.
 	Handlers(certhall.LineageID) ([]Handler, error)
 	// Account and its like find a person; nil if there is none.
 	Account(person string) (*Account, error)
 	AccountOfPhone(phone string) (*Account, error)
 	AccountOfName(key string) (*Account, error)
-	// LineagesOf are the lineages that a person handles.
+	// LineagesOf are the lineages that a person handles, or counts as
+	// handler of.
 	LineagesOf(person string) ([]certhall.LineageID, error)
-	// Acts are what officers did to a person, in order.
+	// BroughtName is the name that an import gave a person; "" if none did.
+	BroughtName(person string) (string, error)
+	// Memberships are the organisations that a person belongs to.
+	Memberships(person string) ([]Membership, error)
+	// Acts are what was done to a person, in order.
 	Acts(person string) ([]Act, error)
+	// Logins are a person's log-ins before a time, latest first.
+	Logins(person string, before time.Time, limit int) ([]LoginLine, error)
+	// VisitsOf are a person's log-ins that were seen after one time and begun
+	// after another, latest first.
+	VisitsOf(person string, seen, started time.Time) ([]Visit, error)
 	// Visit is the log-in of a session; zero if there is none.
 	Visit(Session) (Visit, error)
 	// Tries counts what was tried after a time, and tells the first.
@@ -99,7 +156,13 @@ type Writer interface {
 	// LockAccount reads a person and holds him until the transaction ends.
 	LockAccount(person string) (*Account, error)
 	SetPassword(person, hash string) error
-	SetPhone(person, phone string) error
+	SetPhone(person, phone string, at time.Time, unproved bool) error
+	// ProvePhone notes that a person has shown that he has his phone.
+	ProvePhone(person string) error
+	SetRealName(person, name string) error
+	SetMail(person, mail string) error
+	// Join makes whoever was invited by a phone a member.
+	Join(phone, person string, at time.Time) error
 	// ForgetPhone makes the codes sent to a phone, and proofs of it, count for
 	// nothing.
 	ForgetPhone(phone string) error
@@ -113,10 +176,15 @@ type Writer interface {
 	FreeVisit(Session) error
 	// EndSession ends a session's log-in and what was proved to it.
 	EndSession(Session) error
+	// EndVisit ends one of a person's log-ins, by its id.
+	EndVisit(person, id string) error
 	// EndOthers ends a person's other log-ins.
 	EndOthers(person string, but Session) error
 	// NoteLogin notes when a person has last logged in.
 	NoteLogin(person string, at time.Time) error
+	AddLogin(LoginLine) error
+	// ForgetLogins drops log-ins noted before a time.
+	ForgetLogins(before time.Time) error
 	// ForgetVisits drops visits that were started before a time.
 	ForgetVisits(before time.Time) error
 	// LockTries makes concurrent tries wait for each other.

@@ -22,10 +22,12 @@ var ErrLoginNeeded = certhall.NewError("login-needed", certhall.Unauthenticated)
 // codes and proofs that are bound to it.
 type Visit struct {
 	Session         Session
+	ID              string // what a person's visits are called by; never the session
 	Person          string // id; "" if nobody has logged in
 	MustSetPassword bool   // came with the first password: may do nothing but set one
 	StartedAt       time.Time
 	SeenAt          time.Time // of the last request, give or take seenEvery
+	Device                    // that it was begun from
 }
 
 // EndsAt is when the visit ends if no further request comes.

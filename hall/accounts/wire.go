@@ -27,21 +27,5 @@ type Login struct {
 
 	Session Session `json:"-"` // of the browser; "" without one
 	Address string  `json:"-"` // network address the request came from
-}
-
-// Me is what a person sees of himself.
-type Me struct {
-	UserName        string    `json:"user_name"`
-	Phone           string    `json:"phone" doc:"masked"`
-	HasPassword     bool      `json:"has_password" doc:"one of his own"`
-	MustSetPassword bool      `json:"must_set_password" doc:"came with the first password: may do nothing but set one"`
-	RegisteredAt    time.Time `json:"registered_at"`
-	SessionEndsAt   time.Time `json:"session_ends_at" doc:"if no further request comes"`
-}
-
-func meOf(a Account, v Visit) Me {
-	return Me{
-		UserName: a.UserName, Phone: Mask(a.Phone), HasPassword: a.Password != "", MustSetPassword: v.MustSetPassword,
-		RegisteredAt: a.MadeAt, SessionEndsAt: v.EndsAt(),
-	}
+	Agent   string  `json:"-"` // the browser's User-Agent
 }

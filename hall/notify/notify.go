@@ -1,6 +1,7 @@
-// Package notify reaches people: short messages now, mail and reminders later.
-// A Provider is one way to send them; Outbox is the built-in one, which only
-// keeps what would have been sent, for the demo and the tests to show.
+// Package notify reaches people: short messages and mail now, reminders later.
+// A Provider is one way to send short messages, a Mailer one to send mail;
+// Outbox is the built-in one of both, which only keeps what would have been
+// sent, for the demo and the tests to show.
 package notify
 
 import (
@@ -8,12 +9,19 @@ import (
 	"errors"
 )
 
-// Templates of short messages. A code says what it is for, so that nobody reads
-// out one for a log-in to whoever asks for one of a case. Vars: code, minutes.
+// Templates of messages. A code says what it is for, so that nobody reads out
+// one for a log-in to whoever asks for one of a case. Vars: code, minutes.
 const (
-	TemplateLogin = "login" // a code for a log-in
-	TemplateCase  = "case"  // a code for a case
+	TemplateLogin    = "login"     // a code for a log-in
+	TemplateCase     = "case"      // a code for a case
+	TemplateMyself   = "myself"    // a code by which somebody who has logged in shows that it is he
+	TemplateNewPhone = "new-phone" // a code that makes this phone that of an account
+	TemplateMail     = "mail"      // a code that makes this mail address that of an account
 )
+
+// TemplatePhoneMoved tells the old number that an account has another phone
+// now, and how to object. Vars: phone (masked), contact.
+const TemplatePhoneMoved = "phone-moved"
 
 // Provider sends a short message.
 type Provider interface {
@@ -22,8 +30,19 @@ type Provider interface {
 	Send(ctx context.Context, phone, template string, vars map[string]string, idempotencyKey string) (providerID string, err error)
 }
 
+// Mailer sends a mail.
+type Mailer interface {
+	// SendMail hands one mail over, under the same rules as Provider.Send.
+	SendMail(ctx context.Context, address, template string, vars map[string]string, idempotencyKey string) (providerID string, err error)
+}
+
 // None is the provider of a hall that has none: nothing is sent.
 type None struct{}
+
+// SendMail refuses.
+func (None) SendMail(context.Context, string, string, map[string]string, string) (string, error) {
+	return "", errors.New("notify: there is no way to send mail")
+}
 
 // Send refuses.
 func (None) Send(context.Context, string, string, map[string]string, string) (string, error) {

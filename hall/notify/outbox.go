@@ -10,7 +10,8 @@ import (
 // Message is one message of the outbox.
 type Message struct {
 	Key      string // idempotency key
-	Phone    string
+	Phone    string // "" for a mail
+	Mail     string // address; "" for a short message
 	Template string
 	Vars     map[string]string
 	At       time.Time
@@ -35,6 +36,12 @@ type Outbox struct {
 // Send keeps the message.
 func (o *Outbox) Send(ctx context.Context, phone, template string, vars map[string]string, idempotencyKey string) (string, error) {
 	m := Message{Key: idempotencyKey, Phone: phone, Template: template, Vars: vars, At: o.Clock.Now()}
+	return idempotencyKey, o.Store.AddMessage(ctx, m)
+}
+
+// SendMail keeps the mail.
+func (o *Outbox) SendMail(ctx context.Context, address, template string, vars map[string]string, idempotencyKey string) (string, error) {
+	m := Message{Key: idempotencyKey, Mail: address, Template: template, Vars: vars, At: o.Clock.Now()}
 	return idempotencyKey, o.Store.AddMessage(ctx, m)
 }
 

@@ -84,12 +84,14 @@ func (c *Counter) endToken(w Writer, id certhall.CaseID, l certhall.LineageID, p
 }
 
 // phone is whose proof the case wants: of the handler who has logged in; else
-// of the lineage's one handler; with none, or with several, it is asked for.
+// of the lineage's one registered handler; with none, or with several, it is
+// asked for.
 func (o opener) phone(r Reader) (string, error) {
 	if o.handler != nil {
 		return o.handler.Phone, nil
 	}
 	handlers, err := r.Handlers(o.pair.Lineage)
+	handlers = accounts.Registered(handlers)
 	if err != nil || len(handlers) != 1 {
 		return "", err
 	}

@@ -97,20 +97,20 @@ func (c *Counter) CloseBy(ctx context.Context, id certhall.CaseID, operator, rea
 }
 
 // Rename makes the cases that wait for a person's code expect it from his new
-// phone. It answers how many.
-func (c *Counter) Rename(ctx context.Context, person, was, is string) (n int, err error) {
+// phone.
+func (c *Counter) Rename(ctx context.Context, person, was, is string) error {
 	var busy []*Case
-	err = c.Store.Read(ctx, func(r Reader) (err error) {
+	err := c.Store.Read(ctx, func(r Reader) (err error) {
 		busy, err = r.BusyCasesOf(person)
 		return err
 	})
 	for _, k := range busy {
-		if err != nil || k.Phone != was || k.PhoneProved {
-			continue
+		if err != nil {
+			return err
 		}
-		if _, err = c.change(ctx, k.ID, Event{Kind: EvPhoneNamed, Phone: is}); err == nil {
-			n++
+		if k.Phone == was && !k.PhoneProved {
+			_, err = c.change(ctx, k.ID, Event{Kind: EvPhoneNamed, Phone: is})
 		}
 	}
-	return n, err
+	return err
 }

@@ -20,7 +20,7 @@ func (c *Counter) ask(ctx context.Context, k Case, s accounts.Session, n Next) (
 	if k.Phone == "" {
 		handlers, err := c.handlers(ctx, k)
 		n.Ask = &Ask{Kind: "phone", AnyPhone: policy.AnyPhone, TriesLeft: accounts.CodeTries}
-		for _, h := range handlers {
+		for _, h := range accounts.Registered(handlers) {
 			n.Ask.Choices = append(n.Ask.Choices, accounts.Mask(h.Person.Phone))
 		}
 		return n, err
@@ -103,7 +103,7 @@ func told(k Case, err error) (Case, *certhall.Error, error) {
 // the one registered handler's phone stays as it is.
 func (c *Counter) namePhone(ctx context.Context, k Case, typed string) (Case, error) {
 	bound, err := c.bound(ctx, k)
-	if err != nil || len(bound) == 1 {
+	if err != nil || len(accounts.Registered(bound)) == 1 {
 		return k, err
 	}
 	handlers, err := c.handlers(ctx, k)

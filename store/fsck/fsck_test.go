@@ -293,7 +293,7 @@ func TestEveryRuleNotices(t *testing.T) {
 		"hall-journal":          "DELETE FROM journal WHERE version = 1",
 		"hall-one-token":        "CREATE TABLE t AS SELECT * FROM tokens; INSERT INTO t SELECT * FROM tokens; DROP TABLE tokens; ALTER TABLE t RENAME TO tokens",
 		"hall-names":            "INSERT INTO persons (id, phone, made_at, user_name) VALUES ('p', '1', 0, 'somebody')",
-		"hall-first-password":   "INSERT INTO persons (id, phone, made_at, password) VALUES ('p', '1', 0, 'hash'); INSERT INTO visits VALUES ('s', 'p', TRUE, 0, 0)",
+		"hall-first-password":   "INSERT INTO persons (id, phone, made_at, password) VALUES ('p', '1', 0, 'hash'); INSERT INTO visits (session, person, must_set_password, started_at, seen_at) VALUES ('s', 'p', TRUE, 0, 0)",
 		"hall-one-current":      "UPDATE certificates SET state = 'current'",
 		"hall-catalog":          "INSERT INTO catalogs (version, at, operator, reason, document) VALUES (1, 0, 'o', 'r', 'version = 2')",
 		"both-attempts":         "UPDATE cases SET attempt = 7 WHERE id = 'waiting'",

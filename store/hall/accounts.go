@@ -12,11 +12,11 @@ func (r *rows) LiveCodes(phone string, sentAfter time.Time) ([]accounts.Code, er
 	err := r.each(func(scan func(...any) error) error {
 		var c accounts.Code
 		var sent int64
-		err := scan(&c.ID, &c.Session, &c.Phone, &c.Address, &c.Digest, &sent, &c.Tries, &c.Used)
+		err := scan(&c.ID, &c.Session, &c.Phone, &c.Address, &c.Digest, &sent, &c.Tries, &c.Used, &c.Stranger)
 		c.SentAt = at(sent)
 		codes = append(codes, c)
 		return err
-	}, `SELECT id, session, phone, address, digest, sent_at, tries, used FROM codes
+	}, `SELECT id, session, phone, address, digest, sent_at, tries, used, stranger FROM codes
 		WHERE phone = $1 AND sent_at > $2 AND NOT used ORDER BY sent_at, id`, phone, ms(sentAfter))
 	return codes, err
 }
@@ -33,11 +33,33 @@ func (r *rows) SendsFrom(address string, after time.Time) (n int, err error) {
 	return n, err
 }
 
+func (r *rows) StrangersFrom(address string, after time.Time) (n int, err error) {
+	if address == "" {
+		_, err = r.one(`SELECT COUNT(*) FROM codes WHERE stranger AND sent_at > $1`, []any{ms(after)}, &n)
+		return n, err
+	}
+	_, err = r.one(`SELECT COUNT(*) FROM codes WHERE address = $1 AND sent_at > $2 AND stranger`, []any{address, ms(after)}, &n)
+	return n, err
+}
+
+func (r *rows) HasToken(s accounts.Session, now time.Time) (bool, error) {
+	var n int
+	return r.one(`SELECT 1 FROM tokens WHERE session = $1 AND expires > $2`, []any{string(s), ms(now)}, &n)
+}
+
 func (r *rows) Proof(s accounts.Session, phone string) (time.Time, error) {
 	var until int64
 	_, err := r.one(`SELECT until FROM proofs WHERE session = $1 AND phone = $2`, []any{string(s), phone}, &until)
 	return at(until), err
 }
+
+// held is the one rule of who handles which certificates: those who were
+// registered for one, and the administrators of its organisation.
+const held = `(SELECT lineage, person, source, made_at, name FROM handlers
+	UNION ALL SELECT DISTINCT certificates.lineage, members.person, 'organisation', members.made_at, ''
+		FROM members JOIN certificates ON certificates.organisation = members.organisation
+		WHERE members.role = 'administrator' AND NOT EXISTS (
+			SELECT 1 FROM handlers WHERE handlers.lineage = certificates.lineage AND handlers.person = members.person)) AS held`
 
 func (r *rows) Handlers(l certhall.LineageID) ([]accounts.Handler, error) {
 	var handlers []accounts.Handler
@@ -46,8 +68,8 @@ func (r *rows) Handlers(l certhall.LineageID) ([]accounts.Handler, error) {
 		err := scan(&h.Person.ID, &h.Person.Phone, &h.Source, &h.Name)
 		handlers = append(handlers, h)
 		return err
-	}, `SELECT persons.id, persons.phone, handlers.source, handlers.name FROM handlers JOIN persons ON persons.id = handlers.person
-		WHERE handlers.lineage = $1 ORDER BY handlers.made_at, persons.id`, string(l))
+	}, `SELECT persons.id, persons.phone, held.source, held.name FROM `+held+` JOIN persons ON persons.id = held.person
+		WHERE held.lineage = $1 ORDER BY CASE WHEN held.source = 'organisation' THEN 1 ELSE 0 END, held.made_at, persons.id`, string(l))
 	return handlers, err
 }
 
@@ -55,9 +77,9 @@ func (r *rows) LockPhone(phone string) error     { return r.tx.Lock("phone " + p
 func (r *rows) LockAddress(address string) error { return r.tx.Lock("address " + address) }
 
 func (r *rows) AddCode(c accounts.Code) error {
-	return r.run(`INSERT INTO codes (id, session, phone, address, digest, sent_at, tries, used)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
-		c.ID, string(c.Session), c.Phone, c.Address, c.Digest, ms(c.SentAt), c.Tries, c.Used)
+	return r.run(`INSERT INTO codes (id, session, phone, address, digest, sent_at, tries, used, stranger)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
+		c.ID, string(c.Session), c.Phone, c.Address, c.Digest, ms(c.SentAt), c.Tries, c.Used, c.Stranger)
 }
 
 func (r *rows) CountWrongTry(phone string, sentAfter time.Time) error {

@@ -20,7 +20,7 @@ var (
 	// Live ones first, then the latest. They are chosen and put in order by a
 	// few columns: whole cases are too large to be sorted.
 	selectListedCases = listedFrom(`(SELECT cases.id, cases.opened_at, CASE WHEN cases.state IN ('open', 'closing') THEN 0 ELSE 1 END AS ended
-		FROM handlers JOIN cases ON cases.lineage = handlers.lineage WHERE handlers.person = $1
+		FROM `+held+` JOIN cases ON cases.lineage = held.lineage WHERE held.person = $1
 		ORDER BY ended, cases.opened_at DESC, cases.id DESC LIMIT $2) AS chosen JOIN cases ON cases.id = chosen.id`) +
 		`ORDER BY chosen.ended, chosen.opened_at DESC, chosen.id DESC`
 )
@@ -58,5 +58,5 @@ func (r *rows) ListedCases(person string, limit int) ([]services.ListedCase, err
 }
 
 func (r *rows) BusyCasesOf(person string) ([]*services.Case, error) {
-	return r.cases(`WHERE busy AND lineage IN (SELECT lineage FROM handlers WHERE person = $1)`, person)
+	return r.cases(`WHERE busy AND lineage IN (SELECT lineage FROM `+held+` WHERE person = $1)`, person)
 }

@@ -7,29 +7,30 @@ import (
 	"github.com/certhall/certhall/store/sqldb"
 )
 
+const actColumns = `id, at, operator, kind, person, organisation, was, became, reason`
+
 // Acts implements accounts.Reader.
 func (r *rows) Acts(person string) ([]accounts.Act, error) {
+	return r.acts(`WHERE person = $1`, person)
+}
+
+func (r *rows) acts(where string, arg any) ([]accounts.Act, error) {
 	var found []accounts.Act
 	err := r.each(func(scan func(...any) error) error {
 		var a accounts.Act
 		var when int64
-		err := scan(&a.ID, &when, &a.Operator, &a.Kind, &a.Person, &a.Was, &a.Became, &a.Reason)
+		err := scan(&a.ID, &when, &a.Operator, &a.Kind, &a.Person, &a.Organisation, &a.Was, &a.Became, &a.Reason)
 		a.At = at(when)
 		found = append(found, a)
 		return err
-	}, `SELECT id, at, operator, kind, person, was, became, reason FROM acts WHERE person = $1 ORDER BY at, id`, person)
+	}, `SELECT `+actColumns+` FROM acts `+where+` ORDER BY at, id`, arg)
 	return found, err
 }
 
 // AddAct implements accounts.Writer.
 func (r *rows) AddAct(a accounts.Act) error {
-	return r.run(`INSERT INTO acts (id, at, operator, kind, person, was, became, reason) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
-		a.ID, ms(a.At), a.Operator, a.Kind, a.Person, a.Was, a.Became, a.Reason)
-}
-
-// SetPhone implements accounts.Writer.
-func (r *rows) SetPhone(person, phone string) error {
-	return r.run(`UPDATE persons SET phone = $1 WHERE id = $2`, phone, person)
+	return r.run(`INSERT INTO acts (`+actColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
+		a.ID, ms(a.At), a.Operator, a.Kind, a.Person, a.Organisation, a.Was, a.Became, a.Reason)
 }
 
 // ForgetPhone implements accounts.Writer.
@@ -73,7 +74,7 @@ func caseSearch(s services.CaseSearch) (query string, args []any) {
 		where.And("lineage IN (SELECT lineage FROM certificates WHERE organisation = ?)", s.Organisation)
 	}
 	if s.Phone != "" {
-		where.And("(lineage IN (SELECT lineage FROM handlers JOIN persons ON persons.id = handlers.person WHERE persons.phone = ?) OR phone = ?)", s.Phone, s.Phone)
+		where.And("(lineage IN (SELECT held.lineage FROM "+held+" JOIN persons ON persons.id = held.person WHERE persons.phone = ?) OR phone = ?)", s.Phone, s.Phone)
 	}
 	if s.State != "" {
 		where.And("state = ?", string(s.State))

@@ -22,8 +22,8 @@ func (s *Store) AddMessage(ctx context.Context, m notify.Message) error {
 		if _, err := tx.Exec(`DELETE FROM outbox WHERE at < $1`, ms(m.At.Add(-outboxLife))); err != nil {
 			return err
 		}
-		_, err := tx.Exec(`INSERT INTO outbox (key, phone, template, vars, at) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING`,
-			m.Key, m.Phone, m.Template, string(vars), ms(m.At))
+		_, err := tx.Exec(`INSERT INTO outbox (key, phone, mail, template, vars, at) VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING`,
+			m.Key, m.Phone, m.Mail, m.Template, string(vars), ms(m.At))
 		return err
 	})
 }
@@ -38,13 +38,13 @@ func (s *Store) Messages(ctx context.Context, after time.Time, limit int) ([]not
 			var m notify.Message
 			var vars string
 			var sent int64
-			if err := scan(&m.Key, &m.Phone, &m.Template, &vars, &sent); err != nil {
+			if err := scan(&m.Key, &m.Phone, &m.Mail, &m.Template, &vars, &sent); err != nil {
 				return err
 			}
 			m.At = at(sent)
 			found = append(found, m)
 			return json.Unmarshal([]byte(vars), &found[len(found)-1].Vars)
-		}, `SELECT key, phone, template, vars, at FROM outbox WHERE at > $1 ORDER BY at, key LIMIT $2`, ms(after), limit)
+		}, `SELECT key, phone, mail, template, vars, at FROM outbox WHERE at > $1 ORDER BY at, key LIMIT $2`, ms(after), limit)
 	})
 	return found, err
 }

@@ -50,8 +50,8 @@ func (r *rows) CertificatesOf(person string, limit int) ([]services.Certificate,
 	return r.certificates(`SELECT `+certificateColumns+` FROM (
 			SELECT certificates.*, ROW_NUMBER() OVER (PARTITION BY certificates.lineage
 				ORDER BY CASE WHEN state = 'current' THEN 0 ELSE 1 END, not_before DESC, seq DESC) AS place
-			FROM handlers JOIN certificates ON certificates.lineage = handlers.lineage
-			WHERE handlers.person = $1 AND state IN ('current', 'superseded', 'revoked')) AS held
+			FROM `+held+` JOIN certificates ON certificates.lineage = held.lineage
+			WHERE held.person = $1 AND state IN ('current', 'superseded', 'revoked')) AS ranked
 		WHERE place = 1 ORDER BY not_after, sign_serial LIMIT $2`, person, limit)
 }
 

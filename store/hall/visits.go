@@ -6,16 +6,32 @@ import (
 	"github.com/certhall/certhall/hall/accounts"
 )
 
-func (r *rows) Visit(s accounts.Session) (accounts.Visit, error) {
-	v := accounts.Visit{Session: s}
+const visitColumns = `session, id, person, must_set_password, started_at, seen_at, address, browser, system`
+
+func scanVisit(scan func(...any) error) (v accounts.Visit, err error) {
 	var started, seen int64
-	found, err := r.one(`SELECT person, must_set_password, started_at, seen_at FROM visits WHERE session = $1`,
-		[]any{string(s)}, &v.Person, &v.MustSetPassword, &started, &seen)
-	if err != nil || !found {
-		return accounts.Visit{}, err
-	}
+	err = scan(&v.Session, &v.ID, &v.Person, &v.MustSetPassword, &started, &seen, &v.Address, &v.Browser, &v.System)
 	v.StartedAt, v.SeenAt = at(started), at(seen)
-	return v, nil
+	return v, err
+}
+
+func (r *rows) Visit(s accounts.Session) (v accounts.Visit, err error) {
+	err = r.each(func(scan func(...any) error) error {
+		v, err = scanVisit(scan)
+		return err
+	}, `SELECT `+visitColumns+` FROM visits WHERE session = $1`, string(s))
+	return v, err
+}
+
+func (r *rows) VisitsOf(person string, seen, started time.Time) ([]accounts.Visit, error) {
+	var found []accounts.Visit
+	err := r.each(func(scan func(...any) error) error {
+		v, err := scanVisit(scan)
+		found = append(found, v)
+		return err
+	}, `SELECT `+visitColumns+` FROM visits WHERE person = $1 AND seen_at > $2 AND started_at > $3 ORDER BY started_at DESC, session`,
+		person, ms(seen), ms(started))
+	return found, err
 }
 
 func (r *rows) SeeVisit(s accounts.Session, now time.Time) error {
@@ -23,8 +39,8 @@ func (r *rows) SeeVisit(s accounts.Session, now time.Time) error {
 }
 
 func (r *rows) AddVisit(v accounts.Visit) error {
-	return r.run(`INSERT INTO visits (session, person, must_set_password, started_at, seen_at) VALUES ($1, $2, $3, $4, $5)`,
-		string(v.Session), v.Person, v.MustSetPassword, ms(v.StartedAt), ms(v.SeenAt))
+	return r.run(`INSERT INTO visits (`+visitColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
+		string(v.Session), v.ID, v.Person, v.MustSetPassword, ms(v.StartedAt), ms(v.SeenAt), v.Address, v.Browser, v.System)
 }
 
 func (r *rows) FreeVisit(s accounts.Session) error {
@@ -36,6 +52,13 @@ func (r *rows) EndSession(s accounts.Session) error {
 		return err
 	}
 	return r.run(`DELETE FROM proofs WHERE session = $1`, string(s))
+}
+
+func (r *rows) EndVisit(person, id string) error {
+	if err := r.run(`DELETE FROM proofs WHERE session IN (SELECT session FROM visits WHERE person = $1 AND id = $2)`, person, id); err != nil {
+		return err
+	}
+	return r.run(`DELETE FROM visits WHERE person = $1 AND id = $2`, person, id)
 }
 
 func (r *rows) EndOthers(person string, but accounts.Session) error {

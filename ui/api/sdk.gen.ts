@@ -2,7 +2,7 @@
 
 import type { Client, Options as Options2, TDataShape } from './client';
 import { client } from './client.gen';
-import type { BeginKeyLoginData, BeginKeyLoginErrors, BeginKeyLoginResponses, BeginOpeningData, BeginOpeningErrors, BeginOpeningResponses, CaseData, CaseErrors, CaseResponses, CasesData, CasesErrors, CasesResponses, CatalogData, CatalogErrors, CatalogResponses, CertificatesData, CertificatesErrors, CertificatesResponses, CloseCaseData, CloseCaseErrors, CloseCaseResponses, HallData, HallErrors, HallResponses, LoginData, LoginErrors, LoginResponses, LogoutData, LogoutErrors, LogoutResponses, MeData, MeErrors, MeResponses, NextData, NextErrors, NextResponses, OpenCaseData, OpenCaseErrors, OpenCaseResponses, OriginListData, OriginListErrors, OriginListResponses, PictureData, PictureErrors, PictureResponses, SendLoginCodeData, SendLoginCodeErrors, SendLoginCodeResponses, SetPasswordData, SetPasswordErrors, SetPasswordResponses, SetUserNameData, SetUserNameErrors, SetUserNameResponses } from './types.gen';
+import type { AddFavouriteData, AddFavouriteErrors, AddFavouriteResponses, AddHandlerData, AddHandlerErrors, AddHandlerResponses, BeginKeyLoginData, BeginKeyLoginErrors, BeginKeyLoginResponses, BeginLostPhoneData, BeginLostPhoneErrors, BeginLostPhoneResponses, BeginMyProofData, BeginMyProofErrors, BeginMyProofResponses, BeginOpeningData, BeginOpeningErrors, BeginOpeningResponses, CaseData, CaseErrors, CaseResponses, CasesData, CasesErrors, CasesResponses, CatalogData, CatalogErrors, CatalogResponses, CertificatesData, CertificatesErrors, CertificatesResponses, CloseCaseData, CloseCaseErrors, CloseCaseResponses, EndOtherVisitsData, EndOtherVisitsErrors, EndOtherVisitsResponses, EndVisitData, EndVisitErrors, EndVisitResponses, FavouritesData, FavouritesErrors, FavouritesResponses, HallData, HallErrors, HallResponses, HandlersData, HandlersErrors, HandlersResponses, InviteMemberData, InviteMemberErrors, InviteMemberResponses, LoginData, LoginErrors, LoginResponses, LoginsData, LoginsErrors, LoginsResponses, LogoutData, LogoutErrors, LogoutResponses, MeData, MeErrors, MembersData, MembersErrors, MembersResponses, MeResponses, NextData, NextErrors, NextResponses, OpenCaseData, OpenCaseErrors, OpenCaseResponses, OriginListData, OriginListErrors, OriginListResponses, PictureData, PictureErrors, PictureResponses, ProofOfWorkData, ProofOfWorkErrors, ProofOfWorkResponses, RecoverPhoneData, RecoverPhoneErrors, RecoverPhoneResponses, RemoveFavouriteData, RemoveFavouriteErrors, RemoveFavouriteResponses, RemoveHandlerData, RemoveHandlerErrors, RemoveHandlerResponses, RemoveMailData, RemoveMailErrors, RemoveMailResponses, RemoveMemberData, RemoveMemberErrors, RemoveMemberResponses, SendLoginCodeData, SendLoginCodeErrors, SendLoginCodeResponses, SendLostPhoneCodeData, SendLostPhoneCodeErrors, SendLostPhoneCodeResponses, SendMailCodeData, SendMailCodeErrors, SendMailCodeResponses, SendMyCodeData, SendMyCodeErrors, SendMyCodeResponses, SendNewPhoneCodeData, SendNewPhoneCodeErrors, SendNewPhoneCodeResponses, SetMailData, SetMailErrors, SetMailResponses, SetMemberPhoneData, SetMemberPhoneErrors, SetMemberPhoneResponses, SetMemberRoleData, SetMemberRoleErrors, SetMemberRoleResponses, SetNewPhoneData, SetNewPhoneErrors, SetNewPhoneResponses, SetPasswordData, SetPasswordErrors, SetPasswordResponses, SetRealNameData, SetRealNameErrors, SetRealNameResponses, SetUserNameData, SetUserNameErrors, SetUserNameResponses, ShowMyselfData, ShowMyselfErrors, ShowMyselfResponses, VisitsData, VisitsErrors, VisitsResponses } from './types.gen';
 
 export type Options<TData extends TDataShape = TDataShape, ThrowOnError extends boolean = boolean, TResponse = unknown> = Options2<TData, ThrowOnError, TResponse> & {
     /**
@@ -136,6 +136,42 @@ export const logout = <ThrowOnError extends boolean = false>(options?: Options<L
 });
 
 /**
+ * Give an account a new phone by a key of its owner's, and log in
+ */
+export const recoverPhone = <ThrowOnError extends boolean = false>(options: Options<RecoverPhoneData, ThrowOnError>) => (options.client ?? client).post<RecoverPhoneResponses, RecoverPhoneErrors, ThrowOnError>({
+    url: '/api/lost-phone',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * Have a code sent to a new phone, without a log-in
+ */
+export const sendLostPhoneCode = <ThrowOnError extends boolean = false>(options: Options<SendLostPhoneCodeData, ThrowOnError>) => (options.client ?? client).post<SendLostPhoneCodeResponses, SendLostPhoneCodeErrors, ThrowOnError>({
+    url: '/api/lost-phone/code',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * Get the one-time value that a key signs for a new phone
+ */
+export const beginLostPhone = <ThrowOnError extends boolean = false>(options: Options<BeginLostPhoneData, ThrowOnError>) => (options.client ?? client).post<BeginLostPhoneResponses, BeginLostPhoneErrors, ThrowOnError>({
+    url: '/api/lost-phone/nonce',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
  * Who has logged in
  */
 export const me = <ThrowOnError extends boolean = false>(options?: Options<MeData, ThrowOnError>) => (options?.client ?? client).get<MeResponses, MeErrors, ThrowOnError>({
@@ -145,6 +181,109 @@ export const me = <ThrowOnError extends boolean = false>(options?: Options<MeDat
             type: 'apiKey'
         }],
     url: '/api/me',
+    ...options
+});
+
+/**
+ * What the person keeps at hand
+ */
+export const favourites = <ThrowOnError extends boolean = false>(options?: Options<FavouritesData, ThrowOnError>) => (options?.client ?? client).get<FavouritesResponses, FavouritesErrors, ThrowOnError>({
+    security: [{
+            in: 'cookie',
+            name: '__Host-certhall_session',
+            type: 'apiKey'
+        }],
+    url: '/api/me/favourites',
+    ...options
+});
+
+/**
+ * Keep a project, perhaps on a brand; or a certificate
+ */
+export const addFavourite = <ThrowOnError extends boolean = false>(options: Options<AddFavouriteData, ThrowOnError>) => (options.client ?? client).post<AddFavouriteResponses, AddFavouriteErrors, ThrowOnError>({
+    security: [{
+            in: 'cookie',
+            name: '__Host-certhall_session',
+            type: 'apiKey'
+        }],
+    url: '/api/me/favourites',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * Keep something no longer
+ */
+export const removeFavourite = <ThrowOnError extends boolean = false>(options: Options<RemoveFavouriteData, ThrowOnError>) => (options.client ?? client).post<RemoveFavouriteResponses, RemoveFavouriteErrors, ThrowOnError>({
+    security: [{
+            in: 'cookie',
+            name: '__Host-certhall_session',
+            type: 'apiKey'
+        }],
+    url: '/api/me/favourites/{favourite}/remove',
+    ...options
+});
+
+/**
+ * One's log-ins of the last 180 days, with those that were refused
+ */
+export const logins = <ThrowOnError extends boolean = false>(options?: Options<LoginsData, ThrowOnError>) => (options?.client ?? client).get<LoginsResponses, LoginsErrors, ThrowOnError>({
+    security: [{
+            in: 'cookie',
+            name: '__Host-certhall_session',
+            type: 'apiKey'
+        }],
+    url: '/api/me/logins',
+    ...options
+});
+
+/**
+ * Take a mail address
+ */
+export const setMail = <ThrowOnError extends boolean = false>(options: Options<SetMailData, ThrowOnError>) => (options.client ?? client).post<SetMailResponses, SetMailErrors, ThrowOnError>({
+    security: [{
+            in: 'cookie',
+            name: '__Host-certhall_session',
+            type: 'apiKey'
+        }],
+    url: '/api/me/mail',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * Have a code sent to a mail address
+ */
+export const sendMailCode = <ThrowOnError extends boolean = false>(options: Options<SendMailCodeData, ThrowOnError>) => (options.client ?? client).post<SendMailCodeResponses, SendMailCodeErrors, ThrowOnError>({
+    security: [{
+            in: 'cookie',
+            name: '__Host-certhall_session',
+            type: 'apiKey'
+        }],
+    url: '/api/me/mail/code',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * Have no mail address
+ */
+export const removeMail = <ThrowOnError extends boolean = false>(options?: Options<RemoveMailData, ThrowOnError>) => (options?.client ?? client).post<RemoveMailResponses, RemoveMailErrors, ThrowOnError>({
+    security: [{
+            in: 'cookie',
+            name: '__Host-certhall_session',
+            type: 'apiKey'
+        }],
+    url: '/api/me/mail/remove',
     ...options
 });
 
@@ -183,9 +322,266 @@ export const setPassword = <ThrowOnError extends boolean = false>(options: Optio
 });
 
 /**
+ * Take a new phone; other log-ins end, the old number is told
+ */
+export const setNewPhone = <ThrowOnError extends boolean = false>(options: Options<SetNewPhoneData, ThrowOnError>) => (options.client ?? client).post<SetNewPhoneResponses, SetNewPhoneErrors, ThrowOnError>({
+    security: [{
+            in: 'cookie',
+            name: '__Host-certhall_session',
+            type: 'apiKey'
+        }],
+    url: '/api/me/phone',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * Have a code sent to a new phone; show-yourself unless one has just done so
+ */
+export const sendNewPhoneCode = <ThrowOnError extends boolean = false>(options: Options<SendNewPhoneCodeData, ThrowOnError>) => (options.client ?? client).post<SendNewPhoneCodeResponses, SendNewPhoneCodeErrors, ThrowOnError>({
+    security: [{
+            in: 'cookie',
+            name: '__Host-certhall_session',
+            type: 'apiKey'
+        }],
+    url: '/api/me/phone/code',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * Show that it is oneself, by code or by key: counts ten minutes for a new phone and for a new password
+ */
+export const showMyself = <ThrowOnError extends boolean = false>(options: Options<ShowMyselfData, ThrowOnError>) => (options.client ?? client).post<ShowMyselfResponses, ShowMyselfErrors, ThrowOnError>({
+    security: [{
+            in: 'cookie',
+            name: '__Host-certhall_session',
+            type: 'apiKey'
+        }],
+    url: '/api/me/proof',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * Have a code sent to the present phone, to show that it is oneself
+ */
+export const sendMyCode = <ThrowOnError extends boolean = false>(options?: Options<SendMyCodeData, ThrowOnError>) => (options?.client ?? client).post<SendMyCodeResponses, SendMyCodeErrors, ThrowOnError>({
+    security: [{
+            in: 'cookie',
+            name: '__Host-certhall_session',
+            type: 'apiKey'
+        }],
+    url: '/api/me/proof/code',
+    ...options
+});
+
+/**
+ * Get the one-time value that a key signs to show that it is oneself
+ */
+export const beginMyProof = <ThrowOnError extends boolean = false>(options?: Options<BeginMyProofData, ThrowOnError>) => (options?.client ?? client).post<BeginMyProofResponses, BeginMyProofErrors, ThrowOnError>({
+    security: [{
+            in: 'cookie',
+            name: '__Host-certhall_session',
+            type: 'apiKey'
+        }],
+    url: '/api/me/proof/nonce',
+    ...options
+});
+
+/**
+ * Write one's real name
+ */
+export const setRealName = <ThrowOnError extends boolean = false>(options: Options<SetRealNameData, ThrowOnError>) => (options.client ?? client).post<SetRealNameResponses, SetRealNameErrors, ThrowOnError>({
+    security: [{
+            in: 'cookie',
+            name: '__Host-certhall_session',
+            type: 'apiKey'
+        }],
+    url: '/api/me/real-name',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * Where one has logged in
+ */
+export const visits = <ThrowOnError extends boolean = false>(options?: Options<VisitsData, ThrowOnError>) => (options?.client ?? client).get<VisitsResponses, VisitsErrors, ThrowOnError>({
+    security: [{
+            in: 'cookie',
+            name: '__Host-certhall_session',
+            type: 'apiKey'
+        }],
+    url: '/api/me/visits',
+    ...options
+});
+
+/**
+ * End all of one's log-ins but this
+ */
+export const endOtherVisits = <ThrowOnError extends boolean = false>(options?: Options<EndOtherVisitsData, ThrowOnError>) => (options?.client ?? client).post<EndOtherVisitsResponses, EndOtherVisitsErrors, ThrowOnError>({
+    security: [{
+            in: 'cookie',
+            name: '__Host-certhall_session',
+            type: 'apiKey'
+        }],
+    url: '/api/me/visits/end-others',
+    ...options
+});
+
+/**
+ * End one of one's log-ins
+ */
+export const endVisit = <ThrowOnError extends boolean = false>(options: Options<EndVisitData, ThrowOnError>) => (options.client ?? client).post<EndVisitResponses, EndVisitErrors, ThrowOnError>({
+    security: [{
+            in: 'cookie',
+            name: '__Host-certhall_session',
+            type: 'apiKey'
+        }],
+    url: '/api/me/visits/{visit}/end',
+    ...options
+});
+
+/**
  * Get the one-time value that an opening carries
  */
 export const beginOpening = <ThrowOnError extends boolean = false>(options?: Options<BeginOpeningData, ThrowOnError>) => (options?.client ?? client).post<BeginOpeningResponses, BeginOpeningErrors, ThrowOnError>({ url: '/api/openings', ...options });
+
+/**
+ * Who is registered as handler of a certificate
+ */
+export const handlers = <ThrowOnError extends boolean = false>(options: Options<HandlersData, ThrowOnError>) => (options.client ?? client).get<HandlersResponses, HandlersErrors, ThrowOnError>({
+    security: [{
+            in: 'cookie',
+            name: '__Host-certhall_session',
+            type: 'apiKey'
+        }],
+    url: '/api/organisations/{code}/certificates/{serial}/handlers',
+    ...options
+});
+
+/**
+ * Register a member as handler of a certificate
+ */
+export const addHandler = <ThrowOnError extends boolean = false>(options: Options<AddHandlerData, ThrowOnError>) => (options.client ?? client).post<AddHandlerResponses, AddHandlerErrors, ThrowOnError>({
+    security: [{
+            in: 'cookie',
+            name: '__Host-certhall_session',
+            type: 'apiKey'
+        }],
+    url: '/api/organisations/{code}/certificates/{serial}/handlers',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * End that somebody is the registered handler of a certificate
+ */
+export const removeHandler = <ThrowOnError extends boolean = false>(options: Options<RemoveHandlerData, ThrowOnError>) => (options.client ?? client).post<RemoveHandlerResponses, RemoveHandlerErrors, ThrowOnError>({
+    security: [{
+            in: 'cookie',
+            name: '__Host-certhall_session',
+            type: 'apiKey'
+        }],
+    url: '/api/organisations/{code}/certificates/{serial}/handlers/{member}/remove',
+    ...options
+});
+
+/**
+ * The people of an organisation that one administers
+ */
+export const members = <ThrowOnError extends boolean = false>(options: Options<MembersData, ThrowOnError>) => (options.client ?? client).get<MembersResponses, MembersErrors, ThrowOnError>({
+    security: [{
+            in: 'cookie',
+            name: '__Host-certhall_session',
+            type: 'apiKey'
+        }],
+    url: '/api/organisations/{code}/members',
+    ...options
+});
+
+/**
+ * Invite somebody by phone: he becomes a member when he logs in with it
+ */
+export const inviteMember = <ThrowOnError extends boolean = false>(options: Options<InviteMemberData, ThrowOnError>) => (options.client ?? client).post<InviteMemberResponses, InviteMemberErrors, ThrowOnError>({
+    security: [{
+            in: 'cookie',
+            name: '__Host-certhall_session',
+            type: 'apiKey'
+        }],
+    url: '/api/organisations/{code}/members',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * Give a member another phone, who has nothing to do elsewhere
+ */
+export const setMemberPhone = <ThrowOnError extends boolean = false>(options: Options<SetMemberPhoneData, ThrowOnError>) => (options.client ?? client).post<SetMemberPhoneResponses, SetMemberPhoneErrors, ThrowOnError>({
+    security: [{
+            in: 'cookie',
+            name: '__Host-certhall_session',
+            type: 'apiKey'
+        }],
+    url: '/api/organisations/{code}/members/{member}/phone',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * Remove a member, take an invitation back, or leave
+ */
+export const removeMember = <ThrowOnError extends boolean = false>(options: Options<RemoveMemberData, ThrowOnError>) => (options.client ?? client).post<RemoveMemberResponses, RemoveMemberErrors, ThrowOnError>({
+    security: [{
+            in: 'cookie',
+            name: '__Host-certhall_session',
+            type: 'apiKey'
+        }],
+    url: '/api/organisations/{code}/members/{member}/remove',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * Make a member an administrator, or a handler
+ */
+export const setMemberRole = <ThrowOnError extends boolean = false>(options: Options<SetMemberRoleData, ThrowOnError>) => (options.client ?? client).post<SetMemberRoleResponses, SetMemberRoleErrors, ThrowOnError>({
+    security: [{
+            in: 'cookie',
+            name: '__Host-certhall_session',
+            type: 'apiKey'
+        }],
+    url: '/api/organisations/{code}/members/{member}/role',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
 
 /**
  * The signed list of the authority's portals, for agents
@@ -196,3 +592,8 @@ export const originList = <ThrowOnError extends boolean = false>(options?: Optio
  * A picture of the catalogue: PNG or JPEG
  */
 export const picture = <ThrowOnError extends boolean = false>(options: Options<PictureData, ThrowOnError>) => (options.client ?? client).get<PictureResponses, PictureErrors, ThrowOnError>({ url: '/api/pictures/{digest}', ...options });
+
+/**
+ * Get the work that a stranger does before a message is sent for him
+ */
+export const proofOfWork = <ThrowOnError extends boolean = false>(options?: Options<ProofOfWorkData, ThrowOnError>) => (options?.client ?? client).get<ProofOfWorkResponses, ProofOfWorkErrors, ThrowOnError>({ url: '/api/proof-of-work', ...options });

@@ -134,6 +134,21 @@ export type CaseView = {
     subject: string;
 };
 
+export type Certificate = {
+    key_number: string;
+    not_after: string;
+    organisation: string;
+    /**
+     * code
+     */
+    project: string;
+    /**
+     * of the signing certificate
+     */
+    serial: string;
+    subject: string;
+};
+
 export type CertificateList = {
     certificates: Array<HeldCertificate>;
     /**
@@ -142,11 +157,33 @@ export type CertificateList = {
     more: boolean;
 };
 
+export type Challenge = {
+    /**
+     * SHA-256
+     */
+    algorithm?: string;
+    /**
+     * in hex
+     */
+    challenge?: string;
+    max_number?: number;
+    /**
+     * false: the hall asks nobody for work at present
+     */
+    needed: boolean;
+    salt?: string;
+    signature?: string;
+};
+
 export type CodeInputBody = {
     /**
      * phone or user name
      */
     name: string;
+    /**
+     * solution of GET /api/proof-of-work: ALTCHA's payload, JSON in base64. Needed (work-needed) by a session that has neither a log-in nor a proof of this phone
+     */
+    work?: string;
 };
 
 export type CodeSent = {
@@ -156,6 +193,23 @@ export type CodeSent = {
     minutes: number;
     resend_after_s: number;
     tries_left: number;
+};
+
+export type Favourite = {
+    /**
+     * code; with a project, may be missing
+     */
+    brand?: string;
+    /**
+     * instead of a project
+     */
+    certificate?: Certificate;
+    id: string;
+    /**
+     * code
+     */
+    project?: string;
+    since: string;
 };
 
 export type Hall = {
@@ -202,6 +256,31 @@ export type Hall = {
     projects: Array<Project>;
 };
 
+export type Handler = {
+    /**
+     * of the member
+     */
+    id: string;
+    name: string;
+    /**
+     * masked
+     */
+    phone: string;
+    source: 'import' | 'key' | 'administrator';
+};
+
+export type HandlerInputBody = {
+    /**
+     * id
+     */
+    member: string;
+};
+
+export type Handlers = {
+    handlers: Array<Handler>;
+    serial: string;
+};
+
 export type HeldCertificate = {
     /**
      * services that are open now; the authority judges at opening
@@ -237,6 +316,14 @@ export type HeldCertificate = {
     why_not?: Problem;
 };
 
+export type History = {
+    /**
+     * how long they are kept
+     */
+    days: number;
+    logins: Array<ShownLogin>;
+};
+
 export type Input = {
     /**
      * what the person answered to an ask
@@ -246,6 +333,11 @@ export type Input = {
      * the agent's last reply, unread
      */
     reply?: string;
+};
+
+export type InviteInputBody = {
+    phone: string;
+    role: 'administrator' | 'handler';
 };
 
 export type LineView = {
@@ -287,6 +379,10 @@ export type LineView = {
     years: number;
 };
 
+export type List = {
+    favourites: Array<Favourite>;
+};
+
 export type Login = {
     code?: string;
     /**
@@ -313,25 +409,157 @@ export type LoginNonce = {
     origin: string;
 };
 
+export type LostCodeInputBody = {
+    /**
+     * the new one
+     */
+    phone: string;
+    /**
+     * as to have a code sent to log in
+     */
+    work?: string;
+};
+
+export type LostNonceInputBody = {
+    /**
+     * the new one: the signature counts for it alone
+     */
+    phone: string;
+};
+
+export type LostPhone = {
+    /**
+     * that was sent to the new one; not needed again within ten minutes
+     */
+    code?: string;
+    /**
+     * his old phone or user name: needed where several people have this certificate
+     */
+    name?: string;
+    /**
+     * the new one
+     */
+    phone: string;
+    /**
+     * proof.Signed over proof.Login, DER, with the nonce for this phone: by the key of one of his certificates
+     */
+    signed: string;
+};
+
+export type MailInputBody = {
+    mail: string;
+};
+
 export type Me = {
     /**
      * one of his own
      */
     has_password: boolean;
     /**
+     * the one before this; absent if there was none
+     */
+    last_login_at?: string;
+    /**
+     * administrator where he administers an organisation
+     */
+    level: 'ordinary' | 'administrator';
+    /**
+     * masked; empty if he gave none
+     */
+    mail: string;
+    /**
      * came with the first password: may do nothing but set one
      */
     must_set_password: boolean;
     /**
+     * that he belongs to
+     */
+    organisations: Array<Membership>;
+    /**
      * masked
      */
     phone: string;
+    /**
+     * as he wrote it, else as it was imported
+     */
+    real_name: string;
     registered_at: string;
     /**
      * if no further request comes
      */
     session_ends_at: string;
     user_name: string;
+};
+
+export type Member = {
+    /**
+     * so many of the organisation's he is the registered handler of
+     */
+    certificates: number;
+    id: string;
+    /**
+     * becomes a member when he logs in with this phone
+     */
+    invited: boolean;
+    myself: boolean;
+    /**
+     * real name; empty if none is known, or he is only invited
+     */
+    name: string;
+    /**
+     * masked
+     */
+    phone: string;
+    role: 'administrator' | 'handler';
+    since: string;
+    /**
+     * who made him a member; key: he handles a certificate by its key
+     */
+    source: 'import' | 'officer' | 'administrator' | 'key';
+};
+
+export type MemberPhoneInputBody = {
+    /**
+     * the new one: he proves it when he next logs in
+     */
+    phone: string;
+};
+
+export type Members = {
+    members: Array<Member>;
+    name: string;
+    organisation: string;
+};
+
+export type Membership = {
+    /**
+     * as one of its certificates says; empty if it has none
+     */
+    name: string;
+    /**
+     * 统一社会信用代码
+     */
+    organisation: string;
+    role: 'administrator' | 'handler';
+};
+
+export type NewMailInputBody = {
+    /**
+     * that was sent there
+     */
+    code: string;
+    mail: string;
+};
+
+export type NewPhoneInputBody = {
+    /**
+     * that was sent there
+     */
+    code: string;
+    /**
+     * the new one
+     */
+    phone: string;
 };
 
 export type Next = {
@@ -578,6 +806,13 @@ export type Payable = {
     years?: Array<number>;
 };
 
+export type PhoneInputBody = {
+    /**
+     * the new one
+     */
+    phone: string;
+};
+
 export type Problem = {
     code: string;
     hint?: string;
@@ -628,6 +863,20 @@ export type Project = {
     };
 };
 
+export type RealNameInputBody = {
+    /**
+     * empty: as it was imported
+     */
+    real_name: string;
+};
+
+export type RemoveInputBody = {
+    /**
+     * though nobody administers the organisation then (last-administrator)
+     */
+    really?: boolean;
+};
+
 export type Result = {
     acknowledged_at: string;
     key_number: string;
@@ -654,13 +903,89 @@ export type Result = {
     untestable: boolean;
 };
 
+export type RoleInputBody = {
+    /**
+     * though nobody administers the organisation then (last-administrator)
+     */
+    really?: boolean;
+    role: 'administrator' | 'handler';
+};
+
+export type ShowInputBody = {
+    /**
+     * that was sent to the present phone
+     */
+    code?: string;
+    /**
+     * or proof.Signed over proof.Login, DER, by a key of one of his certificates
+     */
+    signed?: string;
+};
+
+export type ShownLogin = {
+    /**
+     * network address, shortened
+     */
+    address: string;
+    at: string;
+    /**
+     * family, e.g. Chrome; empty if unknown
+     */
+    browser: string;
+    /**
+     * code of the error
+     */
+    refusal?: string;
+    success: boolean;
+    /**
+     * e.g. Windows; empty if unknown
+     */
+    system: string;
+    way: 'password' | 'code' | 'first-password' | 'key';
+};
+
+export type ShownVisit = {
+    /**
+     * network address, shortened
+     */
+    address: string;
+    /**
+     * family, e.g. Chrome; empty if unknown
+     */
+    browser: string;
+    /**
+     * the one that asks
+     */
+    current: boolean;
+    id: string;
+    /**
+     * last request, give or take a minute
+     */
+    seen_at: string;
+    started_at: string;
+    /**
+     * e.g. Windows; empty if unknown
+     */
+    system: string;
+};
+
 export type UserNameInputBody = {
     user_name: string;
+};
+
+export type Visits = {
+    visits: Array<ShownVisit>;
 };
 
 export type Wait = {
     after_ms: number;
     reason: 'ticket' | 'issuing' | 'sealed' | 'acknowledging' | 'claiming' | 'closing' | 'releasing';
+};
+
+export type Wanted = {
+    brand?: string;
+    project?: string;
+    serial?: string;
 };
 
 export type CasesData = {
@@ -1167,6 +1492,139 @@ export type LogoutResponses = {
 
 export type LogoutResponse = LogoutResponses[keyof LogoutResponses];
 
+export type RecoverPhoneData = {
+    body: LostPhone;
+    path?: never;
+    query?: never;
+    url: '/api/lost-phone';
+};
+
+export type RecoverPhoneErrors = {
+    /**
+     * Forbidden
+     */
+    403: ProblemDocument;
+    /**
+     * Conflict
+     */
+    409: ProblemDocument;
+    /**
+     * Unprocessable Entity
+     */
+    422: ProblemDocument;
+    /**
+     * Too Many Requests
+     */
+    429: ProblemDocument;
+    /**
+     * Internal Server Error
+     */
+    500: ProblemDocument;
+    /**
+     * Service Unavailable
+     */
+    503: ProblemDocument;
+};
+
+export type RecoverPhoneError = RecoverPhoneErrors[keyof RecoverPhoneErrors];
+
+export type RecoverPhoneResponses = {
+    /**
+     * OK
+     */
+    200: Me;
+};
+
+export type RecoverPhoneResponse = RecoverPhoneResponses[keyof RecoverPhoneResponses];
+
+export type SendLostPhoneCodeData = {
+    body: LostCodeInputBody;
+    headers?: {
+        /**
+         * chosen anew for every request, by random: the same one again, within a day and a session, is answered as before and does nothing
+         */
+        'Idempotency-Key'?: string;
+    };
+    path?: never;
+    query?: never;
+    url: '/api/lost-phone/code';
+};
+
+export type SendLostPhoneCodeErrors = {
+    /**
+     * Forbidden
+     */
+    403: ProblemDocument;
+    /**
+     * Conflict
+     */
+    409: ProblemDocument;
+    /**
+     * Unprocessable Entity
+     */
+    422: ProblemDocument;
+    /**
+     * Too Many Requests
+     */
+    429: ProblemDocument;
+    /**
+     * Internal Server Error
+     */
+    500: ProblemDocument;
+    /**
+     * Service Unavailable
+     */
+    503: ProblemDocument;
+};
+
+export type SendLostPhoneCodeError = SendLostPhoneCodeErrors[keyof SendLostPhoneCodeErrors];
+
+export type SendLostPhoneCodeResponses = {
+    /**
+     * OK
+     */
+    200: CodeSent;
+};
+
+export type SendLostPhoneCodeResponse = SendLostPhoneCodeResponses[keyof SendLostPhoneCodeResponses];
+
+export type BeginLostPhoneData = {
+    body: LostNonceInputBody;
+    path?: never;
+    query?: never;
+    url: '/api/lost-phone/nonce';
+};
+
+export type BeginLostPhoneErrors = {
+    /**
+     * Forbidden
+     */
+    403: ProblemDocument;
+    /**
+     * Unprocessable Entity
+     */
+    422: ProblemDocument;
+    /**
+     * Internal Server Error
+     */
+    500: ProblemDocument;
+    /**
+     * Service Unavailable
+     */
+    503: ProblemDocument;
+};
+
+export type BeginLostPhoneError = BeginLostPhoneErrors[keyof BeginLostPhoneErrors];
+
+export type BeginLostPhoneResponses = {
+    /**
+     * OK
+     */
+    200: LoginNonce;
+};
+
+export type BeginLostPhoneResponse = BeginLostPhoneResponses[keyof BeginLostPhoneResponses];
+
 export type MeData = {
     body?: never;
     path?: never;
@@ -1203,6 +1661,326 @@ export type MeResponses = {
 };
 
 export type MeResponse = MeResponses[keyof MeResponses];
+
+export type FavouritesData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/api/me/favourites';
+};
+
+export type FavouritesErrors = {
+    /**
+     * Unauthorized
+     */
+    401: ProblemDocument;
+    /**
+     * Unprocessable Entity
+     */
+    422: ProblemDocument;
+    /**
+     * Internal Server Error
+     */
+    500: ProblemDocument;
+    /**
+     * Service Unavailable
+     */
+    503: ProblemDocument;
+};
+
+export type FavouritesError = FavouritesErrors[keyof FavouritesErrors];
+
+export type FavouritesResponses = {
+    /**
+     * OK
+     */
+    200: List;
+};
+
+export type FavouritesResponse = FavouritesResponses[keyof FavouritesResponses];
+
+export type AddFavouriteData = {
+    body: Wanted;
+    path?: never;
+    query?: never;
+    url: '/api/me/favourites';
+};
+
+export type AddFavouriteErrors = {
+    /**
+     * Unauthorized
+     */
+    401: ProblemDocument;
+    /**
+     * Forbidden
+     */
+    403: ProblemDocument;
+    /**
+     * Not Found
+     */
+    404: ProblemDocument;
+    /**
+     * Conflict
+     */
+    409: ProblemDocument;
+    /**
+     * Unprocessable Entity
+     */
+    422: ProblemDocument;
+    /**
+     * Internal Server Error
+     */
+    500: ProblemDocument;
+    /**
+     * Service Unavailable
+     */
+    503: ProblemDocument;
+};
+
+export type AddFavouriteError = AddFavouriteErrors[keyof AddFavouriteErrors];
+
+export type AddFavouriteResponses = {
+    /**
+     * OK
+     */
+    200: List;
+};
+
+export type AddFavouriteResponse = AddFavouriteResponses[keyof AddFavouriteResponses];
+
+export type RemoveFavouriteData = {
+    body?: never;
+    path: {
+        /**
+         * id
+         */
+        favourite: string;
+    };
+    query?: never;
+    url: '/api/me/favourites/{favourite}/remove';
+};
+
+export type RemoveFavouriteErrors = {
+    /**
+     * Unauthorized
+     */
+    401: ProblemDocument;
+    /**
+     * Forbidden
+     */
+    403: ProblemDocument;
+    /**
+     * Unprocessable Entity
+     */
+    422: ProblemDocument;
+    /**
+     * Internal Server Error
+     */
+    500: ProblemDocument;
+    /**
+     * Service Unavailable
+     */
+    503: ProblemDocument;
+};
+
+export type RemoveFavouriteError = RemoveFavouriteErrors[keyof RemoveFavouriteErrors];
+
+export type RemoveFavouriteResponses = {
+    /**
+     * OK
+     */
+    200: List;
+};
+
+export type RemoveFavouriteResponse = RemoveFavouriteResponses[keyof RemoveFavouriteResponses];
+
+export type LoginsData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/api/me/logins';
+};
+
+export type LoginsErrors = {
+    /**
+     * Unauthorized
+     */
+    401: ProblemDocument;
+    /**
+     * Unprocessable Entity
+     */
+    422: ProblemDocument;
+    /**
+     * Internal Server Error
+     */
+    500: ProblemDocument;
+    /**
+     * Service Unavailable
+     */
+    503: ProblemDocument;
+};
+
+export type LoginsError = LoginsErrors[keyof LoginsErrors];
+
+export type LoginsResponses = {
+    /**
+     * OK
+     */
+    200: History;
+};
+
+export type LoginsResponse = LoginsResponses[keyof LoginsResponses];
+
+export type SetMailData = {
+    body: NewMailInputBody;
+    headers?: {
+        /**
+         * chosen anew for every request, by random: the same one again, within a day and a session, is answered as before and does nothing
+         */
+        'Idempotency-Key'?: string;
+    };
+    path?: never;
+    query?: never;
+    url: '/api/me/mail';
+};
+
+export type SetMailErrors = {
+    /**
+     * Unauthorized
+     */
+    401: ProblemDocument;
+    /**
+     * Forbidden
+     */
+    403: ProblemDocument;
+    /**
+     * Conflict
+     */
+    409: ProblemDocument;
+    /**
+     * Unprocessable Entity
+     */
+    422: ProblemDocument;
+    /**
+     * Too Many Requests
+     */
+    429: ProblemDocument;
+    /**
+     * Internal Server Error
+     */
+    500: ProblemDocument;
+    /**
+     * Service Unavailable
+     */
+    503: ProblemDocument;
+};
+
+export type SetMailError = SetMailErrors[keyof SetMailErrors];
+
+export type SetMailResponses = {
+    /**
+     * OK
+     */
+    200: Me;
+};
+
+export type SetMailResponse = SetMailResponses[keyof SetMailResponses];
+
+export type SendMailCodeData = {
+    body: MailInputBody;
+    headers?: {
+        /**
+         * chosen anew for every request, by random: the same one again, within a day and a session, is answered as before and does nothing
+         */
+        'Idempotency-Key'?: string;
+    };
+    path?: never;
+    query?: never;
+    url: '/api/me/mail/code';
+};
+
+export type SendMailCodeErrors = {
+    /**
+     * Unauthorized
+     */
+    401: ProblemDocument;
+    /**
+     * Forbidden
+     */
+    403: ProblemDocument;
+    /**
+     * Conflict
+     */
+    409: ProblemDocument;
+    /**
+     * Unprocessable Entity
+     */
+    422: ProblemDocument;
+    /**
+     * Too Many Requests
+     */
+    429: ProblemDocument;
+    /**
+     * Internal Server Error
+     */
+    500: ProblemDocument;
+    /**
+     * Service Unavailable
+     */
+    503: ProblemDocument;
+};
+
+export type SendMailCodeError = SendMailCodeErrors[keyof SendMailCodeErrors];
+
+export type SendMailCodeResponses = {
+    /**
+     * OK
+     */
+    200: CodeSent;
+};
+
+export type SendMailCodeResponse = SendMailCodeResponses[keyof SendMailCodeResponses];
+
+export type RemoveMailData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/api/me/mail/remove';
+};
+
+export type RemoveMailErrors = {
+    /**
+     * Unauthorized
+     */
+    401: ProblemDocument;
+    /**
+     * Forbidden
+     */
+    403: ProblemDocument;
+    /**
+     * Unprocessable Entity
+     */
+    422: ProblemDocument;
+    /**
+     * Internal Server Error
+     */
+    500: ProblemDocument;
+    /**
+     * Service Unavailable
+     */
+    503: ProblemDocument;
+};
+
+export type RemoveMailError = RemoveMailErrors[keyof RemoveMailErrors];
+
+export type RemoveMailResponses = {
+    /**
+     * OK
+     */
+    200: Me;
+};
+
+export type RemoveMailResponse = RemoveMailResponses[keyof RemoveMailResponses];
 
 export type SetUserNameData = {
     body: UserNameInputBody;
@@ -1308,6 +2086,427 @@ export type SetPasswordResponses = {
 
 export type SetPasswordResponse = SetPasswordResponses[keyof SetPasswordResponses];
 
+export type SetNewPhoneData = {
+    body: NewPhoneInputBody;
+    headers?: {
+        /**
+         * chosen anew for every request, by random: the same one again, within a day and a session, is answered as before and does nothing
+         */
+        'Idempotency-Key'?: string;
+    };
+    path?: never;
+    query?: never;
+    url: '/api/me/phone';
+};
+
+export type SetNewPhoneErrors = {
+    /**
+     * Unauthorized
+     */
+    401: ProblemDocument;
+    /**
+     * Forbidden
+     */
+    403: ProblemDocument;
+    /**
+     * Conflict
+     */
+    409: ProblemDocument;
+    /**
+     * Unprocessable Entity
+     */
+    422: ProblemDocument;
+    /**
+     * Too Many Requests
+     */
+    429: ProblemDocument;
+    /**
+     * Internal Server Error
+     */
+    500: ProblemDocument;
+    /**
+     * Service Unavailable
+     */
+    503: ProblemDocument;
+};
+
+export type SetNewPhoneError = SetNewPhoneErrors[keyof SetNewPhoneErrors];
+
+export type SetNewPhoneResponses = {
+    /**
+     * OK
+     */
+    200: Me;
+};
+
+export type SetNewPhoneResponse = SetNewPhoneResponses[keyof SetNewPhoneResponses];
+
+export type SendNewPhoneCodeData = {
+    body: PhoneInputBody;
+    headers?: {
+        /**
+         * chosen anew for every request, by random: the same one again, within a day and a session, is answered as before and does nothing
+         */
+        'Idempotency-Key'?: string;
+    };
+    path?: never;
+    query?: never;
+    url: '/api/me/phone/code';
+};
+
+export type SendNewPhoneCodeErrors = {
+    /**
+     * Unauthorized
+     */
+    401: ProblemDocument;
+    /**
+     * Forbidden
+     */
+    403: ProblemDocument;
+    /**
+     * Conflict
+     */
+    409: ProblemDocument;
+    /**
+     * Unprocessable Entity
+     */
+    422: ProblemDocument;
+    /**
+     * Too Many Requests
+     */
+    429: ProblemDocument;
+    /**
+     * Internal Server Error
+     */
+    500: ProblemDocument;
+    /**
+     * Service Unavailable
+     */
+    503: ProblemDocument;
+};
+
+export type SendNewPhoneCodeError = SendNewPhoneCodeErrors[keyof SendNewPhoneCodeErrors];
+
+export type SendNewPhoneCodeResponses = {
+    /**
+     * OK
+     */
+    200: CodeSent;
+};
+
+export type SendNewPhoneCodeResponse = SendNewPhoneCodeResponses[keyof SendNewPhoneCodeResponses];
+
+export type ShowMyselfData = {
+    body: ShowInputBody;
+    path?: never;
+    query?: never;
+    url: '/api/me/proof';
+};
+
+export type ShowMyselfErrors = {
+    /**
+     * Unauthorized
+     */
+    401: ProblemDocument;
+    /**
+     * Forbidden
+     */
+    403: ProblemDocument;
+    /**
+     * Conflict
+     */
+    409: ProblemDocument;
+    /**
+     * Unprocessable Entity
+     */
+    422: ProblemDocument;
+    /**
+     * Too Many Requests
+     */
+    429: ProblemDocument;
+    /**
+     * Internal Server Error
+     */
+    500: ProblemDocument;
+    /**
+     * Service Unavailable
+     */
+    503: ProblemDocument;
+};
+
+export type ShowMyselfError = ShowMyselfErrors[keyof ShowMyselfErrors];
+
+export type ShowMyselfResponses = {
+    /**
+     * No Content
+     */
+    204: void;
+};
+
+export type ShowMyselfResponse = ShowMyselfResponses[keyof ShowMyselfResponses];
+
+export type SendMyCodeData = {
+    body?: never;
+    headers?: {
+        /**
+         * chosen anew for every request, by random: the same one again, within a day and a session, is answered as before and does nothing
+         */
+        'Idempotency-Key'?: string;
+    };
+    path?: never;
+    query?: never;
+    url: '/api/me/proof/code';
+};
+
+export type SendMyCodeErrors = {
+    /**
+     * Unauthorized
+     */
+    401: ProblemDocument;
+    /**
+     * Forbidden
+     */
+    403: ProblemDocument;
+    /**
+     * Conflict
+     */
+    409: ProblemDocument;
+    /**
+     * Unprocessable Entity
+     */
+    422: ProblemDocument;
+    /**
+     * Too Many Requests
+     */
+    429: ProblemDocument;
+    /**
+     * Internal Server Error
+     */
+    500: ProblemDocument;
+    /**
+     * Service Unavailable
+     */
+    503: ProblemDocument;
+};
+
+export type SendMyCodeError = SendMyCodeErrors[keyof SendMyCodeErrors];
+
+export type SendMyCodeResponses = {
+    /**
+     * OK
+     */
+    200: CodeSent;
+};
+
+export type SendMyCodeResponse = SendMyCodeResponses[keyof SendMyCodeResponses];
+
+export type BeginMyProofData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/api/me/proof/nonce';
+};
+
+export type BeginMyProofErrors = {
+    /**
+     * Unauthorized
+     */
+    401: ProblemDocument;
+    /**
+     * Forbidden
+     */
+    403: ProblemDocument;
+    /**
+     * Unprocessable Entity
+     */
+    422: ProblemDocument;
+    /**
+     * Internal Server Error
+     */
+    500: ProblemDocument;
+    /**
+     * Service Unavailable
+     */
+    503: ProblemDocument;
+};
+
+export type BeginMyProofError = BeginMyProofErrors[keyof BeginMyProofErrors];
+
+export type BeginMyProofResponses = {
+    /**
+     * OK
+     */
+    200: LoginNonce;
+};
+
+export type BeginMyProofResponse = BeginMyProofResponses[keyof BeginMyProofResponses];
+
+export type SetRealNameData = {
+    body: RealNameInputBody;
+    path?: never;
+    query?: never;
+    url: '/api/me/real-name';
+};
+
+export type SetRealNameErrors = {
+    /**
+     * Unauthorized
+     */
+    401: ProblemDocument;
+    /**
+     * Forbidden
+     */
+    403: ProblemDocument;
+    /**
+     * Unprocessable Entity
+     */
+    422: ProblemDocument;
+    /**
+     * Internal Server Error
+     */
+    500: ProblemDocument;
+    /**
+     * Service Unavailable
+     */
+    503: ProblemDocument;
+};
+
+export type SetRealNameError = SetRealNameErrors[keyof SetRealNameErrors];
+
+export type SetRealNameResponses = {
+    /**
+     * OK
+     */
+    200: Me;
+};
+
+export type SetRealNameResponse = SetRealNameResponses[keyof SetRealNameResponses];
+
+export type VisitsData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/api/me/visits';
+};
+
+export type VisitsErrors = {
+    /**
+     * Unauthorized
+     */
+    401: ProblemDocument;
+    /**
+     * Unprocessable Entity
+     */
+    422: ProblemDocument;
+    /**
+     * Internal Server Error
+     */
+    500: ProblemDocument;
+    /**
+     * Service Unavailable
+     */
+    503: ProblemDocument;
+};
+
+export type VisitsError = VisitsErrors[keyof VisitsErrors];
+
+export type VisitsResponses = {
+    /**
+     * OK
+     */
+    200: Visits;
+};
+
+export type VisitsResponse = VisitsResponses[keyof VisitsResponses];
+
+export type EndOtherVisitsData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/api/me/visits/end-others';
+};
+
+export type EndOtherVisitsErrors = {
+    /**
+     * Unauthorized
+     */
+    401: ProblemDocument;
+    /**
+     * Forbidden
+     */
+    403: ProblemDocument;
+    /**
+     * Unprocessable Entity
+     */
+    422: ProblemDocument;
+    /**
+     * Internal Server Error
+     */
+    500: ProblemDocument;
+    /**
+     * Service Unavailable
+     */
+    503: ProblemDocument;
+};
+
+export type EndOtherVisitsError = EndOtherVisitsErrors[keyof EndOtherVisitsErrors];
+
+export type EndOtherVisitsResponses = {
+    /**
+     * OK
+     */
+    200: Visits;
+};
+
+export type EndOtherVisitsResponse = EndOtherVisitsResponses[keyof EndOtherVisitsResponses];
+
+export type EndVisitData = {
+    body?: never;
+    path: {
+        visit: string;
+    };
+    query?: never;
+    url: '/api/me/visits/{visit}/end';
+};
+
+export type EndVisitErrors = {
+    /**
+     * Unauthorized
+     */
+    401: ProblemDocument;
+    /**
+     * Forbidden
+     */
+    403: ProblemDocument;
+    /**
+     * Not Found
+     */
+    404: ProblemDocument;
+    /**
+     * Unprocessable Entity
+     */
+    422: ProblemDocument;
+    /**
+     * Internal Server Error
+     */
+    500: ProblemDocument;
+    /**
+     * Service Unavailable
+     */
+    503: ProblemDocument;
+};
+
+export type EndVisitError = EndVisitErrors[keyof EndVisitErrors];
+
+export type EndVisitResponses = {
+    /**
+     * OK
+     */
+    200: Visits;
+};
+
+export type EndVisitResponse = EndVisitResponses[keyof EndVisitResponses];
+
 export type BeginOpeningData = {
     body?: never;
     path?: never;
@@ -1340,6 +2539,442 @@ export type BeginOpeningResponses = {
 };
 
 export type BeginOpeningResponse = BeginOpeningResponses[keyof BeginOpeningResponses];
+
+export type HandlersData = {
+    body?: never;
+    path: {
+        /**
+         * 统一社会信用代码
+         */
+        code: string;
+        /**
+         * of the signing certificate
+         */
+        serial: string;
+    };
+    query?: never;
+    url: '/api/organisations/{code}/certificates/{serial}/handlers';
+};
+
+export type HandlersErrors = {
+    /**
+     * Unauthorized
+     */
+    401: ProblemDocument;
+    /**
+     * Not Found
+     */
+    404: ProblemDocument;
+    /**
+     * Unprocessable Entity
+     */
+    422: ProblemDocument;
+    /**
+     * Internal Server Error
+     */
+    500: ProblemDocument;
+    /**
+     * Service Unavailable
+     */
+    503: ProblemDocument;
+};
+
+export type HandlersError = HandlersErrors[keyof HandlersErrors];
+
+export type HandlersResponses = {
+    /**
+     * OK
+     */
+    200: Handlers;
+};
+
+export type HandlersResponse = HandlersResponses[keyof HandlersResponses];
+
+export type AddHandlerData = {
+    body: HandlerInputBody;
+    path: {
+        /**
+         * 统一社会信用代码
+         */
+        code: string;
+        /**
+         * of the signing certificate
+         */
+        serial: string;
+    };
+    query?: never;
+    url: '/api/organisations/{code}/certificates/{serial}/handlers';
+};
+
+export type AddHandlerErrors = {
+    /**
+     * Unauthorized
+     */
+    401: ProblemDocument;
+    /**
+     * Forbidden
+     */
+    403: ProblemDocument;
+    /**
+     * Not Found
+     */
+    404: ProblemDocument;
+    /**
+     * Unprocessable Entity
+     */
+    422: ProblemDocument;
+    /**
+     * Internal Server Error
+     */
+    500: ProblemDocument;
+    /**
+     * Service Unavailable
+     */
+    503: ProblemDocument;
+};
+
+export type AddHandlerError = AddHandlerErrors[keyof AddHandlerErrors];
+
+export type AddHandlerResponses = {
+    /**
+     * OK
+     */
+    200: Handlers;
+};
+
+export type AddHandlerResponse = AddHandlerResponses[keyof AddHandlerResponses];
+
+export type RemoveHandlerData = {
+    body?: never;
+    path: {
+        /**
+         * 统一社会信用代码
+         */
+        code: string;
+        /**
+         * of the signing certificate
+         */
+        serial: string;
+        /**
+         * id
+         */
+        member: string;
+    };
+    query?: never;
+    url: '/api/organisations/{code}/certificates/{serial}/handlers/{member}/remove';
+};
+
+export type RemoveHandlerErrors = {
+    /**
+     * Unauthorized
+     */
+    401: ProblemDocument;
+    /**
+     * Forbidden
+     */
+    403: ProblemDocument;
+    /**
+     * Not Found
+     */
+    404: ProblemDocument;
+    /**
+     * Unprocessable Entity
+     */
+    422: ProblemDocument;
+    /**
+     * Internal Server Error
+     */
+    500: ProblemDocument;
+    /**
+     * Service Unavailable
+     */
+    503: ProblemDocument;
+};
+
+export type RemoveHandlerError = RemoveHandlerErrors[keyof RemoveHandlerErrors];
+
+export type RemoveHandlerResponses = {
+    /**
+     * OK
+     */
+    200: Handlers;
+};
+
+export type RemoveHandlerResponse = RemoveHandlerResponses[keyof RemoveHandlerResponses];
+
+export type MembersData = {
+    body?: never;
+    path: {
+        /**
+         * 统一社会信用代码
+         */
+        code: string;
+    };
+    query?: never;
+    url: '/api/organisations/{code}/members';
+};
+
+export type MembersErrors = {
+    /**
+     * Unauthorized
+     */
+    401: ProblemDocument;
+    /**
+     * Not Found
+     */
+    404: ProblemDocument;
+    /**
+     * Unprocessable Entity
+     */
+    422: ProblemDocument;
+    /**
+     * Internal Server Error
+     */
+    500: ProblemDocument;
+    /**
+     * Service Unavailable
+     */
+    503: ProblemDocument;
+};
+
+export type MembersError = MembersErrors[keyof MembersErrors];
+
+export type MembersResponses = {
+    /**
+     * OK
+     */
+    200: Members;
+};
+
+export type MembersResponse = MembersResponses[keyof MembersResponses];
+
+export type InviteMemberData = {
+    body: InviteInputBody;
+    path: {
+        /**
+         * 统一社会信用代码
+         */
+        code: string;
+    };
+    query?: never;
+    url: '/api/organisations/{code}/members';
+};
+
+export type InviteMemberErrors = {
+    /**
+     * Unauthorized
+     */
+    401: ProblemDocument;
+    /**
+     * Forbidden
+     */
+    403: ProblemDocument;
+    /**
+     * Not Found
+     */
+    404: ProblemDocument;
+    /**
+     * Conflict
+     */
+    409: ProblemDocument;
+    /**
+     * Unprocessable Entity
+     */
+    422: ProblemDocument;
+    /**
+     * Internal Server Error
+     */
+    500: ProblemDocument;
+    /**
+     * Service Unavailable
+     */
+    503: ProblemDocument;
+};
+
+export type InviteMemberError = InviteMemberErrors[keyof InviteMemberErrors];
+
+export type InviteMemberResponses = {
+    /**
+     * OK
+     */
+    200: Members;
+};
+
+export type InviteMemberResponse = InviteMemberResponses[keyof InviteMemberResponses];
+
+export type SetMemberPhoneData = {
+    body: MemberPhoneInputBody;
+    path: {
+        /**
+         * 统一社会信用代码
+         */
+        code: string;
+        /**
+         * id
+         */
+        member: string;
+    };
+    query?: never;
+    url: '/api/organisations/{code}/members/{member}/phone';
+};
+
+export type SetMemberPhoneErrors = {
+    /**
+     * Unauthorized
+     */
+    401: ProblemDocument;
+    /**
+     * Forbidden
+     */
+    403: ProblemDocument;
+    /**
+     * Not Found
+     */
+    404: ProblemDocument;
+    /**
+     * Conflict
+     */
+    409: ProblemDocument;
+    /**
+     * Unprocessable Entity
+     */
+    422: ProblemDocument;
+    /**
+     * Internal Server Error
+     */
+    500: ProblemDocument;
+    /**
+     * Service Unavailable
+     */
+    503: ProblemDocument;
+};
+
+export type SetMemberPhoneError = SetMemberPhoneErrors[keyof SetMemberPhoneErrors];
+
+export type SetMemberPhoneResponses = {
+    /**
+     * OK
+     */
+    200: Members;
+};
+
+export type SetMemberPhoneResponse = SetMemberPhoneResponses[keyof SetMemberPhoneResponses];
+
+export type RemoveMemberData = {
+    body: RemoveInputBody;
+    path: {
+        /**
+         * 统一社会信用代码
+         */
+        code: string;
+        /**
+         * id
+         */
+        member: string;
+    };
+    query?: never;
+    url: '/api/organisations/{code}/members/{member}/remove';
+};
+
+export type RemoveMemberErrors = {
+    /**
+     * Unauthorized
+     */
+    401: ProblemDocument;
+    /**
+     * Forbidden
+     */
+    403: ProblemDocument;
+    /**
+     * Not Found
+     */
+    404: ProblemDocument;
+    /**
+     * Conflict
+     */
+    409: ProblemDocument;
+    /**
+     * Unprocessable Entity
+     */
+    422: ProblemDocument;
+    /**
+     * Internal Server Error
+     */
+    500: ProblemDocument;
+    /**
+     * Service Unavailable
+     */
+    503: ProblemDocument;
+};
+
+export type RemoveMemberError = RemoveMemberErrors[keyof RemoveMemberErrors];
+
+export type RemoveMemberResponses = {
+    /**
+     * OK
+     */
+    200: Members;
+};
+
+export type RemoveMemberResponse = RemoveMemberResponses[keyof RemoveMemberResponses];
+
+export type SetMemberRoleData = {
+    body: RoleInputBody;
+    path: {
+        /**
+         * 统一社会信用代码
+         */
+        code: string;
+        /**
+         * id
+         */
+        member: string;
+    };
+    query?: never;
+    url: '/api/organisations/{code}/members/{member}/role';
+};
+
+export type SetMemberRoleErrors = {
+    /**
+     * Unauthorized
+     */
+    401: ProblemDocument;
+    /**
+     * Forbidden
+     */
+    403: ProblemDocument;
+    /**
+     * Not Found
+     */
+    404: ProblemDocument;
+    /**
+     * Conflict
+     */
+    409: ProblemDocument;
+    /**
+     * Unprocessable Entity
+     */
+    422: ProblemDocument;
+    /**
+     * Internal Server Error
+     */
+    500: ProblemDocument;
+    /**
+     * Service Unavailable
+     */
+    503: ProblemDocument;
+};
+
+export type SetMemberRoleError = SetMemberRoleErrors[keyof SetMemberRoleErrors];
+
+export type SetMemberRoleResponses = {
+    /**
+     * OK
+     */
+    200: Members;
+};
+
+export type SetMemberRoleResponse = SetMemberRoleResponses[keyof SetMemberRoleResponses];
 
 export type OriginListData = {
     body?: never;
@@ -1415,3 +3050,36 @@ export type PictureResponses = {
 };
 
 export type PictureResponse = PictureResponses[keyof PictureResponses];
+
+export type ProofOfWorkData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/api/proof-of-work';
+};
+
+export type ProofOfWorkErrors = {
+    /**
+     * Unprocessable Entity
+     */
+    422: ProblemDocument;
+    /**
+     * Internal Server Error
+     */
+    500: ProblemDocument;
+    /**
+     * Service Unavailable
+     */
+    503: ProblemDocument;
+};
+
+export type ProofOfWorkError = ProofOfWorkErrors[keyof ProofOfWorkErrors];
+
+export type ProofOfWorkResponses = {
+    /**
+     * OK
+     */
+    200: Challenge;
+};
+
+export type ProofOfWorkResponse = ProofOfWorkResponses[keyof ProofOfWorkResponses];

@@ -17,7 +17,7 @@ interface Answered {
 let answers: Record<string, Answered>;
 let sent: { path: string; body: unknown }[];
 
-const person = { user_name: '', phone: '138****0001', has_password: true, must_set_password: false, registered_at: '2026-01-01T00:00:00Z', session_ends_at: '2026-01-02T00:00:00Z' };
+const person = { user_name: '', level: 'ordinary' as const, real_name: '', mail: '', organisations: [], phone: '138****0001', has_password: true, must_set_password: false, registered_at: '2026-01-01T00:00:00Z', session_ends_at: '2026-01-02T00:00:00Z' };
 const refusal = (status: number, code: string, params?: Record<string, string>): Answered => ({
   status,
   body: { type: 'about:blank', title: '', status, code, detail: code, hint: '', ...(params ? { params } : {}) },

@@ -5,6 +5,7 @@ import { type CodeSent, sendLoginCode } from '../../api';
 import { type Act, useAct } from '../../shared/form/act';
 import { once } from '../../shared/hall';
 import { Problem } from '../../shared/problem';
+import { withWork } from '../../shared/work';
 
 export interface SentCode extends Pick<Act, 'busy' | 'problem'> {
   sent: ComputedRef<boolean>;
@@ -23,7 +24,7 @@ export function useSentCode(): SentCode {
     run(async () => {
       wait.value = 0; // so that the same number of seconds counts anew
       try {
-        last.value = await once((headers) => sendLoginCode({ body: { name }, headers }));
+        last.value = await withWork((work) => once((headers) => sendLoginCode({ body: { name, ...(work ? { work } : {}) }, headers })));
         wait.value = last.value.resend_after_s;
       } catch (thrown) {
         wait.value = thrown instanceof Problem ? Number(thrown.params['seconds'] ?? 0) : 0;

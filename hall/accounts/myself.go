@@ -1,0 +1,114 @@
+package accounts
+
+import (
+	"cmp"
+	"context"
+	"time"
+
+	"github.com/certhall/certhall"
+	"github.com/certhall/certhall/hall/nonce"
+	"github.com/certhall/certhall/hall/notify"
+)
+
+// shownFor is how long a code to his phone, or a signature by one of his keys,
+// shows that somebody who has logged in is the one the account belongs to: a
+// session may be stolen, or left open.
+const shownFor = 10 * time.Minute
+
+// ErrShowYourself asks for a code to the present phone, or a signature. (ways)
+var ErrShowYourself = certhall.NewError("show-yourself", certhall.Conflict)
+
+// keyShown is what a signature proves to a session.
+func keyShown(person string) string { return "key " + person }
+
+// myselfLine sends to the phone that a person has.
+func myselfLine(phone string) line { return line{phone, "myself " + phone, notify.TemplateMyself} }
+
+// SendMyCode sends a code to the phone of whoever has logged in.
+func (d *Desk) SendMyCode(ctx context.Context, v Visit, address string) (CodeSent, error) {
+	a, err := d.account(ctx, v)
+	if err != nil {
+		return CodeSent{}, err
+	}
+	return d.sendNow(ctx, v.Session, myselfLine(a.Phone), a.Phone, address)
+}
+
+// sendNow sends a code to a phone and tells how things stand.
+func (d *Desk) sendNow(ctx context.Context, s Session, l line, phone, address string) (CodeSent, error) {
+	send, err := d.prepareCode(ctx, s, l, address, "")
+	if err != nil {
+		return CodeSent{}, err
+	}
+	if err := send(ctx, phone); err != nil {
+		return CodeSent{}, err
+	}
+	return d.codeSent(ctx, s, l)
+}
+
+// myNonces are for signatures that show who somebody is; those of one person
+// are none of another's.
+func (d *Desk) myNonces(person string) nonce.Maker {
+	return nonce.Maker{Purpose: "certhall/myself-nonce/1\x00" + person, Secret: d.Secret, Clock: d.Clock, Random: d.Random}
+}
+
+// MyNonce makes the one-time value that a key of his signs.
+func (d *Desk) MyNonce(_ context.Context, v Visit) (LoginNonce, error) {
+	return d.keyNonce(d.myNonces(v.Person))
+}
+
+// ShowMyself takes the code that SendMyCode sent, or proof.Login signed over a
+// value of MyNonce by the key of one of his certificates. It counts for
+// shownFor, in this session.
+func (d *Desk) ShowMyself(ctx context.Context, v Visit, code string, signed []byte) error {
+	a, err := d.account(ctx, v)
+	if err != nil {
+		return err
+	}
+	if len(signed) == 0 {
+		if err := d.checkCode(ctx, v.Session, myselfLine(a.Phone), code, a.Phone, ProofLife); err != nil {
+			return err
+		}
+		return d.Store.Write(ctx, func(w Writer) error { return w.ProvePhone(a.ID) })
+	}
+	k, err := d.keyOf(ctx, signed, d.myNonces(a.ID))
+	if err != nil {
+		return err
+	}
+	now := d.now()
+	return d.Store.Write(ctx, func(w Writer) error {
+		handlers, err := w.Handlers(k.pair.Lineage)
+		if err != nil {
+			return err
+		}
+		if !handles(handlers, a.ID) {
+			return ErrLoginKey
+		}
+		if fresh, err := w.SpendNonce(k.nonce, k.expires, now); err != nil || !fresh {
+			return cmp.Or(err, error(ErrLoginNonce))
+		}
+		return w.AddProof(v.Session, keyShown(a.ID), now.Add(shownFor))
+	})
+}
+
+// shownLately tells whether somebody has just shown who he is.
+func (d *Desk) shownLately(ctx context.Context, s Session, a Account) (shown bool, err error) {
+	err = d.Store.Read(ctx, func(r Reader) error {
+		phone, err := r.Proof(s, a.Phone)
+		if err != nil {
+			return err
+		}
+		key, err := r.Proof(s, keyShown(a.ID))
+		shown = d.now().Before(phone.Add(shownFor-ProofLife)) || d.now().Before(key)
+		return err
+	})
+	return shown, err
+}
+
+func handles(handlers []Handler, person string) bool {
+	for _, h := range handlers {
+		if h.Person.ID == person {
+			return true
+		}
+	}
+	return false
+}
