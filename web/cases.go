@@ -28,11 +28,15 @@ type (
 			Serial  certhall.Serial  `json:"serial,omitempty" maxLength:"40" doc:"of the pair's signing certificate"`
 		}
 	}
-	// CaseInput names a case and who asks. (Exported for huma, which reads the
-	// fields of what is embedded by reflection.)
-	CaseInput struct {
+	// BearerInput says who asks. (Exported for huma, which reads the fields of
+	// what is embedded by reflection.)
+	BearerInput struct {
 		Authorization string `header:"Authorization" doc:"Bearer and the case's token"`
-		Case          string `path:"case" maxLength:"64"`
+	}
+	// CaseInput names a case and who asks. (Exported for huma.)
+	CaseInput struct {
+		BearerInput
+		Case string `path:"case" maxLength:"64"`
 	}
 	nextInput struct {
 		CaseInput
@@ -40,15 +44,15 @@ type (
 	}
 )
 
-// caller is who asks: the bearer of the case's token, whoever has logged in,
+// caller is who asks: the bearer of a case's token, whoever has logged in,
 // or both.
-func (c CaseInput) caller(ctx context.Context) services.Caller {
+func (b BearerInput) caller(ctx context.Context) services.Caller {
 	visit := requestOf(ctx).visit
-	return services.Caller{Token: c.token(), Session: visit.Session, Person: visit.Person}
+	return services.Caller{Token: b.token(), Session: visit.Session, Person: visit.Person}
 }
 
-func (c CaseInput) token() string {
-	scheme, token, _ := strings.Cut(c.Authorization, " ")
+func (b BearerInput) token() string {
+	scheme, token, _ := strings.Cut(b.Authorization, " ")
 	if !strings.EqualFold(scheme, "Bearer") || len(token) > 128 {
 		return ""
 	}

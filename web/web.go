@@ -58,6 +58,7 @@ type Observe func(route, method string, status int, took time.Duration)
 // Options of the edge.
 type Options struct {
 	Counter       Counter // nil: this node is no hall and serves neither pages nor /api
+	Shop          Shop
 	People        People
 	Organisations Organisations
 	Favourites    Favourites
@@ -140,6 +141,7 @@ func newAPI(mux *http.ServeMux, o Options) huma.API {
 	r.registerCertificates(api)
 	r.registerHall(api)
 	r.registerCatalog(api)
+	r.registerOrders(api)
 	r.registerPeople(api)
 	r.registerMe(api)
 	r.registerOrganisations(api)

@@ -149,7 +149,7 @@ func (h *hallWing) secret(dir string) ([]byte, error) {
 
 // serve adds the hall to what the process answers.
 func (h *hallWing) serve(o *web.Options) {
-	o.Counter, o.People, o.Organisations, o.Favourites = h.counter, h.people, h.organs, h.kept
+	o.Counter, o.Shop, o.People, o.Organisations, o.Favourites = h.counter, h.counter, h.people, h.organs, h.kept
 	o.Once, o.Catalog = h.once, h.shelf
 	o.Origin, o.Hall, o.Pages = h.facts.Origin, h.facts, ui.Pages()
 	if h.till != nil {

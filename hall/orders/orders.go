@@ -50,6 +50,19 @@ type Order struct {
 // Live tells whether the order may still be paid.
 func (o Order) Live() bool { return o.Standing == Unpaid || o.Standing == Closing }
 
+// Part is the order as it looks to who may see some of its lines: how it is paid
+// is none of his business.
+func (o Order) Part(visible func(Line) bool) Order {
+	part := Order{ID: o.ID, Standing: o.Standing, Catalog: o.Catalog, MadeAt: o.MadeAt, ExpiresAt: o.ExpiresAt, PaidAt: o.PaidAt}
+	for _, l := range o.Lines {
+		if visible(l) {
+			part.Lines = append(part.Lines, l)
+		}
+	}
+	part.Total = total(part.Lines)
+	return part
+}
+
 // Line is a right that an order buys, for one certificate. What it is called and
 // costs stays as it was when the order was made.
 type Line struct {
@@ -89,6 +102,8 @@ var (
 	ErrYears        = certhall.NewError("years-unfit", certhall.Invalid)
 	ErrNoChannel    = certhall.NewError("payment-none", certhall.Unavailable) // the hall has no channel of payment
 	ErrOrderOver    = certhall.NewError("order-over", certhall.Conflict)      // paid or closed meanwhile
+	ErrUnfit        = certhall.NewError("order-unfit", certhall.Conflict)     // some of several certificates cannot be bought for
+	ErrCartFull     = certhall.NewError("cart-full", certhall.Conflict)
 	ErrUsed         = certhall.NewError("entitlement-spent", certhall.Conflict)
 	ErrNotFailed    = certhall.NewError("refund-not-failed", certhall.Conflict)
 )

@@ -1,6 +1,7 @@
 package orders
 
 import (
+	"cmp"
 	"io"
 	"maps"
 	"slices"
@@ -38,7 +39,7 @@ func OfferFor(c *catalog.Catalog, p authority.PairInfo, service certhall.Service
 	o.Line = Line{
 		Lineage: p.Lineage, Serial: p.SignSerial, Service: service, Years: o.Years[0], Price: product.Price,
 		Project: found.Project.Code, Brand: found.Brand.Code, Type: found.Type.Code,
-		Names: joined(found.Project.Names, found.Brand.Names), Picture: c.PictureAddress(found.Brand.Picture),
+		Names: joined(found.Project.Names, found.Brand.Names), Picture: c.PictureAddress(cmp.Or(found.Brand.Picture, found.Project.Picture)),
 		Subject: p.Subject, Organisation: p.Organisation, KeyNumber: p.KeyNumber,
 	}
 	return o, nil
@@ -69,7 +70,7 @@ func Place(w Writer, o Order, agreed certhall.Money, channel string, now time.Ti
 	o.ID, o.MadeAt, o.Total = certhall.OrderID(certhall.NewID(now, random)), now, total(o.Lines)
 	o.Lines = slices.Clone(o.Lines)
 	if o.Total != agreed {
-		return o, ErrPriceChanged
+		return o, ErrPriceChanged.With("total", o.Total.String())
 	}
 	var lineages []certhall.LineageID
 	for _, l := range o.Lines {

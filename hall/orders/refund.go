@@ -46,7 +46,7 @@ type Refund struct {
 // RefundReader reads refunds. A row that is not there is nil.
 type RefundReader interface {
 	Refund(certhall.RefundID) (*Refund, error)
-	RefundsOf(certhall.OrderID) ([]Refund, error)
+	RefundsOf(...certhall.OrderID) ([]Refund, error)
 	// Refunding are the entitlements that wait for a refund.
 	Refunding(certhall.RefundID) ([]Entitlement, error)
 }

@@ -11,14 +11,21 @@ type Reader interface {
 	Order(certhall.OrderID) (*Order, error)
 	// LiveOrderOf is the order with a line for the lineage that may still be paid.
 	LiveOrderOf(certhall.LineageID) (*Order, error)
-	// OrdersOf are the orders that a person made, the latest first; at most limit.
-	OrdersOf(person string, limit int) ([]Order, error)
+	// Orders are those with these numbers, in no order.
+	Orders(...certhall.OrderID) ([]Order, error)
+	// UnpaidOf are the live orders' lines of the lineages that a person handles.
+	UnpaidOf(person string) ([]UnpaidLine, error)
+	// RightsOf are the open entitlements that were bought for the lineages that a
+	// person handles, the oldest first.
+	RightsOf(person string) ([]Right, error)
+	// CartOf is what a person has put into his cart, the oldest first.
+	CartOf(person string) ([]Wanted, error)
 	Entitlement(certhall.EntitlementID) (*Entitlement, error)
 	// OpenEntitlement is a bought entitlement of the lineage that is open: one
 	// without a case before others, the oldest first.
 	OpenEntitlement(certhall.LineageID) (*Entitlement, error)
-	// EntitlementsOf are those that an order's lines became.
-	EntitlementsOf(certhall.OrderID) ([]Entitlement, error)
+	// EntitlementsOf are those that the lines of orders became.
+	EntitlementsOf(...certhall.OrderID) ([]Entitlement, error)
 	RefundReader
 }
 
@@ -35,6 +42,9 @@ type Writer interface {
 	AddOrder(Order) (bool, error)
 	// SaveOrder stores what moved of a locked order; its lines stay as they are.
 	SaveOrder(Order) error
+	// PutInCart puts a lineage into a person's cart, or changes its years.
+	PutInCart(person string, wanted Wanted) error
+	TakeFromCart(person string, all []certhall.LineageID) error
 	AddEntitlement(Entitlement) error
 	// MoveEntitlement is a compare-and-swap on the state.
 	MoveEntitlement(id certhall.EntitlementID, from, to State, at time.Time) (bool, error)

@@ -27,8 +27,8 @@ type LineView struct {
 	KeyNumber    string                 `json:"key_number"`
 }
 
-// OrderView is an order as its buyer sees it.
-type OrderView struct {
+// OrderHead is an order without its lines.
+type OrderHead struct {
 	Order       certhall.OrderID `json:"order"`
 	Standing    Standing         `json:"standing" enum:"unpaid,closing,paid,closed"`
 	Total       certhall.Money   `json:"total" doc:"in fen"`
@@ -38,7 +38,13 @@ type OrderView struct {
 	MadeAt      time.Time        `json:"made_at"`
 	ExpiresAt   time.Time        `json:"expires_at,omitzero"`
 	PaidAt      time.Time        `json:"paid_at,omitzero"`
-	Lines       []LineView       `json:"lines"`
+	Case        certhall.CaseID  `json:"case,omitempty" doc:"at whose counter it was made; absent from the cart"`
+}
+
+// OrderView is an order as its buyer sees it.
+type OrderView struct {
+	OrderHead
+	Lines []LineView `json:"lines"`
 }
 
 // View of a line before it is bought.
@@ -49,23 +55,34 @@ func (l Line) View() LineView {
 	}
 }
 
-// View of an order, with what became of its lines.
-func (o Order) View(made []Entitlement) OrderView {
-	v := OrderView{
+// BoughtView is the view of a bought line, with what became of it.
+func (l Line) BoughtView(made []Entitlement) LineView {
+	v := l.View()
+	for _, e := range made {
+		if e.ID == l.Entitlement {
+			v.Entitlement, v.State, v.Case = e.ID, e.State, e.Case
+		}
+	}
+	return v
+}
+
+// Head of an order. The code is shown only while it can be paid.
+func (o Order) Head() OrderHead {
+	h := OrderHead{
 		Order: o.ID, Standing: o.Standing, Total: o.Total, Channel: o.Channel, Transaction: o.Transaction,
-		MadeAt: o.MadeAt, ExpiresAt: o.ExpiresAt, PaidAt: o.PaidAt, Lines: make([]LineView, 0, len(o.Lines)),
+		MadeAt: o.MadeAt, ExpiresAt: o.ExpiresAt, PaidAt: o.PaidAt, Case: o.Case,
 	}
 	if o.Standing == Unpaid {
-		v.CodeURL = o.CodeURL
+		h.CodeURL = o.CodeURL
 	}
+	return h
+}
+
+// View of an order, with what became of its lines.
+func (o Order) View(made []Entitlement) OrderView {
+	v := OrderView{OrderHead: o.Head(), Lines: make([]LineView, 0, len(o.Lines))}
 	for _, l := range o.Lines {
-		line := l.View()
-		for _, e := range made {
-			if e.ID == l.Entitlement {
-				line.Entitlement, line.State, line.Case = e.ID, e.State, e.Case
-			}
-		}
-		v.Lines = append(v.Lines, line)
+		v.Lines = append(v.Lines, l.BoughtView(made))
 	}
 	return v
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/certhall/certhall"
 	"github.com/certhall/certhall/hall/accounts"
+	"github.com/certhall/certhall/hall/orders"
 )
 
 // Caller is who stands at the counter: a person who has logged in, the bearer
@@ -44,14 +45,53 @@ func (c *Counter) entrance(r Reader, who Caller, k Case) (accounts.Session, erro
 			return who.Session, err
 		}
 	}
-	if who.Token != "" {
-		s := accounts.SessionOf(who.Token)
-		t, err := r.Token(s)
-		if err != nil || t != nil && t.Case == k.ID && c.now().Before(t.Expires) {
-			return s, err
+	bears, session, err := c.bearer(r, who)
+	if err == nil && bears != k.ID {
+		err = ErrCaseMissing
+	}
+	return session, err
+}
+
+// bearer is the case that the caller's token opens, with its session; "" for none.
+func (c *Counter) bearer(r Reader, who Caller) (certhall.CaseID, accounts.Session, error) {
+	if who.Token == "" {
+		return "", "", nil
+	}
+	session := accounts.SessionOf(who.Token)
+	t, err := r.Token(session)
+	if err != nil || t == nil || !c.now().Before(t.Expires) {
+		return "", "", err
+	}
+	return t.Case, session, nil
+}
+
+// sight is the part of an order that the caller may see: all of it if he made
+// it, or if it was made at the counter of the case whose token he bears; else
+// the lines of lineages that he handles, or that this case uses. An order of
+// which he may see nothing answers like a missing one.
+func (c *Counter) sight(r Reader, who Caller, o orders.Order, made []orders.Entitlement) (seen orders.Order, whole bool, err error) {
+	bears, _, err := c.bearer(r, who)
+	if err != nil {
+		return orders.Order{}, false, err
+	}
+	if who.Person != "" && who.Person == o.Person || bears != "" && bears == o.Case {
+		return o, true, nil
+	}
+	var handled []certhall.LineageID
+	if who.Person != "" {
+		if handled, err = r.LineagesOf(who.Person); err != nil {
+			return orders.Order{}, false, err
 		}
 	}
-	return "", ErrCaseMissing
+	uses := func(e orders.Entitlement) bool { return bears != "" && e.Case == bears }
+	seen = o.Part(func(l orders.Line) bool {
+		return slices.Contains(handled, l.Lineage) ||
+			slices.ContainsFunc(made, func(e orders.Entitlement) bool { return e.ID == l.Entitlement && uses(e) })
+	})
+	if len(seen.Lines) == 0 {
+		return orders.Order{}, false, orders.ErrOrderMissing
+	}
+	return seen, false, nil
 }
 
 // byPerson finds a person among handlers; nil if he is none of them.

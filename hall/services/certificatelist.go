@@ -39,6 +39,9 @@ type HeldCertificate struct {
 	Actions      []certhall.Service `json:"actions" doc:"services that are open now; the authority judges at opening"`
 	WhyNot       *Problem           `json:"why_not,omitempty" doc:"why no service is open"`
 	Case         *OpenCase          `json:"case,omitempty" doc:"the case that can be gone on with"`
+
+	Entitlement certhall.EntitlementID `json:"entitlement,omitempty" doc:"bought for it and not used yet: there is nothing to pay"`
+	Order       certhall.OrderID       `json:"order,omitempty" doc:"made by this person, with a line for it, and not paid yet"`
 }
 
 // OpenCase names a case that can be gone on with.
@@ -67,44 +70,29 @@ func (l CertificateList) Problems() []*Problem {
 // first. What may be done with each is a hint, by the hall's own windows and
 // what is on offer.
 func (c *Counter) Certificates(ctx context.Context, who Caller) (CertificateList, error) {
-	var held []Certificate
-	open := map[certhall.LineageID]*OpenCase{}
-	all, err := c.Catalog.Current(ctx)
-	if err != nil {
-		return CertificateList{}, err
-	}
-	err = c.Store.Read(ctx, func(r Reader) (err error) {
-		if held, err = r.CertificatesOf(who.Person, CertificateLimit+1); err != nil {
-			return err
-		}
-		busy, err := r.BusyCasesOf(who.Person)
-		clear(open)
-		for _, k := range busy {
-			if k.Live() {
-				open[k.Lineage] = &OpenCase{Case: k.ID, Service: k.Service, Stage: k.Stage()}
-			}
-		}
-		return err
-	})
-	now := c.now()
-	list := CertificateList{Certificates: make([]HeldCertificate, 0, len(held)), More: len(held) > CertificateLimit}
-	for _, p := range held[:min(len(held), CertificateLimit)] {
-		row := c.heldCertificate(all, p.PairInfo, now)
-		row.Case = open[p.Lineage]
-		list.Certificates = append(list.Certificates, row)
+	held, err := c.holdings(ctx, who.Person, nil)
+	list := CertificateList{Certificates: make([]HeldCertificate, 0, len(held.pairs)), More: len(held.pairs) > CertificateLimit}
+	for _, p := range held.pairs[:min(len(held.pairs), CertificateLimit)] {
+		list.Certificates = append(list.Certificates, c.heldCertificate(held, p.PairInfo))
 	}
 	return list, err
 }
 
-func (c *Counter) heldCertificate(all *catalog.Catalog, p authority.PairInfo, now time.Time) HeldCertificate {
+// heldCertificate is a pair as its handler sees it.
+func (c *Counter) heldCertificate(held holdings, p authority.PairInfo) HeldCertificate {
+	now := c.now()
+	right, unpaid := held.rights[p.Lineage], held.unpaid[p.Lineage]
 	h := HeldCertificate{
 		Serial: p.SignSerial, EncSerial: p.EncSerial, Subject: p.Subject, Organisation: p.Organisation, Project: p.Project,
 		KeyNumber: p.KeyNumber, KeySerial: p.KeySerial, NotBefore: p.NotBefore, NotAfter: p.NotAfter,
-		DaysLeft: daysBetween(now, p.NotAfter), Actions: []certhall.Service{},
+		DaysLeft: daysBetween(now, p.NotAfter), Actions: []certhall.Service{}, Case: held.cases[p.Lineage], Entitlement: right.ID,
 	}
-	found, err := offerIn(all, p)
+	if unpaid.Person == held.person {
+		h.Order = unpaid.Order
+	}
+	found, err := offerIn(held.offered, p)
 	state, open, refusal := c.condition(found.Offer.Policy, p, now)
-	if refusal == nil && all.Version > 0 {
+	if refusal == nil && held.offered.Version > 0 && right.ID == "" { // what was bought stays
 		if err == nil {
 			_, err = found.Product(open)
 		}

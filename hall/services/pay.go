@@ -110,17 +110,26 @@ func (c *Counter) entitle(ctx context.Context, id certhall.CaseID, find func(Wri
 
 // awaitPayment shows an order that is not paid yet, and makes it payable.
 func (c *Counter) awaitPayment(ctx context.Context, o orders.Order, n Next) (Next, error) {
-	if o.Standing == orders.Unpaid && o.CodeURL == "" && c.Till != nil {
-		ready, err := c.Till.Ready(ctx, o.ID)
-		if err != nil {
-			n.Problem = ProblemOf(err)
-		} else {
-			o = ready
-		}
+	o, problem := c.payable(ctx, o)
+	if problem != nil {
+		n.Problem = problem
 	}
 	view := o.View(nil)
 	n.Ask.Pay.Order = &view
 	return n, nil
+}
+
+// payable has the channel say how an unpaid order is paid, unless it has; or why
+// it did not.
+func (c *Counter) payable(ctx context.Context, o orders.Order) (orders.Order, *Problem) {
+	if o.Standing != orders.Unpaid || o.CodeURL != "" || c.Till == nil {
+		return o, nil
+	}
+	ready, err := c.Till.Ready(ctx, o.ID)
+	if err != nil {
+		return o, ProblemOf(err)
+	}
+	return ready, nil
 }
 
 // offerOf is what can be bought for the case's certificate at this moment.
@@ -156,10 +165,6 @@ func (c *Counter) agreed(ctx context.Context, k Case, who Caller, a Agree) (Case
 	if err != nil {
 		return k, err
 	}
-	channel := ""
-	if c.Till != nil {
-		channel = c.Till.Channel()
-	}
 	order := orders.Order{Person: who.Person, Case: k.ID, Catalog: offered.Version, Lines: []orders.Line{line}}
 	now := c.now()
 	return c.entitle(ctx, k.ID, func(w Writer) (*orders.Entitlement, error) {
@@ -173,7 +178,7 @@ func (c *Counter) agreed(ctx context.Context, k Case, who Caller, a Agree) (Case
 			}
 			order.Person = person.ID
 		}
-		placed, err := orders.Place(w, order, a.Total, channel, now, c.Random)
+		placed, err := orders.Place(w, order, a.Total, c.channel(), now, c.Random)
 		if errors.Is(err, orders.ErrEntitled) {
 			return nil, nil // bought meanwhile: it is used
 		}

@@ -59,6 +59,12 @@ type Reader interface {
 	// ListedCases are the cases of the lineages that a person handles: live
 	// ones first, then the latest; at most limit.
 	ListedCases(person string, limit int) ([]ListedCase, error)
+	// CasesListed are those with these numbers, in no order.
+	CasesListed(...certhall.CaseID) ([]ListedCase, error)
+	// History is what happened to a person's cases and orders, the latest first.
+	History(HistoryQuery) ([]Happening, error)
+	// LineagesOf are those that a person handles.
+	LineagesOf(person string) ([]certhall.LineageID, error)
 	// BusyCasesOf are the cases that occupy a lineage that a person handles.
 	BusyCasesOf(person string) ([]*Case, error)
 	// CasesUnderWay are those that may owe the authority something.

@@ -1,6 +1,8 @@
 package hall
 
 import (
+	"strings"
+
 	"github.com/certhall/certhall"
 	"github.com/certhall/certhall/hall/services"
 )
@@ -55,6 +57,39 @@ func (r *rows) ListedCase(id certhall.CaseID) (*services.ListedCase, error) {
 
 func (r *rows) ListedCases(person string, limit int) ([]services.ListedCase, error) {
 	return r.listed(selectListedCases, person, limit)
+}
+
+func (r *rows) CasesListed(ids ...certhall.CaseID) ([]services.ListedCase, error) {
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	return r.listed(listedFrom(`cases`)+`WHERE cases.id IN (`+places(len(ids))+`)`, values(ids)...)
+}
+
+func (r *rows) History(q services.HistoryQuery) ([]services.Happening, error) {
+	var parts []string
+	if q.Kind != services.OrderKind {
+		parts = append(parts, `SELECT 'case' AS kind, cases.id AS id, cases.opened_at AS at
+			FROM `+held+` JOIN cases ON cases.lineage = held.lineage WHERE held.person = $1`)
+	}
+	if q.Kind != services.CaseKind {
+		parts = append(parts, `SELECT 'order' AS kind, id, made_at AS at FROM orders WHERE person = $1`)
+	}
+	after, args := ``, []any{q.Person, q.Limit}
+	if !q.Before.At.IsZero() {
+		after, args = `WHERE at < $3 OR at = $3 AND id < $4`, append(args, ms(q.Before.At), q.Before.ID)
+	}
+	var all []services.Happening
+	err := r.each(func(scan func(...any) error) error {
+		var h services.Happening
+		var when int64
+		err := scan(&h.Kind, &h.ID, &when)
+		h.At = at(when)
+		all = append(all, h)
+		return err
+	}, `SELECT kind, id, at FROM (`+strings.Join(parts, ` UNION ALL `)+`) AS everything
+		`+after+` ORDER BY at DESC, id DESC LIMIT $2`, args...)
+	return all, err
 }
 
 func (r *rows) BusyCasesOf(person string) ([]*services.Case, error) {

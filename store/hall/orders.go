@@ -3,6 +3,7 @@ package hall
 import (
 	"encoding/json"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/certhall/certhall"
@@ -22,10 +23,16 @@ func (r *rows) orders(where string, args ...any) ([]orders.Order, error) {
 		all = append(all, o)
 		return err
 	}, `SELECT `+orderColumns+` FROM orders `+where, args...)
-	for i := range all {
-		if err == nil {
-			all[i].Lines, err = r.linesOf(all[i].ID)
-		}
+	if err != nil || len(all) == 0 {
+		return nil, err
+	}
+	ids := make([]certhall.OrderID, len(all))
+	for i, o := range all {
+		ids[i] = o.ID
+	}
+	lines, err := r.linesOf(ids)
+	for i, o := range all {
+		all[i].Lines = lines[o.ID]
 	}
 	return all, err
 }
@@ -40,19 +47,34 @@ func (r *rows) order(where string, args ...any) (*orders.Order, error) {
 
 const lineColumns = `entitlement, lineage, serial, service, years, price, project, brand, type, names, picture, subject, organisation, key_number`
 
-func (r *rows) linesOf(id certhall.OrderID) (lines []orders.Line, err error) {
-	err = r.each(func(scan func(...any) error) error {
-		var l orders.Line
-		var names string
-		if err := scan(&l.Entitlement, &l.Lineage, &l.Serial, &l.Service, &l.Years, &l.Price, &l.Project, &l.Brand, &l.Type, &names, &l.Picture,
-			&l.Subject, &l.Organisation, &l.KeyNumber); err != nil {
-			return err
-		}
-		err := json.Unmarshal([]byte(names), &l.Names)
-		lines = append(lines, l)
+// scanLine reads lineColumns.
+func scanLine(scan func(...any) error) (l orders.Line, err error) {
+	var names string
+	if err := scan(&l.Entitlement, &l.Lineage, &l.Serial, &l.Service, &l.Years, &l.Price, &l.Project, &l.Brand, &l.Type, &names, &l.Picture,
+		&l.Subject, &l.Organisation, &l.KeyNumber); err != nil {
+		return l, err
+	}
+	return l, json.Unmarshal([]byte(names), &l.Names)
+}
+
+func (r *rows) linesOf(ids []certhall.OrderID) (map[certhall.OrderID][]orders.Line, error) {
+	lines := map[certhall.OrderID][]orders.Line{}
+	err := r.each(func(scan func(...any) error) error {
+		var of certhall.OrderID
+		l, err := scanLine(func(into ...any) error { return scan(append([]any{&of}, into...)...) })
+		lines[of] = append(lines[of], l)
 		return err
-	}, `SELECT `+lineColumns+` FROM order_lines WHERE order_id = $1 ORDER BY place`, string(id))
+	}, `SELECT order_id, `+lineColumns+` FROM order_lines WHERE order_id IN (`+places(len(ids))+`) ORDER BY order_id, place`, values(ids)...)
 	return lines, err
+}
+
+// values are ids as a statement takes them.
+func values[T ~string](ids []T) []any {
+	all := make([]any, len(ids))
+	for i, id := range ids {
+		all[i] = string(id)
+	}
+	return all
 }
 
 func (r *rows) Order(id certhall.OrderID) (*orders.Order, error) {
@@ -67,8 +89,23 @@ func (r *rows) LiveOrderOf(l certhall.LineageID) (*orders.Order, error) {
 	return r.order(`WHERE id = (SELECT order_id FROM order_lines WHERE lineage = $1 AND live)`, string(l))
 }
 
-func (r *rows) OrdersOf(person string, limit int) ([]orders.Order, error) {
-	return r.orders(`WHERE person = $1 ORDER BY made_at DESC, id DESC LIMIT $2`, person, limit)
+func (r *rows) Orders(ids ...certhall.OrderID) ([]orders.Order, error) {
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	return r.orders(`WHERE id IN (`+places(len(ids))+`)`, values(ids)...)
+}
+
+func (r *rows) UnpaidOf(person string) ([]orders.UnpaidLine, error) {
+	var all []orders.UnpaidLine
+	err := r.each(func(scan func(...any) error) error {
+		var u orders.UnpaidLine
+		err := scan(&u.Lineage, &u.Order, &u.Person)
+		all = append(all, u)
+		return err
+	}, `SELECT order_lines.lineage, orders.id, orders.person FROM order_lines JOIN orders ON orders.id = order_lines.order_id
+		WHERE order_lines.live AND order_lines.lineage IN (SELECT lineage FROM `+held+` WHERE person = $1)`, person)
+	return all, err
 }
 
 func (r *rows) LockLineages(all []certhall.LineageID) error {
@@ -141,8 +178,29 @@ func (r *rows) OpenEntitlement(l certhall.LineageID) (*orders.Entitlement, error
 	return r.entitlement(`WHERE lineage = $1 AND state = 'open' AND order_id <> '' ORDER BY CASE WHEN case_id = '' THEN 0 ELSE 1 END, made_at, id LIMIT 1`, string(l))
 }
 
-func (r *rows) EntitlementsOf(o certhall.OrderID) ([]orders.Entitlement, error) {
-	return r.entitlements(`WHERE order_id = $1 AND order_id <> '' ORDER BY id`, string(o))
+func (r *rows) EntitlementsOf(all ...certhall.OrderID) ([]orders.Entitlement, error) {
+	if len(all) == 0 {
+		return nil, nil
+	}
+	return r.entitlements(`WHERE order_id IN (`+places(len(all))+`) AND order_id <> '' ORDER BY id`, values(all)...)
+}
+
+func (r *rows) RightsOf(person string) ([]orders.Right, error) {
+	var all []orders.Right
+	err := r.each(func(scan func(...any) error) error {
+		var e orders.Entitlement
+		var made int64
+		l, err := scanLine(func(into ...any) error {
+			return scan(append([]any{&e.ID, &e.Lineage, &e.Order, &e.Years, &e.Case, &e.State, &made}, into...)...)
+		})
+		e.MadeAt = at(made)
+		all = append(all, orders.Right{Entitlement: e, Line: l})
+		return err
+	}, `SELECT e.id, e.lineage, e.order_id, e.years, e.case_id, e.state, e.made_at, line.`+strings.ReplaceAll(lineColumns, ", ", ", line.")+`
+		FROM entitlements AS e JOIN order_lines AS line ON line.entitlement = e.id
+		WHERE e.state = 'open' AND e.lineage IN (SELECT lineage FROM `+held+` WHERE person = $1)
+		ORDER BY e.made_at, line.order_id, line.place`, person)
+	return all, err
 }
 
 func (r *rows) AddEntitlement(e orders.Entitlement) error {
@@ -193,8 +251,11 @@ func (r *rows) LockRefund(id certhall.RefundID) (*orders.Refund, error) {
 	return r.refund(`WHERE id = $1`+r.tx.ForUpdate(), string(id))
 }
 
-func (r *rows) RefundsOf(o certhall.OrderID) ([]orders.Refund, error) {
-	return r.refunds(`WHERE order_id = $1 ORDER BY made_at, id`, string(o))
+func (r *rows) RefundsOf(all ...certhall.OrderID) ([]orders.Refund, error) {
+	if len(all) == 0 {
+		return nil, nil
+	}
+	return r.refunds(`WHERE order_id IN (`+places(len(all))+`) ORDER BY made_at, id`, values(all)...)
 }
 
 func (r *rows) Refunding(id certhall.RefundID) ([]orders.Entitlement, error) {

@@ -2,7 +2,7 @@
 
 import type { Client, Options as Options2, TDataShape } from './client';
 import { client } from './client.gen';
-import type { AddFavouriteData, AddFavouriteErrors, AddFavouriteResponses, AddHandlerData, AddHandlerErrors, AddHandlerResponses, BeginKeyLoginData, BeginKeyLoginErrors, BeginKeyLoginResponses, BeginLostPhoneData, BeginLostPhoneErrors, BeginLostPhoneResponses, BeginMyProofData, BeginMyProofErrors, BeginMyProofResponses, BeginOpeningData, BeginOpeningErrors, BeginOpeningResponses, CaseData, CaseErrors, CaseResponses, CasesData, CasesErrors, CasesResponses, CatalogData, CatalogErrors, CatalogResponses, CertificatesData, CertificatesErrors, CertificatesResponses, CloseCaseData, CloseCaseErrors, CloseCaseResponses, EndOtherVisitsData, EndOtherVisitsErrors, EndOtherVisitsResponses, EndVisitData, EndVisitErrors, EndVisitResponses, FavouritesData, FavouritesErrors, FavouritesResponses, HallData, HallErrors, HallResponses, HandlersData, HandlersErrors, HandlersResponses, InviteMemberData, InviteMemberErrors, InviteMemberResponses, LoginData, LoginErrors, LoginResponses, LoginsData, LoginsErrors, LoginsResponses, LogoutData, LogoutErrors, LogoutResponses, MeData, MeErrors, MembersData, MembersErrors, MembersResponses, MeResponses, NextData, NextErrors, NextResponses, OpenCaseData, OpenCaseErrors, OpenCaseResponses, OriginListData, OriginListErrors, OriginListResponses, PictureData, PictureErrors, PictureResponses, ProofOfWorkData, ProofOfWorkErrors, ProofOfWorkResponses, RecoverPhoneData, RecoverPhoneErrors, RecoverPhoneResponses, RemoveFavouriteData, RemoveFavouriteErrors, RemoveFavouriteResponses, RemoveHandlerData, RemoveHandlerErrors, RemoveHandlerResponses, RemoveMailData, RemoveMailErrors, RemoveMailResponses, RemoveMemberData, RemoveMemberErrors, RemoveMemberResponses, SendLoginCodeData, SendLoginCodeErrors, SendLoginCodeResponses, SendLostPhoneCodeData, SendLostPhoneCodeErrors, SendLostPhoneCodeResponses, SendMailCodeData, SendMailCodeErrors, SendMailCodeResponses, SendMyCodeData, SendMyCodeErrors, SendMyCodeResponses, SendNewPhoneCodeData, SendNewPhoneCodeErrors, SendNewPhoneCodeResponses, SetMailData, SetMailErrors, SetMailResponses, SetMemberPhoneData, SetMemberPhoneErrors, SetMemberPhoneResponses, SetMemberRoleData, SetMemberRoleErrors, SetMemberRoleResponses, SetNewPhoneData, SetNewPhoneErrors, SetNewPhoneResponses, SetPasswordData, SetPasswordErrors, SetPasswordResponses, SetRealNameData, SetRealNameErrors, SetRealNameResponses, SetUserNameData, SetUserNameErrors, SetUserNameResponses, ShowMyselfData, ShowMyselfErrors, ShowMyselfResponses, VisitsData, VisitsErrors, VisitsResponses } from './types.gen';
+import type { AddFavouriteData, AddFavouriteErrors, AddFavouriteResponses, AddHandlerData, AddHandlerErrors, AddHandlerResponses, BeginKeyLoginData, BeginKeyLoginErrors, BeginKeyLoginResponses, BeginLostPhoneData, BeginLostPhoneErrors, BeginLostPhoneResponses, BeginMyProofData, BeginMyProofErrors, BeginMyProofResponses, BeginOpeningData, BeginOpeningErrors, BeginOpeningResponses, CancelOrderData, CancelOrderErrors, CancelOrderResponses, CartData, CartErrors, CartResponses, CaseData, CaseErrors, CaseResponses, CasesData, CasesErrors, CasesResponses, CatalogData, CatalogErrors, CatalogResponses, CertificatesData, CertificatesErrors, CertificatesResponses, CloseCaseData, CloseCaseErrors, CloseCaseResponses, EndOtherVisitsData, EndOtherVisitsErrors, EndOtherVisitsResponses, EndVisitData, EndVisitErrors, EndVisitResponses, EntitlementsData, EntitlementsErrors, EntitlementsResponses, FavouritesData, FavouritesErrors, FavouritesResponses, HallData, HallErrors, HallResponses, HandlersData, HandlersErrors, HandlersResponses, InviteMemberData, InviteMemberErrors, InviteMemberResponses, LoginData, LoginErrors, LoginResponses, LoginsData, LoginsErrors, LoginsResponses, LogoutData, LogoutErrors, LogoutResponses, MeData, MeErrors, MembersData, MembersErrors, MembersResponses, MeResponses, NextData, NextErrors, NextResponses, OpenCaseData, OpenCaseErrors, OpenCaseResponses, OrderData, OrderErrors, OrderResponses, OrdersData, OrdersErrors, OrdersResponses, OriginListData, OriginListErrors, OriginListResponses, PictureData, PictureErrors, PictureResponses, PlaceOrderData, PlaceOrderErrors, PlaceOrderResponses, ProofOfWorkData, ProofOfWorkErrors, ProofOfWorkResponses, PutInCartData, PutInCartErrors, PutInCartResponses, RecoverPhoneData, RecoverPhoneErrors, RecoverPhoneResponses, RemoveFavouriteData, RemoveFavouriteErrors, RemoveFavouriteResponses, RemoveHandlerData, RemoveHandlerErrors, RemoveHandlerResponses, RemoveMailData, RemoveMailErrors, RemoveMailResponses, RemoveMemberData, RemoveMemberErrors, RemoveMemberResponses, SendLoginCodeData, SendLoginCodeErrors, SendLoginCodeResponses, SendLostPhoneCodeData, SendLostPhoneCodeErrors, SendLostPhoneCodeResponses, SendMailCodeData, SendMailCodeErrors, SendMailCodeResponses, SendMyCodeData, SendMyCodeErrors, SendMyCodeResponses, SendNewPhoneCodeData, SendNewPhoneCodeErrors, SendNewPhoneCodeResponses, SetMailData, SetMailErrors, SetMailResponses, SetMemberPhoneData, SetMemberPhoneErrors, SetMemberPhoneResponses, SetMemberRoleData, SetMemberRoleErrors, SetMemberRoleResponses, SetNewPhoneData, SetNewPhoneErrors, SetNewPhoneResponses, SetPasswordData, SetPasswordErrors, SetPasswordResponses, SetRealNameData, SetRealNameErrors, SetRealNameResponses, SetUserNameData, SetUserNameErrors, SetUserNameResponses, ShowMyselfData, ShowMyselfErrors, ShowMyselfResponses, TakeFromCartData, TakeFromCartErrors, TakeFromCartResponses, UpdatesData, UpdatesErrors, UpdatesResponses, VisitsData, VisitsErrors, VisitsResponses } from './types.gen';
 
 export type Options<TData extends TDataShape = TDataShape, ThrowOnError extends boolean = boolean, TResponse = unknown> = Options2<TData, ThrowOnError, TResponse> & {
     /**
@@ -17,6 +17,53 @@ export type Options<TData extends TDataShape = TDataShape, ThrowOnError extends 
      */
     meta?: Record<string, unknown>;
 };
+
+/**
+ * What the person means to buy, at the prices of this moment
+ */
+export const cart = <ThrowOnError extends boolean = false>(options?: Options<CartData, ThrowOnError>) => (options?.client ?? client).get<CartResponses, CartErrors, ThrowOnError>({
+    security: [{
+            in: 'cookie',
+            name: '__Host-certhall_session',
+            type: 'apiKey'
+        }],
+    url: '/api/cart',
+    ...options
+});
+
+/**
+ * Put certificates into the cart, or change their years
+ */
+export const putInCart = <ThrowOnError extends boolean = false>(options: Options<PutInCartData, ThrowOnError>) => (options.client ?? client).post<PutInCartResponses, PutInCartErrors, ThrowOnError>({
+    security: [{
+            in: 'cookie',
+            name: '__Host-certhall_session',
+            type: 'apiKey'
+        }],
+    url: '/api/cart',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * Take certificates out of the cart
+ */
+export const takeFromCart = <ThrowOnError extends boolean = false>(options: Options<TakeFromCartData, ThrowOnError>) => (options.client ?? client).post<TakeFromCartResponses, TakeFromCartErrors, ThrowOnError>({
+    security: [{
+            in: 'cookie',
+            name: '__Host-certhall_session',
+            type: 'apiKey'
+        }],
+    url: '/api/cart/remove',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
 
 /**
  * The cases of the certificates that the person handles
@@ -89,9 +136,35 @@ export const catalog = <ThrowOnError extends boolean = false>(options?: Options<
 export const certificates = <ThrowOnError extends boolean = false>(options?: Options<CertificatesData, ThrowOnError>) => (options?.client ?? client).get<CertificatesResponses, CertificatesErrors, ThrowOnError>({ url: '/api/certificates', ...options });
 
 /**
+ * What was bought and not used, over all orders
+ */
+export const entitlements = <ThrowOnError extends boolean = false>(options?: Options<EntitlementsData, ThrowOnError>) => (options?.client ?? client).get<EntitlementsResponses, EntitlementsErrors, ThrowOnError>({
+    security: [{
+            in: 'cookie',
+            name: '__Host-certhall_session',
+            type: 'apiKey'
+        }],
+    url: '/api/entitlements',
+    ...options
+});
+
+/**
  * What everybody may know of the hall
  */
 export const hall = <ThrowOnError extends boolean = false>(options?: Options<HallData, ThrowOnError>) => (options?.client ?? client).get<HallResponses, HallErrors, ThrowOnError>({ url: '/api/hall', ...options });
+
+/**
+ * What the person did: cases and orders, the latest first
+ */
+export const updates = <ThrowOnError extends boolean = false>(options?: Options<UpdatesData, ThrowOnError>) => (options?.client ?? client).get<UpdatesResponses, UpdatesErrors, ThrowOnError>({
+    security: [{
+            in: 'cookie',
+            name: '__Host-certhall_session',
+            type: 'apiKey'
+        }],
+    url: '/api/history',
+    ...options
+});
 
 /**
  * Log in by password, or by code, or by first password and code
@@ -458,6 +531,62 @@ export const endVisit = <ThrowOnError extends boolean = false>(options: Options<
  * Get the one-time value that an opening carries
  */
 export const beginOpening = <ThrowOnError extends boolean = false>(options?: Options<BeginOpeningData, ThrowOnError>) => (options?.client ?? client).post<BeginOpeningResponses, BeginOpeningErrors, ThrowOnError>({ url: '/api/openings', ...options });
+
+/**
+ * The orders that the person made, the latest first
+ */
+export const orders = <ThrowOnError extends boolean = false>(options?: Options<OrdersData, ThrowOnError>) => (options?.client ?? client).get<OrdersResponses, OrdersErrors, ThrowOnError>({
+    security: [{
+            in: 'cookie',
+            name: '__Host-certhall_session',
+            type: 'apiKey'
+        }],
+    url: '/api/orders',
+    ...options
+});
+
+/**
+ * Order, at the total that the person read
+ */
+export const placeOrder = <ThrowOnError extends boolean = false>(options: Options<PlaceOrderData, ThrowOnError>) => (options.client ?? client).post<PlaceOrderResponses, PlaceOrderErrors, ThrowOnError>({
+    security: [{
+            in: 'cookie',
+            name: '__Host-certhall_session',
+            type: 'apiKey'
+        }],
+    url: '/api/orders',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * An order with what became of every line; made payable if it can be paid
+ */
+export const order = <ThrowOnError extends boolean = false>(options: Options<OrderData, ThrowOnError>) => (options.client ?? client).get<OrderResponses, OrderErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: '__Host-certhall_session',
+            type: 'apiKey'
+        }],
+    url: '/api/orders/{order}',
+    ...options
+});
+
+/**
+ * Ask for the end of an order that is not paid
+ */
+export const cancelOrder = <ThrowOnError extends boolean = false>(options: Options<CancelOrderData, ThrowOnError>) => (options.client ?? client).post<CancelOrderResponses, CancelOrderErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: '__Host-certhall_session',
+            type: 'apiKey'
+        }],
+    url: '/api/orders/{order}/cancel',
+    ...options
+});
 
 /**
  * Who is registered as handler of a certificate

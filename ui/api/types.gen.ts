@@ -57,6 +57,66 @@ export type Bought = {
     years: number;
 };
 
+export type Cart = {
+    /**
+     * of lines that can be bought
+     */
+    count: number;
+    lines: Array<CartLine>;
+    /**
+     * of these, in fen
+     */
+    total: number;
+};
+
+export type CartLine = {
+    brand: string;
+    /**
+     * that uses it, or has used it
+     */
+    case?: string;
+    certificate: HeldCertificate;
+    /**
+     * numbers of years to choose from
+     */
+    choices: Array<number>;
+    entitlement?: string;
+    key_number: string;
+    /**
+     * of project and brand, by language
+     */
+    names: {
+        [key: string]: string;
+    };
+    organisation: string;
+    picture?: string;
+    /**
+     * for a year, in fen
+     */
+    price: number;
+    /**
+     * why it cannot be bought now; the other lines can
+     */
+    problem?: Problem;
+    project: string;
+    /**
+     * of the signing certificate that it was bought for
+     */
+    serial: string;
+    service: string;
+    /**
+     * absent until the order is paid
+     */
+    state?: 'open' | 'refunding' | 'spent' | 'refunded';
+    subject: string;
+    /**
+     * in fen
+     */
+    subtotal: number;
+    type: string;
+    years: number;
+};
+
 export type CaseLine = {
     acknowledged_at?: string;
     case: string;
@@ -295,10 +355,18 @@ export type HeldCertificate = {
      */
     days_left: number;
     enc_serial: string;
+    /**
+     * bought for it and not used yet: there is nothing to pay
+     */
+    entitlement?: string;
     key_number: string;
     key_serial: string;
     not_after: string;
     not_before: string;
+    /**
+     * made by this person, with a line for it, and not paid yet
+     */
+    order?: string;
     organisation: string;
     /**
      * code; /api/hall has the names
@@ -739,7 +807,102 @@ export type Opened = {
     token?: string;
 };
 
+export type OrderDetail = {
+    actions: Array<'pay' | 'cancel' | 'use' | 'refund' | 'receipt' | 'invoice'>;
+    /**
+     * at whose counter it was made; absent from the cart
+     */
+    case?: string;
+    /**
+     * of payment; absent where nothing is to be paid
+     */
+    channel?: string;
+    /**
+     * what the QR code shows; absent until the channel has said it
+     */
+    code_url?: string;
+    expires_at?: string;
+    lines: Array<OrderedLine>;
+    made_at: string;
+    /**
+     * lines that are paid and not used
+     */
+    open: number;
+    order: string;
+    paid_at?: string;
+    /**
+     * why it cannot be paid at this moment
+     */
+    problem?: Problem;
+    /**
+     * that went back, in fen
+     */
+    refunded: number;
+    refunds: Array<RefundLine>;
+    standing: 'unpaid' | 'closing' | 'paid' | 'closed';
+    /**
+     * in fen
+     */
+    total: number;
+    /**
+     * the channel's number of the payment
+     */
+    transaction?: string;
+    /**
+     * false for whoever sees only some of its lines: total is theirs, and nothing of the payment is told
+     */
+    whole: boolean;
+};
+
+export type OrderSummary = {
+    /**
+     * at whose counter it was made; absent from the cart
+     */
+    case?: string;
+    /**
+     * of payment; absent where nothing is to be paid
+     */
+    channel?: string;
+    /**
+     * what the QR code shows; absent until the channel has said it
+     */
+    code_url?: string;
+    /**
+     * of lines
+     */
+    count: number;
+    expires_at?: string;
+    /**
+     * line
+     */
+    first: LineView;
+    made_at: string;
+    /**
+     * lines that are paid and not used
+     */
+    open: number;
+    order: string;
+    paid_at?: string;
+    /**
+     * that went back, in fen
+     */
+    refunded: number;
+    standing: 'unpaid' | 'closing' | 'paid' | 'closed';
+    /**
+     * in fen
+     */
+    total: number;
+    /**
+     * the channel's number of the payment
+     */
+    transaction?: string;
+};
+
 export type OrderView = {
+    /**
+     * at whose counter it was made; absent from the cart
+     */
+    case?: string;
     /**
      * of payment; absent where nothing is to be paid
      */
@@ -762,6 +925,49 @@ export type OrderView = {
      * the channel's number of the payment
      */
     transaction?: string;
+};
+
+export type OrderedLine = {
+    brand: string;
+    /**
+     * that uses it, or has used it
+     */
+    case?: string;
+    /**
+     * of a paid line, if the person handles it; its serial changes with every new pair
+     */
+    certificate?: HeldCertificate;
+    entitlement?: string;
+    key_number: string;
+    /**
+     * of project and brand, by language
+     */
+    names: {
+        [key: string]: string;
+    };
+    organisation: string;
+    picture?: string;
+    /**
+     * for a year, in fen
+     */
+    price: number;
+    project: string;
+    /**
+     * of the signing certificate that it was bought for
+     */
+    serial: string;
+    service: string;
+    /**
+     * absent until the order is paid
+     */
+    state?: 'open' | 'refunding' | 'spent' | 'refunded';
+    subject: string;
+    /**
+     * in fen
+     */
+    subtotal: number;
+    type: string;
+    years: number;
 };
 
 export type Origins = {
@@ -811,6 +1017,14 @@ export type PhoneInputBody = {
      * the new one
      */
     phone: string;
+};
+
+export type PlaceInputBody = {
+    lines: Array<Wish>;
+    /**
+     * that the person read, in fen
+     */
+    total: number;
 };
 
 export type Problem = {
@@ -863,11 +1077,31 @@ export type Project = {
     };
 };
 
+export type PutInputBody = {
+    lines: Array<Wish>;
+};
+
 export type RealNameInputBody = {
     /**
      * empty: as it was imported
      */
     real_name: string;
+};
+
+export type RefundLine = {
+    /**
+     * in fen; 0 until it is known
+     */
+    amount: number;
+    ended_at?: string;
+    made_at: string;
+    reason: string;
+    refund: string;
+    standing: 'waiting' | 'wanted' | 'sent' | 'done' | 'dropped' | 'failed';
+    /**
+     * a payment that bought nothing, such as one made twice
+     */
+    whole: boolean;
 };
 
 export type RemoveInputBody = {
@@ -901,6 +1135,55 @@ export type Result = {
      * the driver could not test decryption
      */
     untestable: boolean;
+};
+
+export type RightList = {
+    entitlements: Array<RightView>;
+};
+
+export type RightView = {
+    bought_at: string;
+    brand: string;
+    /**
+     * that uses it, or has used it
+     */
+    case?: string;
+    /**
+     * as it is now: its case, or how one is opened
+     */
+    certificate: HeldCertificate;
+    entitlement?: string;
+    key_number: string;
+    /**
+     * of project and brand, by language
+     */
+    names: {
+        [key: string]: string;
+    };
+    order: string;
+    organisation: string;
+    picture?: string;
+    /**
+     * for a year, in fen
+     */
+    price: number;
+    project: string;
+    /**
+     * of the signing certificate that it was bought for
+     */
+    serial: string;
+    service: string;
+    /**
+     * absent until the order is paid
+     */
+    state?: 'open' | 'refunding' | 'spent' | 'refunded';
+    subject: string;
+    /**
+     * in fen
+     */
+    subtotal: number;
+    type: string;
+    years: number;
 };
 
 export type RoleInputBody = {
@@ -969,6 +1252,29 @@ export type ShownVisit = {
     system: string;
 };
 
+export type TakeInputBody = {
+    serials: Array<string>;
+};
+
+export type UpdateEntry = {
+    /**
+     * what can be done with it now
+     */
+    actions: Array<'continue' | 'pay' | 'cancel' | 'use' | 'refund' | 'receipt' | 'invoice'>;
+    at: string;
+    case?: CaseLine;
+    kind: 'case' | 'order';
+    order?: OrderSummary;
+};
+
+export type Updates = {
+    /**
+     * give it to get the next page; absent on the last
+     */
+    before?: string;
+    entries: Array<UpdateEntry>;
+};
+
 export type UserNameInputBody = {
     user_name: string;
 };
@@ -987,6 +1293,140 @@ export type Wanted = {
     project?: string;
     serial?: string;
 };
+
+export type Wish = {
+    /**
+     * of the signing certificate
+     */
+    serial: string;
+    /**
+     * the one that is open now if absent
+     */
+    service?: 'renew' | 'repair';
+    /**
+     * the first that is offered if absent
+     */
+    years?: number;
+};
+
+export type CartData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/api/cart';
+};
+
+export type CartErrors = {
+    /**
+     * Unauthorized
+     */
+    401: ProblemDocument;
+    /**
+     * Unprocessable Entity
+     */
+    422: ProblemDocument;
+    /**
+     * Internal Server Error
+     */
+    500: ProblemDocument;
+    /**
+     * Service Unavailable
+     */
+    503: ProblemDocument;
+};
+
+export type CartError = CartErrors[keyof CartErrors];
+
+export type CartResponses = {
+    /**
+     * OK
+     */
+    200: Cart;
+};
+
+export type CartResponse = CartResponses[keyof CartResponses];
+
+export type PutInCartData = {
+    body: PutInputBody;
+    path?: never;
+    query?: never;
+    url: '/api/cart';
+};
+
+export type PutInCartErrors = {
+    /**
+     * Unauthorized
+     */
+    401: ProblemDocument;
+    /**
+     * Not Found
+     */
+    404: ProblemDocument;
+    /**
+     * Conflict
+     */
+    409: ProblemDocument;
+    /**
+     * Unprocessable Entity
+     */
+    422: ProblemDocument;
+    /**
+     * Internal Server Error
+     */
+    500: ProblemDocument;
+    /**
+     * Service Unavailable
+     */
+    503: ProblemDocument;
+};
+
+export type PutInCartError = PutInCartErrors[keyof PutInCartErrors];
+
+export type PutInCartResponses = {
+    /**
+     * OK
+     */
+    200: Cart;
+};
+
+export type PutInCartResponse = PutInCartResponses[keyof PutInCartResponses];
+
+export type TakeFromCartData = {
+    body: TakeInputBody;
+    path?: never;
+    query?: never;
+    url: '/api/cart/remove';
+};
+
+export type TakeFromCartErrors = {
+    /**
+     * Unauthorized
+     */
+    401: ProblemDocument;
+    /**
+     * Unprocessable Entity
+     */
+    422: ProblemDocument;
+    /**
+     * Internal Server Error
+     */
+    500: ProblemDocument;
+    /**
+     * Service Unavailable
+     */
+    503: ProblemDocument;
+};
+
+export type TakeFromCartError = TakeFromCartErrors[keyof TakeFromCartErrors];
+
+export type TakeFromCartResponses = {
+    /**
+     * OK
+     */
+    200: Cart;
+};
+
+export type TakeFromCartResponse = TakeFromCartResponses[keyof TakeFromCartResponses];
 
 export type CasesData = {
     body?: never;
@@ -1289,6 +1729,43 @@ export type CertificatesResponses = {
 
 export type CertificatesResponse = CertificatesResponses[keyof CertificatesResponses];
 
+export type EntitlementsData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/api/entitlements';
+};
+
+export type EntitlementsErrors = {
+    /**
+     * Unauthorized
+     */
+    401: ProblemDocument;
+    /**
+     * Unprocessable Entity
+     */
+    422: ProblemDocument;
+    /**
+     * Internal Server Error
+     */
+    500: ProblemDocument;
+    /**
+     * Service Unavailable
+     */
+    503: ProblemDocument;
+};
+
+export type EntitlementsError = EntitlementsErrors[keyof EntitlementsErrors];
+
+export type EntitlementsResponses = {
+    /**
+     * OK
+     */
+    200: RightList;
+};
+
+export type EntitlementsResponse = EntitlementsResponses[keyof EntitlementsResponses];
+
 export type HallData = {
     body?: never;
     path?: never;
@@ -1321,6 +1798,52 @@ export type HallResponses = {
 };
 
 export type HallResponse = HallResponses[keyof HallResponses];
+
+export type UpdatesData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * all if absent
+         */
+        kind?: 'case' | 'order';
+        /**
+         * what the page before answered
+         */
+        before?: string;
+    };
+    url: '/api/history';
+};
+
+export type UpdatesErrors = {
+    /**
+     * Unauthorized
+     */
+    401: ProblemDocument;
+    /**
+     * Unprocessable Entity
+     */
+    422: ProblemDocument;
+    /**
+     * Internal Server Error
+     */
+    500: ProblemDocument;
+    /**
+     * Service Unavailable
+     */
+    503: ProblemDocument;
+};
+
+export type UpdatesError = UpdatesErrors[keyof UpdatesErrors];
+
+export type UpdatesResponses = {
+    /**
+     * OK
+     */
+    200: Updates;
+};
+
+export type UpdatesResponse = UpdatesResponses[keyof UpdatesResponses];
 
 export type LoginData = {
     body: Login;
@@ -2539,6 +3062,197 @@ export type BeginOpeningResponses = {
 };
 
 export type BeginOpeningResponse = BeginOpeningResponses[keyof BeginOpeningResponses];
+
+export type OrdersData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * what the page before answered
+         */
+        before?: string;
+    };
+    url: '/api/orders';
+};
+
+export type OrdersErrors = {
+    /**
+     * Unauthorized
+     */
+    401: ProblemDocument;
+    /**
+     * Unprocessable Entity
+     */
+    422: ProblemDocument;
+    /**
+     * Internal Server Error
+     */
+    500: ProblemDocument;
+    /**
+     * Service Unavailable
+     */
+    503: ProblemDocument;
+};
+
+export type OrdersError = OrdersErrors[keyof OrdersErrors];
+
+export type OrdersResponses = {
+    /**
+     * OK
+     */
+    200: Updates;
+};
+
+export type OrdersResponse = OrdersResponses[keyof OrdersResponses];
+
+export type PlaceOrderData = {
+    body: PlaceInputBody;
+    headers?: {
+        /**
+         * chosen anew for every request, by random: the same one again, within a day and a session, is answered as before and does nothing
+         */
+        'Idempotency-Key'?: string;
+    };
+    path?: never;
+    query?: never;
+    url: '/api/orders';
+};
+
+export type PlaceOrderErrors = {
+    /**
+     * Unauthorized
+     */
+    401: ProblemDocument;
+    /**
+     * Forbidden
+     */
+    403: ProblemDocument;
+    /**
+     * Not Found
+     */
+    404: ProblemDocument;
+    /**
+     * Conflict
+     */
+    409: ProblemDocument;
+    /**
+     * Unprocessable Entity
+     */
+    422: ProblemDocument;
+    /**
+     * Internal Server Error
+     */
+    500: ProblemDocument;
+    /**
+     * Service Unavailable
+     */
+    503: ProblemDocument;
+};
+
+export type PlaceOrderError = PlaceOrderErrors[keyof PlaceOrderErrors];
+
+export type PlaceOrderResponses = {
+    /**
+     * Created
+     */
+    201: OrderDetail;
+};
+
+export type PlaceOrderResponse = PlaceOrderResponses[keyof PlaceOrderResponses];
+
+export type OrderData = {
+    body?: never;
+    headers?: {
+        /**
+         * Bearer and the case's token
+         */
+        Authorization?: string;
+    };
+    path: {
+        order: string;
+    };
+    query?: never;
+    url: '/api/orders/{order}';
+};
+
+export type OrderErrors = {
+    /**
+     * Not Found
+     */
+    404: ProblemDocument;
+    /**
+     * Unprocessable Entity
+     */
+    422: ProblemDocument;
+    /**
+     * Internal Server Error
+     */
+    500: ProblemDocument;
+    /**
+     * Service Unavailable
+     */
+    503: ProblemDocument;
+};
+
+export type OrderError = OrderErrors[keyof OrderErrors];
+
+export type OrderResponses = {
+    /**
+     * OK
+     */
+    200: OrderDetail;
+};
+
+export type OrderResponse = OrderResponses[keyof OrderResponses];
+
+export type CancelOrderData = {
+    body?: never;
+    headers?: {
+        /**
+         * Bearer and the case's token
+         */
+        Authorization?: string;
+    };
+    path: {
+        order: string;
+    };
+    query?: never;
+    url: '/api/orders/{order}/cancel';
+};
+
+export type CancelOrderErrors = {
+    /**
+     * Not Found
+     */
+    404: ProblemDocument;
+    /**
+     * Conflict
+     */
+    409: ProblemDocument;
+    /**
+     * Unprocessable Entity
+     */
+    422: ProblemDocument;
+    /**
+     * Internal Server Error
+     */
+    500: ProblemDocument;
+    /**
+     * Service Unavailable
+     */
+    503: ProblemDocument;
+};
+
+export type CancelOrderError = CancelOrderErrors[keyof CancelOrderErrors];
+
+export type CancelOrderResponses = {
+    /**
+     * OK
+     */
+    200: OrderDetail;
+};
+
+export type CancelOrderResponse = CancelOrderResponses[keyof CancelOrderResponses];
 
 export type HandlersData = {
     body?: never;
