@@ -14,7 +14,6 @@ func TestAllAtATerminal(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
 	const agent = "export CERTHALL_KEYS=.demo/keys CERTHALL_AUTHORITY=.demo/authority/root.cer; exec bin/certhall-agent "
-	const asksNext = `Put in the next key[^\n]*: `
 	keys, err := filepath.Glob(filepath.Join(h.dir, ".demo/keys/*.softkey"))
 	if err != nil || len(keys) != 1 {
 		t.Fatal(keys, err)
@@ -30,19 +29,15 @@ func TestAllAtATerminal(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.answer("")
-	s.waitFor(`3 certificates`)
+	s.waitFor(`5 certificates`)
 	s.waitFor(asksPIN)
 	s.answer(h.pin())
-	s.waitFor(asksCode)
-	s.answer(h.code())
-	s.waitFor(`Renewed`)
-	s.waitFor(asksNext)
-	s.answer("q")
+	h.answers(s)
 	out := s.ends(0)
 	if n := strings.Count(out, "PIN of key"); n != 1 {
 		t.Errorf("asked for the PIN %d times", n)
 	}
-	for _, want := range []string{"done     HT20260001", "not due  HT20260001", "1 done, 0 open, 0 failed, 2 not due"} {
+	for _, want := range []string{"done     HT20260001", "not due  HT20260001", "3 done, 0 open, 0 failed, 2 not due"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("does not say %q:\n%s", want, out)
 		}

@@ -1,6 +1,8 @@
 package e2e
 
 import (
+	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -17,23 +19,51 @@ import (
 const (
 	asksPIN  = `PIN of key [^\n]*: `
 	asksCode = `Code sent to [^\n]*: `
+
+	asksToBuy = `Buy this for [^\n]*\[y/N\] `
+	asksNext  = `Put in the next key[^\n]*: `
+	payPage   = `(http://\S+/pay)\?code_url=(\S+)`
 )
 
-// answers plays the handler: PIN when asked, SMS code as it comes to the phone.
+// answers plays the handler: PIN when asked, SMS code as it comes to the phone;
+// he buys what is offered, pays, and has no other key.
 func (h *house) answers(s *session) {
 	h.t.Helper()
-	any := regexp.MustCompile("(" + asksPIN + ")|(" + asksCode + ")")
+	any := regexp.MustCompile("(" + asksPIN + ")|(" + asksCode + ")|(" + asksToBuy + ")|(" + asksNext + ")|" + payPage)
 	for {
 		match, next, ok := s.screen.after(h.t, s.read, any)
 		if !ok {
 			return
 		}
 		s.read = next
-		if match[1] != "" {
+		switch {
+		case match[1] != "":
 			s.answer(h.pin())
-		} else {
+		case match[2] != "":
 			s.answer(h.code())
+		case match[3] != "":
+			s.answer("y")
+		case match[4] != "":
+			s.answer("q")
+		default:
+			h.pays(match[5], match[6])
 		}
+	}
+}
+
+// pays an order at the page that plays the telephone.
+func (h *house) pays(page, code string) {
+	h.t.Helper()
+	code, err := url.QueryUnescape(code)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	answer, err := http.PostForm(page, url.Values{"act": {"pay"}, "code_url": {code}})
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	if answer.Body.Close(); answer.StatusCode != http.StatusOK {
+		h.t.Fatalf("paying is answered with status %d", answer.StatusCode)
 	}
 }
 
@@ -88,6 +118,7 @@ func TestReadme(t *testing.T) {
 		{"cat .demo/tender.txt", 0, []string{strings.TrimSpace(demo.Tender)}},
 		{"repair 3<.demo/handler.pin </dev/null", 6, []string{"cli-no-code"}},
 		{"agent repair", 0, []string{"Repaired", "Old: ", "New: "}},
+		{"agent renew --all", 0, []string{"2 done, 0 open, 0 failed"}},
 		{"agent list", 0, []string{"384 days left", "364 days left", "expired 40 days ago"}},
 		{"fsck --dir .demo", 0, []string{"ok "}},
 	} {
@@ -114,9 +145,9 @@ func TestReadme(t *testing.T) {
 	}
 	// Renewing adds a year to the old end; repairing counts from now.
 	_, before := dates(results[0].out)
-	_, after := dates(results[7].out)
-	if len(before) != 5 || len(after) != 7 {
-		t.Fatalf("listed %d and %d certificates, want 5 and 7", len(before), len(after))
+	_, after := dates(results[8].out)
+	if len(before) != 5 || len(after) != 9 {
+		t.Fatalf("listed %d and %d certificates, want 5 and 9", len(before), len(after))
 	}
 	wanted := map[time.Time]bool{certhall.AddYears(before[1], 1).In(certhall.Beijing): true}
 	for _, end := range after {

@@ -104,29 +104,29 @@ func TestPaidAtATerminal(t *testing.T) {
 		return runLine(t, filepath.Dir(bin), "exec "+bin+"/certhall-agent "+flags, "LANG=zh_CN.UTF-8", "LC_ALL=", "LC_MESSAGES=",
 			"CERTHALL_SERVER="+s.origin, "CERTHALL_AUTHORITY="+root, "CERTHALL_KEYS="+s.keys)
 	}
-	const asksPIN, asksPhone, asksCode, asksToBuy = `请输入钥匙[^\n]*PIN[^\n]*：`, `请输入手机号码[^\n]*：`, `短信验证码已发送[^\n]*：`, `购买并支付 ¥200.00？[^\n]*`
+	const typePIN, typePhone, typeCode, buy = `请输入钥匙[^\n]*PIN[^\n]*：`, `请输入手机号码[^\n]*：`, `短信验证码已发送[^\n]*：`, `购买并支付 ¥200.00？[^\n]*`
 	begin := func(flags string, sooner time.Duration) *session {
 		s.clock.Set(time.Now().Add(sooner)) // a phone gets one code a minute
 		a := run(flags)
-		a.waitFor(asksPIN)
+		a.waitFor(typePIN)
 		a.answer(s.pin)
 		if sooner == 0 {
-			a.waitFor(asksPhone)
+			a.waitFor(typePhone)
 			a.answer(s.phone)
 		}
-		a.waitFor(asksCode)
+		a.waitFor(typeCode)
 		a.answer(s.lastCode())
 		return a
 	}
 	first := begin("renew", 0)
 	first.waitFor(`政府采购项目-海泰KEY  ¥200.00 × 1 年 = ¥200.00`)
-	first.waitFor(asksToBuy)
+	first.waitFor(buy)
 	first.answer("n")
 	if out := first.ends(3); !strings.Contains(out, "没有下单，没有扣款，旧证书仍然可用") {
 		t.Error(out)
 	}
 	second := begin("renew", 2*time.Minute)
-	second.waitFor(asksToBuy)
+	second.waitFor(buy)
 	second.answer("y")
 	order := <-till.made
 	second.waitFor(`█`)

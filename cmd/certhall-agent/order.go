@@ -1,8 +1,10 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
+	"net/url"
 	"strings"
 	"time"
 
@@ -24,7 +26,7 @@ type payment struct {
 }
 
 // await shows what is to be paid, once, and how long there is left for it.
-func (q *asked) await(o courier.Order, problem *certhall.Error) {
+func (q *asked) await(ctx context.Context, o courier.Order, problem *certhall.Error) {
 	p := &q.t.paid
 	if p.order != nil && p.order.Order != o.Order {
 		*p = payment{}
@@ -42,7 +44,7 @@ func (q *asked) await(o courier.Order, problem *certhall.Error) {
 	if !p.shown && o.CodeURL != "" {
 		p.shown = true
 		q.t.endLine()
-		q.show(o)
+		q.show(ctx, o)
 	}
 	if out, terminal := q.err.(interface{ Fd() uintptr }); terminal && !q.JSON && term.IsTerminal(int(out.Fd())) {
 		left := max(0, o.ExpiresAt.Sub(q.t.now())).Round(time.Second)
@@ -51,7 +53,7 @@ func (q *asked) await(o courier.Order, problem *certhall.Error) {
 	}
 }
 
-func (q *asked) show(o courier.Order) {
+func (q *asked) show(ctx context.Context, o courier.Order) {
 	if q.JSON {
 		q.line(map[string]any{"event": "order", "order": o.Order, "total": o.Total, "code_url": o.CodeURL, "expires_at": o.ExpiresAt})
 		return
@@ -61,6 +63,9 @@ func (q *asked) show(o courier.Order) {
 		draw(q.err, o.CodeURL)
 	}
 	fmt.Fprintln(q.err, agent.Printable(o.CodeURL))
+	if f, err := q.facts(ctx); err == nil && f.PayPage != "" {
+		q.note("cli.pay.trial", "page", agent.Printable(f.PayPage+"?"+url.Values{"code_url": {o.CodeURL}}.Encode()))
+	}
 }
 
 // draw writes a QR code, two of its rows a line: white on black, whatever the

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strconv"
@@ -38,10 +39,10 @@ var (
 )
 
 // pay answers an ask of kind pay.
-func (q *asked) pay(a courier.Ask, problem *certhall.Error) (courier.Answer, error) {
+func (q *asked) pay(ctx context.Context, a courier.Ask, problem *certhall.Error) (courier.Answer, error) {
 	switch p := a.Pay; {
 	case p != nil && p.Order != nil:
-		q.await(*p.Order, problem)
+		q.await(ctx, *p.Order, problem)
 		return courier.Answer{}, nil
 	case p != nil && p.Line != nil && len(p.Years) > 0:
 		return q.offered(*p.Line, p.Years, problem)

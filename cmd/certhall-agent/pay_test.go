@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"os"
 	"strings"
@@ -23,7 +24,10 @@ func scripted(t *testing.T, c cli, flags payFlags) (q *asked, out, notes *bytes.
 	out, notes = new(bytes.Buffer), new(bytes.Buffer)
 	c.Lang = "zh-CN"
 	s := &shell{cli: c, ctx: t.Context(), in: in, out: out, err: notes, clock: certhall.SystemClock{}}
-	return &asked{shell: s, c: &serviceCmd{payFlags: flags}, t: &teller{shell: s}}, out, notes
+	facts := func(context.Context) (courier.Facts, error) {
+		return courier.Facts{PayPage: "http://127.0.0.1:1/pay"}, nil
+	}
+	return &asked{shell: s, c: &serviceCmd{payFlags: flags}, t: &teller{shell: s}, facts: facts}, out, notes
 }
 
 func offer(price certhall.Money, years ...int) courier.Ask {
@@ -106,7 +110,7 @@ func TestOrderIsShownOnce(t *testing.T) {
 	for range 2 {
 		q.t.progress(courier.Next{State: courier.StateOpen, Step: "prepare", Operation: "prepare"})
 	}
-	for text, want := range map[string]int{o.CodeURL: 1, "暂时联系不上支付渠道": 1, "订单支付成功": 1} {
+	for text, want := range map[string]int{o.CodeURL: 1, "http://127.0.0.1:1/pay?code_url=weixin%3A%2F%2Fwxpay%2Fbizpayurl%3Fpr%3Dabc": 1, "暂时联系不上支付渠道": 1, "订单支付成功": 1} {
 		if got := strings.Count(notes.String()+out.String(), text); got != want {
 			t.Errorf("%s: %d times:\n%s%s", text, got, notes, out)
 		}

@@ -102,7 +102,7 @@ func (c *serviceCmd) carry(s *shell, a *agent.Agent, key string, service certhal
 	hall := &courier.HTTP{Base: c.Server, Lang: s.Lang, Heard: t.heard}
 	run := courier.Run{
 		Server: hall, Agent: &courier.Succession{Agent: a, List: hall.OriginList},
-		Person: &asked{shell: s, c: c, t: t}, Progress: t.progress,
+		Person: &asked{shell: s, c: c, t: t, facts: hall.Facts}, Progress: t.progress,
 		KeySerial: key, Service: service, Serial: pair,
 	}
 	return run.Do(s.ctx)
@@ -113,7 +113,8 @@ type asked struct {
 	*shell
 	c     *serviceCmd
 	t     *teller
-	named bool // he has named the phone of this case
+	facts func(context.Context) (courier.Facts, error) // of the hall
+	named bool                                         // he has named the phone of this case
 }
 
 var (
@@ -123,7 +124,7 @@ var (
 
 func (q *asked) Answer(ctx context.Context, a courier.Ask, problem *certhall.Error) (courier.Answer, error) {
 	if a.Kind == courier.AskPay {
-		return q.pay(a, problem)
+		return q.pay(ctx, a, problem)
 	}
 	scripted := q.c.CodeFD >= 0 || q.c.CodeFile != ""
 	if problem != nil {
