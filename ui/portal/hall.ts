@@ -2,8 +2,8 @@
 import { shallowRef } from 'vue';
 
 import { type Hall, hall as askHall } from '../api';
+import { named } from '../shared/catalog';
 import { call } from '../shared/hall';
-import { language } from '../shared/i18n';
 
 export const hall = shallowRef<Hall>();
 
@@ -26,6 +26,5 @@ export function learn(): Promise<void> {
 // projectName is a project's name in the language spoken; its code if it is
 // not known.
 export function projectName(code: string): string {
-  const names = hall.value?.projects.find((p) => p.code === code)?.names;
-  return names?.[language()] ?? names?.['zh-CN'] ?? code;
+  return named(hall.value?.projects.find((p) => p.code === code) ?? { code, names: {} });
 }

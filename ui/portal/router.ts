@@ -2,6 +2,7 @@
 import { createRouter, createWebHashHistory, type LocationQueryRaw, type RouteRecordRaw } from 'vue-router';
 
 import { whenRefused } from '../shared/hall';
+import { catalogRoutes } from './catalog/routes';
 import { home, target } from './redirect';
 import { serviceRoutes } from './service/routes';
 import { again, gone, me, who } from './session';
@@ -13,7 +14,8 @@ declare module 'vue-router' {
 }
 
 const routes: RouteRecordRaw[] = [
-  { path: '/', redirect: home },
+  { path: '/', name: 'front', component: () => import('./front/FrontPage.vue'), meta: { open: true } },
+  ...catalogRoutes.map((r) => ({ ...r, meta: { open: true } })),
   { path: '/login', name: 'login', component: () => import('./login/LoginPage.vue'), meta: { open: true } },
   { path: '/password', name: 'password', component: () => import('./login/SetPasswordPage.vue') },
   { path: home, name: 'home', component: () => import('./home/HomePage.vue') },
@@ -58,6 +60,9 @@ router.beforeEach(async (to) => {
   }
   if (person.must_set_password) {
     return to.name === 'password' ? true : { name: 'password', query: { redirect: to.name === 'login' ? target(to.query['redirect']) : to.fullPath } };
+  }
+  if (to.name === 'front') {
+    return home; // whoever is logged in has his own
   }
   return to.name === 'login' || to.name === 'password' ? target(to.query['redirect']) : true;
 });

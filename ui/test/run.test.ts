@@ -39,6 +39,7 @@ class World {
   keys: (string | Problem)[] = [];
   ready = Promise.resolve();
   hold = false; // sleep until stopped
+  sure = false; // the person has said that what was bought may begin
   seen = Promise.resolve(); // the page is seen
   left: Promise<void> = new Promise(() => undefined); // the page is not seen
   onTell: (s: Situation) => void = () => undefined;
@@ -78,6 +79,7 @@ class World {
     visible: () => this.seen,
     hidden: () => this.left,
     now: () => 1000,
+    sure: () => this.sure,
     noProgress: () => problem('no-progress'),
   });
 
@@ -242,5 +244,35 @@ describe('a run', () => {
     w.onTell = (s) => s.kind === 'key-wanted' && w.stop.abort('left');
     w.ready = new Promise((_, no) => w.stop.signal.addEventListener('abort', () => no(w.stop.signal.reason)));
     await expect(w.go()).rejects.toBe('left');
+  });
+
+  it('asks, once, whether what was bought may begin, and asks the hall anew then', async () => {
+    const bought = { order: 'O1', years: 1, paid: 20000, paid_at: '2026-12-14T01:00:00Z' };
+    const w = new World([{ ...order('prepare'), bought }, { ...order('prepare'), bought }, { ...order('prepare'), bought }, done]);
+    w.keys = [problem('key-missing')];
+    w.onTell = (s) => {
+      if (s.kind === 'confirm') {
+        expect(w.carried).toEqual([]);
+        w.sure = true;
+        queueMicrotask(() => w.run.again());
+      }
+    };
+    await w.go();
+    expect(w.kinds().filter((k) => k === 'confirm')).toHaveLength(1);
+    expect(w.carried).toEqual(['prepare', 'prepare']);
+  });
+
+  it('asks nothing where there was nothing to buy', async () => {
+    const w = new World([order('prepare'), done]);
+    await w.go();
+    expect(w.kinds()).not.toContain('confirm');
+  });
+
+  it('shows that it looks when the person presses, not when it looks by itself', async () => {
+    const w = new World([unpaid, unpaid, done]);
+    w.hold = true;
+    w.onTell = (s) => s.kind === 'ask' && queueMicrotask(() => w.run.again());
+    await w.go();
+    expect(w.kinds()).toEqual(['asking-hall', 'ask', 'asking-hall', 'ask', 'asking-hall', 'ended']);
   });
 });

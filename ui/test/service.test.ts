@@ -4,9 +4,11 @@ import { describe, expect, it } from 'vitest';
 import type { CaseView, Next } from '../api';
 import { candidates, others } from '../portal/service/choose';
 import { lineOf } from '../portal/service/receipt/span';
-import { assurance, assuranceBefore, stepsOf } from '../portal/service/steps';
+import { assurance, assuranceBefore, moneySure, stepsOf } from '../portal/service/steps';
+import { i18n } from '../shared/i18n';
 import { browserName } from '../shared/key/browser';
 
+i18n.global.locale.value = 'zh-CN';
 const now = Date.parse('2026-11-23T00:00:00Z');
 
 function on(serial: string, end: string, authority = 'demo', complete = true): Container {
@@ -115,5 +117,36 @@ describe('the browser', () => {
     ['Mozilla/5.0 (Macintosh) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.0 Safari/605.1.15', 'safari'],
   ])('%s', (agent, name) => {
     expect(browserName(agent)).toBe(name);
+  });
+});
+
+describe('what was paid', () => {
+  const bought = { order: 'O1', years: 2, paid: 40000, channel: 'wechat', paid_at: '2026-11-23T01:02:03Z' };
+  const at = (next: Partial<Next>) => ({ ...view, ...next }) as Next;
+
+  it('is told by the step it was paid in', () => {
+    const step = stepsOf(view, at({ stage: 3, phone: '138****0001', bought }), true)[1];
+    expect(step?.name).toBe('service.step.2.pay');
+    expect(step?.done).toEqual({ text: 'service.step.2.paid', params: { phone: '138****0001', amount: '¥400.00' } });
+    expect(step?.facts.map((f) => f.value)).toEqual(['¥400.00', 'O1', '2026-11-23 09:02']);
+    expect(stepsOf(view, at({ stage: 3, phone: '1', bought: { ...bought, paid: 0 } }), true)[1]?.done.text).toBe('service.step.2.free');
+  });
+
+  it('is named while it is asked for', () => {
+    const ask = { kind: 'pay' as const, phone: '', sent: false, resend_after_s: 0, tries_left: 0, pay: {} };
+    expect(stepsOf(view, at({ ask }), true)[1]).toMatchObject({ state: 'now', name: 'service.step.2.pay', what: 'service.step.2.pay.what' });
+    expect(stepsOf(view, undefined, true)[1]).toMatchObject({ name: 'service.step.2', what: 'service.step.2.what' });
+  });
+
+  it('is not lost, whatever fails', () => {
+    const order = { order: 'O1', standing: 'unpaid' as const, total: 1, made_at: '', lines: [] };
+    const ask = (pay: object) => at({ ask: { kind: 'pay', phone: '', sent: false, resend_after_s: 0, tries_left: 0, pay } });
+    expect(moneySure(view, undefined)).toBe('');
+    expect(moneySure(view, ask({ line: { price: 100 } }))).toBe('还没有扣款。');
+    expect(moneySure(view, ask({ line: { price: 0 } }))).toBe('');
+    expect(moneySure(view, ask({ order }))).toContain('不会重复扣款');
+    expect(moneySure(view, at({ bought }))).toContain('¥400.00 有效');
+    expect(moneySure({ ...view, state: 'closed', bought }, undefined)).toContain('没有用掉');
+    expect(moneySure(view, at({ state: 'done', bought }))).toBe('');
   });
 });

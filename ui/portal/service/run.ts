@@ -23,6 +23,7 @@ export type Situation =
   | { kind: 'asking-hall' }
   | { kind: 'at-key'; operation: Operation }
   | { kind: 'ask'; problem?: Problem } // the person answers, or pays an order that stands: it is looked at again by itself
+  | { kind: 'confirm' } // what was bought is begun as soon as the person says so
   | { kind: 'wait'; reason: string; problem?: Problem } // the hall asked for patience
   | { kind: 'retry'; problem: Problem; at: number } // goes on by itself at this time
   | { kind: 'key-wanted'; problem: Problem } // goes on by itself as soon as the key can be reached
@@ -43,6 +44,7 @@ export interface Surroundings {
   visible: (signal: AbortSignal) => Promise<void>; // until the person sees the page
   hidden: (signal: AbortSignal) => Promise<void>; // until he does not
   now: () => number;
+  sure: () => boolean; // whether the person has said that what was bought may begin
   noProgress: () => Problem;
 }
 
@@ -87,7 +89,7 @@ export class Run {
     }
   }
 
-  // again goes on at once where the run waits or has stopped.
+  // again goes on at once where the run waits, asks to be confirmed, or has stopped.
   again(): void {
     this.wake?.();
   }
@@ -113,6 +115,11 @@ export class Run {
     const early = this.early;
     this.early = undefined;
     const problem = n.problem && problemOf(n.problem);
+    if (n.operation === 'prepare' && n.bought && !this.around.sure()) {
+      this.tell({ kind: 'confirm' });
+      await this.woken(signal);
+      return {}; // the order is asked for anew: it may have waited long
+    }
     if (n.operation) {
       return this.carry(n.operation, n.message ?? '', signal);
     }
@@ -191,9 +198,9 @@ export class Run {
     const over = new AbortController();
     const look = async (): Promise<Input> => {
       const { sleep, hidden, visible } = this.around;
-      await Promise.race([sleep(orderPause, over.signal), hidden(over.signal)]);
+      const pressed = this.woken(over.signal).then(() => true);
+      this.waiting = !(await Promise.race([pressed, sleep(orderPause, over.signal), hidden(over.signal)])); // a look of its own is not shown
       await visible(over.signal);
-      this.waiting = true;
       return {};
     };
     const answered = this.asked(problem, signal).then((answer): Input => ({ answer }));

@@ -9,6 +9,7 @@ import { keyOf, type Pair, partsOn, type Reach, stripOf, unread, written } from 
 import { problemOf } from '../../shared/problem';
 import { cancel, counterOf } from './counter';
 import { type Desk, Run, type Standing } from './run';
+import { beSure, sure } from './sure';
 import { useTurn } from './turn';
 
 export function useCase(view: CaseView, way: Way) {
@@ -83,7 +84,7 @@ export function useCase(view: CaseView, way: Way) {
   function go(): void {
     stop.abort();
     const mine = (stop = new AbortController());
-    run = new Run({ counter: counterOf(view.case), desk, tell, ...browser, noProgress: () => ours('no-progress') });
+    run = new Run({ counter: counterOf(view.case), desk, tell, ...browser, sure: () => sure(view.case), noProgress: () => ours('no-progress') });
     run.go(mine.signal).catch((thrown: unknown) => {
       if (!mine.signal.aborted) {
         throw thrown;
@@ -103,6 +104,10 @@ export function useCase(view: CaseView, way: Way) {
     absent,
     answer: (a: Answer) => run?.answer(a),
     again: () => run?.again(),
+    confirm() {
+      beSure(view.case);
+      run?.again();
+    },
     async cancel() {
       await cancel(view.case);
       go();
