@@ -48,6 +48,10 @@ func TestPrepay(t *testing.T) {
 			t.Errorf("%s, again %s", code, again)
 		}
 		w.stands("order-1", payment.Unpaid)
+		later := w.order("order-1")
+		later.Expires = later.Expires.Add(time.Minute)
+		_, err = w.channel.Prepay(ctx, later)
+		w.wants(err, payment.ErrRefused)
 		dearer := w.order("order-1")
 		dearer.Amount++
 		_, err = w.channel.Prepay(ctx, dearer)

@@ -170,6 +170,39 @@ func TestQueryAnswers(t *testing.T) {
 	}
 }
 
+// TestRepliesAreBounded: a reply without end is not read to its end.
+func TestRepliesAreBounded(t *testing.T) {
+	_, err := gateway(t, 200, strings.Repeat(" ", maxReply+1), nil).Query(t.Context(), "order-1")
+	if !errors.Is(err, payment.ErrChannel) || !strings.Contains(certhall.CauseText(err), "longer than") {
+		t.Error(certhall.CauseText(err))
+	}
+}
+
+// TestRedirections are not followed: WeChat Pay knows none.
+func TestRedirections(t *testing.T) {
+	asked := 0
+	c := gatewayOf(t, func(w http.ResponseWriter, _ *http.Request) {
+		asked++
+		sign(w.Header(), "", keyID, key(), time.Now())
+		w.Header().Set("Location", "/elsewhere")
+		w.WriteHeader(http.StatusTemporaryRedirect)
+	})
+	if err := c.Close(t.Context(), "order-1"); !errors.Is(err, payment.ErrChannel) || asked != 1 {
+		t.Error(err, asked)
+	}
+}
+
+func TestCloseAnswers(t *testing.T) {
+	for code, want := range map[string]error{
+		"ORDER_CLOSED": nil, "ORDERCLOSED": nil, "ORDER_NOT_EXIST": nil, "ORDERPAID": payment.ErrPaid, "SYSTEM_ERROR": payment.ErrChannel, "USERPAYING": payment.ErrChannel,
+		"PARAM_ERROR": payment.ErrRefused,
+	} {
+		if err := gateway(t, 400, `{"code":"`+code+`"}`, nil).Close(t.Context(), "order-1"); !errors.Is(err, want) {
+			t.Errorf("%s: %v", code, err)
+		}
+	}
+}
+
 // TestRefusalsSayNothingOfKeys: a refusal's reason is its code, no more.
 func TestRefusalsSayNothingOfKeys(t *testing.T) {
 	_, err := gateway(t, 400, `{"code":"PARAM_ERROR","message":"out_trade_no"}`, nil).Query(t.Context(), "order-1")
@@ -357,6 +390,7 @@ func TestNotices(t *testing.T) {
 		{paidEvent, `[]`, false},
 		{"REFUND.SUCCESS", paidAnswer, false},
 		{"REFUND.CLOSED", refundNoticed, false}, // says SUCCESS within
+		{"REFUND.ABNORMAL", strings.Replace(refundNoticed, "SUCCESS", "CLOSED", 1), false},
 		{"REFUND.SUCCESS", strings.Replace(refundNoticed, "1900000109", "1900000110", 1), false},
 		{"REFUND.SUCCESS", strings.Replace(refundNoticed, "refund-1", "", 1), false},
 		{"REFUND.SUCCESS", strings.Replace(refundNoticed, "2026", "x", 1), false},
@@ -450,6 +484,7 @@ func TestReadBill(t *testing.T) {
 		"another merchant": strings.Replace(billText, "1900000109", "1900000110", 1),
 		"another currency": strings.Replace(billText, "CNY", "USD", 1),
 		"another amount":   strings.Replace(billText, "0.60%,`200.00", "0.60%,`200.01", 1),
+		"another refund":   strings.Replace(billText, "80.5,`\r\n", "80.4,`\r\n", 1),
 		"parts of a fen":   strings.Replace(billText, "80.5,`\r\n", "80.505,`\r\n", 1),
 		"negative":         strings.Replace(billText, "80.5,`\r\n", "-80.5,`\r\n", 1),
 		"no time":          strings.Replace(billText, "2026-11-23 16", "today 16", 1),
