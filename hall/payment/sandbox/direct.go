@@ -27,8 +27,12 @@ func call[T any](ctx context.Context, b *Bank, c Call, act func(Fault) (T, *refu
 	if err := ctx.Err(); err != nil {
 		return none, payment.ErrChannel.Because(err)
 	}
+	b.arrive()
 	f := b.fault(c)
 	switch f.Kind {
+	case Late:
+		b.hold(f, func() { _, _ = act(f) })
+		return none, errFault
 	case Refuse:
 		return none, f.refusal().error()
 	case Lose, Hang:

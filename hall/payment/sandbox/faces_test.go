@@ -148,6 +148,43 @@ func TestRefund(t *testing.T) {
 	}, func(o *Options) { o.RefundTime = time.Minute })
 }
 
+// TestRefundByPayment: a refund may name the payment's number in place of the order's.
+func TestRefundByPayment(t *testing.T) {
+	both(t, func(w *world) {
+		w.paid("order-1")
+		r := w.refundOf("order-1")
+		r.Transaction = "4200-another"
+		_, err := w.channel.Refund(w.Context(), r)
+		w.wants(err, payment.ErrUnknown)
+		r.Transaction = w.stands("order-1", payment.Paid).Transaction
+		for range 2 {
+			got, err := w.channel.Refund(w.Context(), r)
+			w.must(err)
+			if got.Order != "order-1" {
+				t.Errorf("%+v", got)
+			}
+		}
+	})
+}
+
+// TestLate: a request that was given up may still arrive.
+func TestLate(t *testing.T) {
+	both(t, func(w *world) {
+		ctx := w.Context()
+		w.upset(Fault{Call: CallPrepay, Kind: Late, Delay: time.Minute})
+		_, err := w.channel.Prepay(ctx, w.order("order-1"))
+		w.wants(err, payment.ErrChannel)
+		w.must(w.channel.Close(ctx, "order-1")) // never heard of
+		w.wants(w.bank.Pay("order-1"), payment.ErrUnknown)
+		if next, ok := w.bank.Next(); !ok || !next.Equal(w.clock.Now().Add(time.Minute)) {
+			t.Error(next, ok)
+		}
+		w.clock.pass(time.Minute)
+		w.must(w.bank.Pay("order-1"))
+		w.stands("order-1", payment.Paid)
+	})
+}
+
 func TestRefundEnds(t *testing.T) {
 	for kind, want := range map[Kind]payment.RefundState{Abnormal: payment.RefundAbnormal, Shut: payment.RefundClosed} {
 		both(t, func(w *world) {

@@ -34,6 +34,7 @@ const (
 	Hang      Kind = "hang"       // nothing is done, and nothing answered until the caller leaves
 	Slow      Kind = "slow"       // done, and answered after Delay, or once Server.Release is called
 	Forge     Kind = "forge"      // done, and answered under a wrong signature
+	Late      Kind = "late"       // on its way for Delay, by the bank's clock: done when the caller has long left
 	Abnormal  Kind = "abnormal"   // a refund that will reach no account
 	Shut      Kind = "closed"     // a refund that will be refused for good
 )
@@ -51,11 +52,11 @@ type Fault struct {
 	Kind  Kind          `json:"kind"`
 	Code  string        `json:"code,omitempty"`  // of Refuse; default SYSTEM_ERROR
 	Times int           `json:"times,omitempty"` // at so many calls; default 1
-	Delay time.Duration `json:"-"`               // of Slow and Delay
+	Delay time.Duration `json:"-"`               // of Slow, Late and Delay
 }
 
 var (
-	callKinds   = []Kind{Refuse, Lose, LoseReply, Hang, Slow, Forge}
+	callKinds   = []Kind{Refuse, Lose, LoseReply, Hang, Slow, Forge, Late}
 	refundKinds = []Kind{Abnormal, Shut}
 	noticeKinds = []Kind{Lose, Delay, Repeat, Reorder}
 	calls       = []Call{CallPrepay, CallQuery, CallClose, CallRefund, CallQueryRefund, CallBill, CallDownload}
@@ -102,6 +103,38 @@ func (b *Bank) fault(c Call) Fault {
 		b.faults = slices.Delete(b.faults, i, i+1)
 	}
 	return f
+}
+
+// late is a request on its way.
+type late struct {
+	due time.Time
+	act func()
+}
+
+// hold keeps a request on its way.
+func (b *Bank) hold(f Fault, act func()) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.late = append(b.late, late{b.o.Clock.Now().Add(f.Delay), act})
+	b.wake()
+}
+
+// arrive does what was on its way until now.
+func (b *Bank) arrive() {
+	b.mu.Lock()
+	now := b.o.Clock.Now()
+	var due []late
+	b.late = slices.DeleteFunc(b.late, func(l late) bool {
+		if now.Before(l.due) {
+			return false
+		}
+		due = append(due, l)
+		return true
+	})
+	b.mu.Unlock()
+	for _, l := range due {
+		l.act()
+	}
 }
 
 // refusal is what the fault refuses with.

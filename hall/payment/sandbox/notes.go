@@ -30,7 +30,7 @@ func (b *Bank) notify(url string, n payment.Notice, now time.Time) {
 	b.wake()
 }
 
-// Next is when something will be due: a notice, or the end of a refund.
+// Next is when something will be due: a notice, the end of a refund, a late request.
 func (b *Bank) Next() (at time.Time, ok bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -45,6 +45,9 @@ func (b *Bank) Next() (at time.Time, ok bool) {
 	for _, r := range b.processing() {
 		earlier(r.Due)
 	}
+	for _, l := range b.late {
+		earlier(l.due)
+	}
 	return at, ok
 }
 
@@ -54,6 +57,7 @@ func (b *Bank) Next() (at time.Time, ok bool) {
 func (b *Bank) Deliver(ctx context.Context, send func(context.Context, Note) error) (tries int) {
 	b.delivering.Lock()
 	defer b.delivering.Unlock()
+	b.arrive()
 	due, _ := do(b, func(now time.Time) ([]Note, *refusal) { return b.dueNotes(now), nil })
 	var held []Note // by Reorder
 	for i, n := range due {

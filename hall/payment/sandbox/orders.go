@@ -115,6 +115,7 @@ func (b *Bank) close(id certhall.OrderID) (struct{}, *refusal) {
 // Pay is a person's act: the order is paid in full, and a notice of it is due.
 // It answers payment.ErrPaid, ErrClosed or ErrUnknown where nobody can pay.
 func (b *Bank) Pay(id certhall.OrderID) error {
+	b.arrive()
 	_, no := do(b, func(now time.Time) (none struct{}, no *refusal) {
 		o := b.books.Orders[id]
 		switch {

@@ -90,11 +90,12 @@ func (s *Server) close(r *http.Request, body []byte, _ Fault) (any, *refusal) {
 
 func (s *Server) refund(_ *http.Request, body []byte, f Fault) (any, *refusal) {
 	var q struct {
-		Order  certhall.OrderID  `json:"out_trade_no"`
-		Refund certhall.RefundID `json:"out_refund_no"`
-		Reason string            `json:"reason"`
-		Notify string            `json:"notify_url"`
-		Amount struct {
+		Order       certhall.OrderID  `json:"out_trade_no"`
+		Transaction string            `json:"transaction_id"`
+		Refund      certhall.RefundID `json:"out_refund_no"`
+		Reason      string            `json:"reason"`
+		Notify      string            `json:"notify_url"`
+		Amount      struct {
 			Refund   certhall.Money `json:"refund"`
 			Total    certhall.Money `json:"total"`
 			Currency string         `json:"currency"`
@@ -109,7 +110,7 @@ func (s *Server) refund(_ *http.Request, body []byte, f Fault) (any, *refusal) {
 	case len(q.Reason) > 80:
 		return nil, paramError.about("reason")
 	}
-	done, no := s.bank.refund(payment.RefundOrder{Refund: q.Refund, Order: q.Order, Amount: q.Amount.Refund, Total: q.Amount.Total, Reason: q.Reason}, q.Notify, f.ends())
+	done, no := s.bank.refund(payment.RefundOrder{Refund: q.Refund, Order: q.Order, Transaction: q.Transaction, Amount: q.Amount.Refund, Total: q.Amount.Total, Reason: q.Reason}, q.Notify, f.ends())
 	return s.refundAnswer(done), no
 }
 

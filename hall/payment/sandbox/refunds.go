@@ -29,11 +29,12 @@ func (r *refund) refund() payment.Refund {
 func (b *Bank) refund(r payment.RefundOrder, notify string, ends payment.RefundState) (payment.Refund, *refusal) {
 	return do(b, func(now time.Time) (payment.Refund, *refusal) {
 		if old := b.books.Refunds[r.Refund]; old != nil {
-			if old.Order != r.Order || old.Amount != r.Amount || old.Total != r.Total {
+			if old.Order != b.orderOf(r) || old.Amount != r.Amount || old.Total != r.Total {
 				return payment.Refund{}, invalidRequest.about("out_refund_no")
 			}
 			return old.refund(), nil
 		}
+		r.Order = b.orderOf(r)
 		o := b.books.Orders[r.Order]
 		switch {
 		case !tradeNumber.MatchString(string(r.Refund)):
@@ -56,6 +57,19 @@ func (b *Bank) refund(r payment.RefundOrder, notify string, ends payment.RefundS
 		b.wake()
 		return made.refund(), nil
 	})
+}
+
+// orderOf is the order that a refund is of: by its own number, or the payment's.
+func (b *Bank) orderOf(r payment.RefundOrder) certhall.OrderID {
+	if r.Transaction == "" {
+		return r.Order
+	}
+	for id, o := range b.books.Orders {
+		if o.Transaction == r.Transaction {
+			return id
+		}
+	}
+	return ""
 }
 
 // given is what went back of an order, or is on its way.

@@ -42,6 +42,7 @@ type Bank struct {
 	mu         sync.Mutex
 	books      books
 	faults     []Fault
+	late       []late // requests on their way
 	misprint   Misprint
 	saved      []byte        // what File holds
 	due        chan struct{} // something new is due

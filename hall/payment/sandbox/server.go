@@ -89,8 +89,14 @@ func (s *Server) api(c Call, act func(*http.Request, []byte, Fault) (any, *refus
 			s.reply(w, paramError.Status, &paramError, false)
 			return
 		}
+		s.bank.arrive()
 		f, released := s.bank.fault(c), s.releasing()
 		switch f.Kind {
+		case Late:
+			if s.authenticate(r, body) == nil {
+				s.bank.hold(f, func() { _, _ = act(r, body, f) })
+			}
+			panic(http.ErrAbortHandler)
 		case Refuse:
 			s.reply(w, f.refusal().Status, f.refusal(), false)
 			return
