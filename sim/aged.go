@@ -1,44 +1,18 @@
 package sim
 
 import (
-	"context"
 	"fmt"
 	"io"
 
 	"github.com/certhall/certhall"
 	"github.com/certhall/certhall/authority"
 	"github.com/certhall/certhall/demo"
-	"github.com/certhall/certhall/hall/catalog"
 	"github.com/certhall/certhall/hall/orders"
 	"github.com/certhall/certhall/hall/services"
 	"github.com/certhall/certhall/proof"
 	authoritystore "github.com/certhall/certhall/store/authority"
 	hallstore "github.com/certhall/certhall/store/hall"
 )
-
-// offered is the catalogue of an aged key's hall: what it offers is free, and
-// one old container stays on a key.
-type offered struct{}
-
-// Current implements services.Catalog.
-func (offered) Current(context.Context) (*catalog.Catalog, error) {
-	free := func(s certhall.Service) catalog.Product { return catalog.Product{Service: s, Years: []int{1}} }
-	return &catalog.Catalog{
-		Version:  1,
-		Projects: []catalog.Project{{Code: project, Names: catalog.Names{"zh-CN": project}, Brand: "soft"}},
-		Brands:   []catalog.Brand{{Code: "soft"}},
-		Offers: []catalog.Offer{{Project: project, Brand: "soft", Policy: catalog.Policy{History: 1},
-			Products: []catalog.Product{free(certhall.Renew), free(certhall.Repair)}}},
-	}, nil
-}
-
-// catalog of the schedule's kind of key; nil is none.
-func (w *World) catalog() services.Catalog {
-	if w.sched.Key == Aged {
-		return offered{}
-	}
-	return nil
-}
 
 // age renews the pair on the key once: its container stays as history.
 func (k *kit) age(a *demo.Authority, store *authoritystore.Store, clock *clock, random io.Reader) error {
@@ -97,7 +71,7 @@ func ordered[R proof.Message](pc demo.Desk, m proof.Message) (R, error) {
 
 // buy gives the lineage the right that its renewal will use.
 func (k *kit) buy(store *hallstore.Store, clock certhall.Clock, random io.Reader) error {
-	all, _ := offered{}.Current(background)
+	all, _ := (offered{history: 1}).Current(background)
 	offer, err := orders.OfferFor(all, k.old.PairInfo, certhall.Renew, 1)
 	if err != nil {
 		return err

@@ -18,9 +18,10 @@ const (
 	Message                 // courier → hall, and the hall's reply
 	Call                    // hall → authority
 	Transaction             // a wing → its store
+	Money                   // hall → channel of payment
 )
 
-var kindNames = [...]string{"key", "order", "message", "call", "tx"}
+var kindNames = [...]string{"key", "order", "message", "call", "tx", "money"}
 
 // String is the kind's name in traces.
 func (k Kind) String() string { return kindNames[k] }

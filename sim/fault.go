@@ -63,23 +63,26 @@ const (
 	Thief         = "thief"          // another holder's case spends this case's entitlement
 	Shuffle       = "shuffle"        // from here on the hall sees pages of events shuffled, repeated and with gaps filled late
 	Stall         = "stall"          // the sequencer numbers nothing for a while
+	PayEarly      = "pay-early"      // the order is paid before its code is seen
+	CancelOrder   = "cancel-order"   // the person takes his unpaid order back
+	Overdue       = "overdue"        // half an hour passes: unpaid orders run out
 )
 
 // callFaults concern the call itself, by the kinds of boundary they fit.
 var callFaults = map[string][]Kind{
-	Fail:        {KeyCommand, Order, Message, Call, Transaction},
-	Lost:        {KeyCommand, Order, Message, Call, Transaction},
-	Twice:       {KeyCommand, Order, Message, Call, Transaction},
+	Fail:        {KeyCommand, Order, Message, Call, Transaction, Money},
+	Lost:        {KeyCommand, Order, Message, Call, Transaction, Money},
+	Twice:       {KeyCommand, Order, Message, Call, Transaction, Money},
 	CutBefore:   {KeyCommand, Order, Message},
 	CutAfter:    {KeyCommand, Order, Message},
 	Torn:        {KeyCommand},
 	Torn2:       {KeyCommand},
 	CutWrite:    {KeyCommand},
 	Unplug:      {KeyCommand, Order},
-	CrashBefore: {Message, Call, Transaction},
-	CrashAfter:  {Message, Call, Transaction},
-	Dup:         {Order, Message, Call},
-	Late:        {Order, Message, Call},
+	CrashBefore: {Message, Call, Transaction, Money},
+	CrashAfter:  {Message, Call, Transaction, Money},
+	Dup:         {Order, Message, Call, Money},
+	Late:        {Order, Message, Call, Money},
 }
 
 // acts are done at any boundary.
@@ -114,6 +117,9 @@ func init() { // the acts lead back to boundaries, which look here
 		Thief:         (*World).thief,
 		Shuffle:       (*World).shuffleEvents,
 		Stall:         (*World).stallSequencer,
+		PayEarly:      (*World).payEarly,
+		CancelOrder:   (*World).cancelOrder,
+		Overdue:       (*World).overdue,
 	}
 }
 
@@ -130,7 +136,10 @@ var meets = map[string][]Kind{
 }
 
 // atServer is where all other acts are met.
-var atServer = []Kind{Order, Message, Call, Transaction}
+var atServer = []Kind{Order, Message, Call, Transaction, Money}
+
+// aboutMoney are the acts that make sense only where something costs money.
+var aboutMoney = []string{PayEarly, CancelOrder, Overdue}
 
 // Fits tells whether a fault makes sense at a point.
 func Fits(what string, p Point) bool {
@@ -197,6 +206,7 @@ func parseFault(s string) (Fault, error) {
 type Schedule struct {
 	Service certhall.Service // renew or repair
 	Key     string           // roomy, tight, tidy or aged
+	Priced  bool             // a pair costs something
 	File    bool             // databases in files; else in memory
 	Seed    uint64           // 0: actors take turns; else by this seed
 	Faults  []Fault
@@ -213,6 +223,9 @@ const (
 // String writes a schedule as the one line that replays it.
 func (s Schedule) String() string {
 	parts := []string{string(s.Service), s.Key}
+	if s.Priced {
+		parts = append(parts, "priced")
+	}
 	if s.File {
 		parts = append(parts, "file")
 	}
@@ -234,6 +247,8 @@ func ParseSchedule(line string) (Schedule, error) {
 			s.Service = certhall.Service(p)
 		case p == Roomy, p == Tight, p == Tidy, p == Aged:
 			s.Key = p
+		case p == "priced":
+			s.Priced = true
 		case p == "file":
 			s.File = true
 		case strings.HasPrefix(p, "seed="):

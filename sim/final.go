@@ -27,6 +27,9 @@ func (w *World) final() error {
 			return err
 		}
 	}
+	if err := w.moneyAgrees(); err != nil {
+		return err
+	}
 	if _, _, err := audit.Verify(background, w.data.authority); err != nil {
 		return err
 	}

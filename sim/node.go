@@ -11,6 +11,7 @@ import (
 	"github.com/certhall/certhall/authority/rounds"
 	"github.com/certhall/certhall/hall/accounts"
 	"github.com/certhall/certhall/hall/notify"
+	"github.com/certhall/certhall/hall/payment"
 	"github.com/certhall/certhall/hall/services"
 )
 
@@ -20,6 +21,7 @@ type node struct {
 	w       *World
 	ca      *ca.CA
 	counter *services.Counter
+	till    *payment.Till
 }
 
 // newCA makes a CA over a store.
@@ -34,13 +36,16 @@ func (w *World) newCA(store ca.Store) *ca.CA {
 // newNode starts a server process.
 func (w *World) newNode() *node {
 	n := &node{w: w, ca: w.newCA(guardedStore{w.data.authority, w})}
+	n.till = payment.NewTill(payment.TillOptions{
+		Store: guardedTill{w.data.hall.Till(), w}, Channel: cashier{w.bank.Channel(), w}, Clock: w.clock, Random: w.random,
+	})
 	n.counter = services.New(services.Options{
 		Store: guardedHall{w.data.hall, w}, Authority: door{w, n}, AuthorityID: authorityID,
 		Accounts: accounts.New(accounts.Options{
 			Store: guardedDesk{w.data.hall.Accounts(), w}, SMS: &notify.Outbox{Store: w.data.hall, Clock: w.clock},
 			Clock: w.clock, Random: w.random, Secret: []byte("simulation"),
 		}),
-		Roots: w.t.roots(), Clock: w.clock, Random: w.random, Origin: origin, Disposal: w.disposal(), Catalog: w.catalog(),
+		Roots: w.t.roots(), Clock: w.clock, Random: w.random, Origin: origin, Disposal: w.disposal(), Catalog: w.catalog(), Till: n.till,
 	})
 	return n
 }
@@ -100,8 +105,14 @@ func (w *World) pump() {
 		}
 		taken, err := n.counter.Follow(background)
 		w.worked += taken
+		if err != nil || !w.sched.Priced {
+			return err
+		}
+		moved, err := n.till.Work(background)
+		w.worked += moved
 		return err
 	})
+	w.post()
 }
 
 // serving is the node that the next request reaches.
@@ -173,6 +184,20 @@ func (s guardedDesk) Read(ctx context.Context, f func(accounts.Reader) error) er
 
 func (s guardedDesk) Write(ctx context.Context, f func(accounts.Writer) error) error {
 	return s.w.boundary(Transaction, "accounts.Write", true, func() error { return s.Store.Write(ctx, f) })
+}
+
+// guardedTill is the same for the till.
+type guardedTill struct {
+	payment.Store
+	w *World
+}
+
+func (s guardedTill) Read(ctx context.Context, f func(payment.Reader) error) error {
+	return s.w.boundary(Transaction, "till.Read", false, func() error { return s.Store.Read(ctx, f) })
+}
+
+func (s guardedTill) Write(ctx context.Context, f func(payment.Writer) error) error {
+	return s.w.boundary(Transaction, "till.Write", true, func() error { return s.Store.Write(ctx, f) })
 }
 
 // disposal is the policy of the schedule's kind of key.

@@ -2,6 +2,7 @@ package sim
 
 import (
 	"math/rand/v2"
+	"slices"
 
 	"github.com/certhall/certhall"
 )
@@ -14,14 +15,24 @@ var bothServices = []certhall.Service{certhall.Renew, certhall.Repair}
 var keyKinds = []string{Roomy, Tight, Tidy, Aged}
 
 // singles are all schedules of one fault over a clean run's points: every k,
-// every fault that makes sense there.
+// every fault that makes sense there. Where a pair costs something, what has
+// nothing to do with money is tried where money moves, and a little around it:
+// beyond, the run is the same as one without a price.
 func singles(base Schedule, clean []Point) []Schedule {
 	var all []Schedule
+	paying := clean
+	if base.Priced {
+		paying = whereMoneyMoves(clean)
+	}
 	for _, what := range faultNames() {
-		if what == Dup || what == Late {
+		if what == Dup || what == Late || !base.Priced && slices.Contains(aboutMoney, what) {
 			continue
 		}
-		for _, p := range clean {
+		points := paying
+		if slices.Contains(aboutMoney, what) {
+			points = clean
+		}
+		for _, p := range points {
 			if Fits(what, p) {
 				all = append(all, base.with(Fault{At: p.N, What: what}))
 			}
@@ -34,7 +45,11 @@ func singles(base Schedule, clean []Point) []Schedule {
 // or only then) at each later message point.
 func delays(base Schedule, clean []Point) []Schedule {
 	var all []Schedule
-	for _, p := range clean {
+	from := clean
+	if base.Priced {
+		from = whereMoneyMoves(clean)
+	}
+	for _, p := range from {
 		for _, what := range []string{Dup, Late} {
 			if !Fits(what, p) {
 				continue
@@ -49,11 +64,26 @@ func delays(base Schedule, clean []Point) []Schedule {
 	return all
 }
 
+// whereMoneyMoves are the points from a little before the first call of the bank
+// to a little after the last that has to do with it.
+func whereMoneyMoves(clean []Point) []Point {
+	const around = 12
+	money := func(p Point) bool { return p.Kind == Money || p.Name == "Notice" }
+	first, last := slices.IndexFunc(clean, money), 0
+	for i, p := range clean {
+		if money(p) {
+			last = i
+		}
+	}
+	return clean[max(first-around, 0):min(last+around, len(clean))]
+}
+
 // pair is the seed's schedule of two faults (a third in one of four). The
 // points of the second need not exist in the run that the first one bends.
 func pair(seed uint64, clean map[string][]Point) Schedule {
 	dice := rand.New(rand.NewPCG(seed, 0x63657274))
 	s := Schedule{Service: bothServices[dice.IntN(len(bothServices))], Key: keyKinds[dice.IntN(len(keyKinds))], Seed: seed}
+	s.Priced = s.Key == Roomy && seed%2 == 0
 	points := clean[s.String0()]
 	names := faultNames()
 	n := 2

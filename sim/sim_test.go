@@ -45,13 +45,22 @@ func bases(keys []string) (all []Schedule) {
 	return all
 }
 
+// priced are those in which the pair costs something; which key it is on is
+// nothing to that.
+func priced() (all []Schedule) {
+	for _, s := range bothServices {
+		all = append(all, Schedule{Service: s, Key: Roomy, Priced: true})
+	}
+	return all
+}
+
 // clean runs the bases without faults, which must end in done.
 func clean(t *testing.T, tmpl *Template) map[string][]Point {
 	t.Helper()
 	b := tmpl.Bench()
 	defer b.Close()
 	points := map[string][]Point{}
-	for _, s := range bases(keyKinds) {
+	for _, s := range append(bases(keyKinds), priced()...) {
 		r := b.Run(s)
 		if r.Violation != nil || r.End != "done" {
 			t.Fatalf("%s ends as %q without any fault:\n%s", s, r.End, r)
@@ -128,13 +137,26 @@ func TestDelays(t *testing.T) {
 	run(t, tmpl, all)
 }
 
+// TestMoney tries every fault where money moves, and delivers the bytes of every
+// message there at every later point.
+func TestMoney(t *testing.T) {
+	tmpl := template(t)
+	points := clean(t, tmpl)
+	var all []Schedule
+	for _, s := range priced() {
+		all = append(all, singles(s, points[s.String()])...)
+		all = append(all, delays(s, points[s.String()])...)
+	}
+	run(t, tmpl, all)
+}
+
 // TestFiles tries what matters to databases in files: the server dies at every
 // boundary and the next one finds what lies on the disk; another node joins.
 func TestFiles(t *testing.T) {
 	tmpl := template(t)
 	points := clean(t, tmpl)
 	var all []Schedule
-	for _, s := range []Schedule{{Service: "renew", Key: Roomy}, {Service: "repair", Key: Tight}} {
+	for _, s := range []Schedule{{Service: "renew", Key: Roomy}, {Service: "repair", Key: Tight}, priced()[0]} {
 		for _, f := range singles(s, points[s.String()]) {
 			f.File = true
 			switch f.Faults[0].What {

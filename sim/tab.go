@@ -234,8 +234,11 @@ func (c *carried) Answer(_ context.Context, a courier.Ask, problem *certhall.Err
 		return courier.Answer{Phone: phone}, nil
 	}
 	if a.Kind == courier.AskPay {
-		if a.Pay.Order != nil {
-			return courier.Answer{}, nil
+		if o := a.Pay.Order; o != nil {
+			if o.CodeURL != "" {
+				c.w.payAtBank(o.Order)
+			}
+			return courier.Answer{}, nil // goes on waiting
 		}
 		return courier.Answer{Pay: &courier.Agree{Years: a.Pay.Years[0], Total: a.Pay.Line.Subtotal}}, nil
 	}

@@ -18,6 +18,7 @@ import (
 	"github.com/certhall/certhall/desk/token"
 	"github.com/certhall/certhall/desk/token/softkey"
 	"github.com/certhall/certhall/gm"
+	"github.com/certhall/certhall/hall/payment/sandbox"
 	"github.com/certhall/certhall/proof"
 )
 
@@ -38,6 +39,11 @@ type World struct {
 	requests int      // alternates the nodes
 	pc       *pc
 	book     *book
+
+	bank     *sandbox.Bank
+	letters  []letter                   // on their way from the bank
+	billed   map[certhall.OrderID]bool  // orders that the bank was asked to take money for
+	returned map[certhall.RefundID]bool // refunds that it was asked for
 
 	actors     []*actor
 	ending     bool // the world ends: actors are only to unwind
@@ -85,10 +91,10 @@ func newWorld(k *kit, s Schedule, data *databases) *World {
 	w := &World{
 		t: k, sched: s, clock: new(clock), random: randomness(s.Seed + 1000), dice: rand.New(rand.NewPCG(s.Seed, crc64.Checksum([]byte(s.String()), crc64.MakeTable(crc64.ISO)))),
 		data: data, medium: k.medium.Clone(), arrivals: map[int][]func(){}, tampered: map[string]int{}, tested: map[string]error{},
-		states: map[certhall.PairID]authority.State{},
+		states: map[certhall.PairID]authority.State{}, billed: map[certhall.OrderID]bool{}, returned: map[certhall.RefundID]bool{},
 	}
 	w.clock.set(k.begins(s))
-	w.book = newBook(w)
+	w.book, w.bank = newBook(w), w.newBank()
 	w.pc = w.newPC()
 	w.quietly(func() {
 		w.nodes[0] = w.newNode()
