@@ -81,7 +81,7 @@ type Verdict string
 const (
 	Taken  Verdict = "taken"  // it paid its order
 	Late   Verdict = "late"   // its order was closed
-	Second Verdict = "second" // its order was paid by another one
+	Second Verdict = "second" // another one of its order came before
 	Wrong  Verdict = "wrong"  // another amount or currency than its order's
 	Stray  Verdict = "stray"  // of no order, or given back already by somebody else
 )

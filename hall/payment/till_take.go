@@ -14,17 +14,18 @@ const currency = "CNY"
 // paid tells whether money has come.
 func (p Payment) paid() bool { return p.State == Paid || p.State == Refunded }
 
-// verdict judges a payment by its order as it stands; nil: there is none.
-func verdict(o *orders.Order, p Payment) Verdict {
+// verdict judges a payment by its order as it stands; nil: there is none. again:
+// another payment of it came before.
+func verdict(o *orders.Order, p Payment, again bool) Verdict {
 	switch {
 	case o == nil, p.State == Refunded:
 		return Stray
+	case again, o.Standing == orders.Paid:
+		return Second
 	case p.Amount != o.Total, p.Currency != currency:
 		return Wrong
 	case o.Live():
 		return Taken
-	case o.Standing == orders.Paid:
-		return Second
 	}
 	return Late
 }
@@ -41,7 +42,7 @@ func (t *Till) toldPaid(ctx context.Context, p Payment) error {
 	if err != nil {
 		return err
 	}
-	if o == nil || !o.Live() || verdict(o, p) == Taken {
+	if o == nil || !o.Live() || verdict(o, p, false) == Taken {
 		return t.take(ctx, p)
 	}
 	asked, err := call(ctx, func(ctx context.Context) (Payment, error) { return t.o.Channel.Query(ctx, p.Order) })
@@ -73,7 +74,11 @@ func (t *Till) take(ctx context.Context, p Payment) error {
 		if known, err := w.Payment(p.Transaction); err != nil || known != nil {
 			return err
 		}
-		now, v := t.now(), verdict(o, p)
+		earlier, err := w.PaymentsOf(p.Order)
+		if err != nil {
+			return err
+		}
+		now, v := t.now(), verdict(o, p, len(earlier) > 0)
 		received := Received{Number: p.Transaction, Order: p.Order, Channel: t.Channel(), Amount: p.Amount, Currency: p.Currency,
 			Merchant: p.Merchant, Verdict: v, PaidAt: p.PaidAt, SeenAt: now}
 		if p.PaidAt.IsZero() {
