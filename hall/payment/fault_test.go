@@ -1,6 +1,7 @@
 package payment_test
 
 import (
+	"context"
 	"errors"
 	"testing"
 	"time"
@@ -187,4 +188,54 @@ func TestRefundRefused(t *testing.T) {
 	}
 	w.pass(10 * time.Minute)
 	w.expect(o.ID, orders.Paid, "taken", "done")
+}
+
+// forgetful is a channel that has never heard of a refund it took.
+type forgetful struct{ payment.Channel }
+
+func (forgetful) QueryRefund(context.Context, certhall.RefundID) (payment.Refund, error) {
+	return payment.Refund{}, payment.ErrUnknown
+}
+
+// TestRefundForgotten: it is asked for again under the same number.
+func TestRefundForgotten(t *testing.T) {
+	w := newWorld(t)
+	o := w.paidOrder("l1")
+	w.refund(o, 1)
+	w.work()
+	w.expect(o.ID, orders.Paid, "taken", "sent")
+	w.till = payment.NewTill(payment.TillOptions{Store: w.store.Till(), Channel: forgetful{w.bank.Channel()}, Clock: w.clock, Random: w.random})
+	w.clock.now = w.clock.now.Add(10 * time.Second)
+	w.work()
+	w.expect(o.ID, orders.Paid, "taken", "wanted")
+	w.pass(10 * time.Minute)
+	w.expect(o.ID, orders.Paid, "taken", "done")
+}
+
+// overtaken is a store in which another node does the work between a look at what
+// is due and the taking up of it.
+type overtaken struct {
+	payment.Store
+	other func()
+}
+
+func (s *overtaken) Read(ctx context.Context, f func(payment.Reader) error) error {
+	err := s.Store.Read(ctx, f)
+	if other := s.other; other != nil {
+		s.other = nil
+		other()
+	}
+	return err
+}
+
+// TestOvertaken: what another node has taken up is left to it.
+func TestOvertaken(t *testing.T) {
+	w := newWorld(t)
+	w.refund(w.paidOrder("l2"), 1)
+	w.place("l1")
+	s := &overtaken{Store: w.store.Till(), other: w.work}
+	late := payment.NewTill(payment.TillOptions{Store: s, Channel: w.bank.Channel(), Clock: w.clock, Random: w.random})
+	if n, err := late.Work(t.Context()); n != 0 || err != nil {
+		t.Errorf("took up %d: %v", n, err)
+	}
 }

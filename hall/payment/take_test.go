@@ -91,7 +91,9 @@ type liar struct {
 	payment payment.Payment
 }
 
-func (l liar) Query(_ context.Context, _ certhall.OrderID) (payment.Payment, error) { return l.payment, nil }
+func (l liar) Query(_ context.Context, _ certhall.OrderID) (payment.Payment, error) {
+	return l.payment, nil
+}
 
 // TestWrongAmount: what a notice says of a live order counts only if the channel
 // says so as well.

@@ -71,9 +71,6 @@ func (t *Till) take(ctx context.Context, p Payment) error {
 		if err != nil {
 			return err
 		}
-		if known, err := w.Payment(p.Transaction); err != nil || known != nil {
-			return err
-		}
 		earlier, err := w.PaymentsOf(p.Order)
 		if err != nil {
 			return err
@@ -85,7 +82,7 @@ func (t *Till) take(ctx context.Context, p Payment) error {
 			received.PaidAt = now
 		}
 		if added, err := w.AddPayment(received); err != nil || !added {
-			return err
+			return err // settled before
 		}
 		judged = v
 		return t.follow(w, o, received)
