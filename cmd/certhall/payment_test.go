@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -13,11 +15,10 @@ import (
 	"testing"
 	"time"
 
-	"crypto/rand"
-
 	"github.com/certhall/certhall"
 	"github.com/certhall/certhall/authority/ceremony"
 	"github.com/certhall/certhall/hall/payment"
+	"github.com/certhall/certhall/hall/payment/sandbox"
 	"github.com/certhall/certhall/hall/payment/wechat"
 	"github.com/certhall/certhall/locale"
 )
@@ -69,6 +70,46 @@ func TestOpenPayment(t *testing.T) {
 		got, err := hallFlags{paymentFlags: c.flags}.openPayment(ceremony.Public{Address: c.address, Demo: c.demo}, certhall.SystemClock{})
 		if !errors.Is(err, c.want) || (got == nil) != c.none || strings.Contains(certhall.CauseText(err), "geheim") {
 			t.Errorf("%s: %v %s", what, got, certhall.CauseText(err))
+		}
+	}
+}
+
+// TestConfigCheckPayment: config check tries the channel of payment, as serve would.
+func TestConfigCheckPayment(t *testing.T) {
+	dir := t.TempDir()
+	plan := ceremony.Plan{ID: "test", Name: "测试机构", Address: "https://hall.example", Clock: certhall.SystemClock{}, Random: rand.Reader, KDFCost: 1}
+	founded, err := ceremony.Found(plan)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := ceremony.Write(filepath.Join(dir, authorityFolder), founded, plan, false, ceremony.Passphrases{Root: []byte("root root"), Daily: []byte("daily daily")}); err != nil {
+		t.Fatal(err)
+	}
+	keys, err := sandbox.NewKeys(filepath.Join(dir, "wechat"), certhall.SystemClock{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	files := keys.Files()
+	whole := fmt.Sprintf("dir = %q\npayment = 'wechat'\nwechat-merchant = %q\nwechat-app = %q\nwechat-certificate = %q\nwechat-key = %q\nwechat-secret = %q\nwechat-public-key = %q\nwechat-public-key-id = %q\n",
+		dir, files.Merchant, files.App, files.Certificate, files.Key, files.Secret, files.PublicKey, files.PublicKeyID)
+	for what, c := range map[string]struct{ text, want string }{
+		"whole":           {whole, ""},
+		"none":            {fmt.Sprintf("dir = %q\n", dir), ""},
+		"sandbox":         {strings.Replace(whole, "'wechat'", "'sandbox'", 1), "payment-sandbox"},
+		"another channel": {strings.Replace(whole, "'wechat'", "'cash'", 1), "config-value-wrong"},
+		"no key":          {strings.Replace(whole, "wechat-key = ", "#", 1), "wechat-file"},
+		"no hall":         {"roles = ['publish']\n" + strings.Replace(whole, "wechat-key = ", "#", 1), ""},
+	} {
+		file := filepath.Join(t.TempDir(), "certhall.toml")
+		if err := os.WriteFile(file, []byte(c.text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, err := range checkConfig(file) {
+			got = append(got, certhall.AsError(err).Code)
+		}
+		if strings.Join(got, " ") != c.want {
+			t.Errorf("%s: %v, want %q", what, got, c.want)
 		}
 	}
 }
