@@ -388,14 +388,14 @@ func TestCatalogs(t *testing.T) {
 	}
 	for statements, want := range map[string]int{
 		"SELECT 1": 0,
-		"UPDATE catalogs SET document = 'version = 2 x' WHERE version = 2":         1,
-		"UPDATE catalogs SET document = 'version = 1' WHERE version = 2":           1,
-		"UPDATE pictures SET body = x'00'":                                         2,
-		"DELETE FROM catalog_pictures WHERE version = 1":                           1,
-		"DELETE FROM catalog_pictures; DELETE FROM catalogs WHERE version = 1":     1,
-		"PRAGMA foreign_keys = off; DELETE FROM pictures":                          2,
-		"UPDATE catalogs SET document = replace(document, 'b.png', 'lost.png')":    2,
-		"UPDATE catalogs SET document = replace(document, 'version = ', 'grase=')": 2,
+		"UPDATE catalogs SET document = 'version = 2 x' WHERE version = 2":                       1,
+		"UPDATE catalogs SET document = 'version = 1' WHERE version = 2":                         1,
+		"UPDATE pictures SET body = x'00'":                                                       2,
+		"DELETE FROM catalog_pictures WHERE version = 1":                                         1,
+		"DELETE FROM catalog_pictures WHERE version = 1; DELETE FROM catalogs WHERE version = 1": 1,
+		"PRAGMA foreign_keys = off; DELETE FROM pictures":                                        2,
+		"UPDATE catalogs SET document = replace(document, 'b.png', 'lost.png')":                  2,
+		"UPDATE catalogs SET document = replace(document, 'version = ', 'grase=')":               2,
 	} {
 		if got := broken(statements); got != want {
 			t.Errorf("%s: %d findings, want %d", statements, got, want)
