@@ -27,6 +27,7 @@ type prepared struct {
 	row            int
 	serial         certhall.Serial
 	phone, handler string
+	admin          string // phone of the organisation's administrator
 }
 
 // refusal says that a row is not taken.
@@ -66,7 +67,7 @@ func (r *Run) fill(p *prepared, f fields, files *Files, base int) (warnings []Fi
 		if strings.ContainsRune(value, utf8.RuneError) {
 			return nil, refused(column, ErrCharacters)
 		}
-		if shortened.MatchString(value) && (column == colSerial || column == colEncSerial || column == colPhone || column == colKeyNumber || column == colKeySerial) {
+		if shortened.MatchString(value) && (column == colSerial || column == colEncSerial || column == colPhone || column == colAdmin || column == colKeyNumber || column == colKeySerial) {
 			return nil, refused(column, ErrShortened)
 		}
 	}
@@ -113,7 +114,34 @@ func (r *Run) fill(p *prepared, f fields, files *Files, base int) (warnings []Fi
 	} else if p.handler != "" {
 		warn(colHandler, ErrNoPhone)
 	}
+	if no := p.readAdmin(f.values[colAdmin]); no != nil {
+		return nil, no
+	}
+	if p.admin != "" && p.Organisation == "" {
+		warn(colAdmin, ErrNoOrganisation)
+	}
 	return warnings, nil
+}
+
+// readAdmin reads who administers the row's organisation: a phone, or a yes that
+// means the handler.
+func (p *prepared) readAdmin(typed string) *refusal {
+	switch strings.ToLower(typed) {
+	case "", "否", "no":
+		return nil
+	case "是", "yes":
+		if p.phone == "" {
+			return refused(colAdmin, ErrNoPhone)
+		}
+		p.admin = p.phone
+		return nil
+	}
+	phone, err := accounts.ParsePhone(norm.NFKC.String(typed))
+	if err != nil {
+		return refused(colAdmin, certhall.AsError(err))
+	}
+	p.admin = phone
+	return nil
 }
 
 // shortened is how spreadsheets write long numbers when nobody stops them.

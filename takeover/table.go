@@ -30,6 +30,7 @@ const (
 	colProfile      = ca.FieldProfile
 	colHandler      = "handler_name"
 	colPhone        = "handler_phone"
+	colAdmin        = "admin"
 	colHolder       = ca.FieldHolder
 	colState        = "state"
 )
@@ -48,6 +49,7 @@ var headings = map[string][]string{
 	colProfile:      {"证书模板", "证书类型"},
 	colHandler:      {"经办人", "经办人姓名"},
 	colPhone:        {"手机号", "经办人手机号", "手机号码"},
+	colAdmin:        {"管理员", "管理员手机号", "单位管理员"},
 	colHolder:       {"持有人编号"},
 	colState:        {"状态", "证书状态"},
 }

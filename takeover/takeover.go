@@ -17,6 +17,7 @@ import (
 	"github.com/certhall/certhall"
 	"github.com/certhall/certhall/authority/ca"
 	"github.com/certhall/certhall/hall/accounts"
+	"github.com/certhall/certhall/hall/organisations"
 )
 
 // batch is how many rows are brought in one transaction.
@@ -32,30 +33,39 @@ type Hall interface {
 	Bring(ctx context.Context, rows []accounts.Brought) ([]string, error)
 }
 
+// Organisations is where their administrators are brought:
+// hall/organisations' Desk.
+type Organisations interface {
+	Bring(ctx context.Context, rows []organisations.Brought, operator string) (int, error)
+}
+
 // Run is one import.
 type Run struct {
-	Authority   Authority
-	Hall        Hall
-	Predecessor string
-	Issuer      *smx509.Certificate // of the predecessor
-	Profiles    map[string]string   // names of the earlier system's → the authority's
-	Serials     int                 // how the table writes serial numbers: 16 or 10; 0: as the certificates tell
-	Dry         bool                // nothing is stored
-	Found       func(Finding) error // told what is wrong with rows, as it is found
-	Progress    func(Counts)        // told after each batch; may be nil
+	Authority     Authority
+	Hall          Hall
+	Organisations Organisations
+	Operator      string // who orders it
+	Predecessor   string
+	Issuer        *smx509.Certificate // of the predecessor
+	Profiles      map[string]string   // names of the earlier system's → the authority's
+	Serials       int                 // how the table writes serial numbers: 16 or 10; 0: as the certificates tell
+	Dry           bool                // nothing is stored
+	Found         func(Finding) error // told what is wrong with rows, as it is found
+	Progress      func(Counts)        // told after each batch; may be nil
 }
 
 // Counts say how far a run came and what came of it.
 type Counts struct {
-	Rows     int // read
-	Brought  int // pairs that are new here
-	There    int // pairs that were brought before
-	Refused  int // rows
-	Warnings int
-	Handlers int // that are new here
-	Changed  int // handlers who took another's place, or whose name changed
-	Strange  int // certificates of other issuers among the files
-	Unread   int // files that hold no certificate
+	Rows           int // read
+	Brought        int // pairs that are new here
+	There          int // pairs that were brought before
+	Refused        int // rows
+	Warnings       int
+	Handlers       int // that are new here
+	Changed        int // handlers who took another's place, or whose name changed
+	Administrators int // of organisations, that are new here
+	Strange        int // certificates of other issuers among the files
+	Unread         int // files that hold no certificate
 }
 
 // Finding is something to be told of a row.
@@ -69,25 +79,26 @@ type Finding struct {
 
 // What is wrong with a table or a row.
 var (
-	ErrTable       = certhall.NewError("import-table", certhall.Invalid)        // no table that can be read
-	ErrHeader      = certhall.NewError("import-header", certhall.Invalid)       // column
-	ErrColumnTwice = certhall.NewError("import-column-twice", certhall.Invalid) // column
-	ErrColumnOther = certhall.NewError("import-column-unknown", certhall.Invalid)
-	ErrCharacters  = certhall.NewError("import-characters", certhall.Invalid)
-	ErrShortened   = certhall.NewError("import-shortened", certhall.Invalid) // Excel wrote 1.2E+15
-	ErrSerial      = certhall.NewError("import-serial", certhall.Invalid)
-	ErrBase        = certhall.NewError("import-serials-ambiguous", certhall.Invalid)
-	ErrNoFile      = certhall.NewError("import-certificate-missing", certhall.NotFound)
-	ErrTwoFiles    = certhall.NewError("import-certificate-ambiguous", certhall.Conflict)
-	ErrNotTheSame  = certhall.NewError("import-certificate-other", certhall.Conflict) // file and serial name different ones
-	ErrEncMissing  = certhall.NewError("import-enc-missing", certhall.NotFound)
-	ErrEncTwo      = certhall.NewError("import-enc-ambiguous", certhall.Conflict)
-	ErrTwice       = certhall.NewError("import-twice", certhall.Conflict) // row
-	ErrState       = certhall.NewError("import-state", certhall.Invalid)
-	ErrCode        = certhall.NewError("import-code-digit", certhall.Invalid)
-	ErrCodeOther   = certhall.NewError("import-code-other", certhall.Conflict)
-	ErrNoPhone     = certhall.NewError("import-handler-phone", certhall.Invalid)
-	ErrHolderName  = certhall.NewError("import-organisation-other", certhall.Conflict)
+	ErrTable          = certhall.NewError("import-table", certhall.Invalid)        // no table that can be read
+	ErrHeader         = certhall.NewError("import-header", certhall.Invalid)       // column
+	ErrColumnTwice    = certhall.NewError("import-column-twice", certhall.Invalid) // column
+	ErrColumnOther    = certhall.NewError("import-column-unknown", certhall.Invalid)
+	ErrCharacters     = certhall.NewError("import-characters", certhall.Invalid)
+	ErrShortened      = certhall.NewError("import-shortened", certhall.Invalid) // Excel wrote 1.2E+15
+	ErrSerial         = certhall.NewError("import-serial", certhall.Invalid)
+	ErrBase           = certhall.NewError("import-serials-ambiguous", certhall.Invalid)
+	ErrNoFile         = certhall.NewError("import-certificate-missing", certhall.NotFound)
+	ErrTwoFiles       = certhall.NewError("import-certificate-ambiguous", certhall.Conflict)
+	ErrNotTheSame     = certhall.NewError("import-certificate-other", certhall.Conflict) // file and serial name different ones
+	ErrEncMissing     = certhall.NewError("import-enc-missing", certhall.NotFound)
+	ErrEncTwo         = certhall.NewError("import-enc-ambiguous", certhall.Conflict)
+	ErrTwice          = certhall.NewError("import-twice", certhall.Conflict) // row
+	ErrState          = certhall.NewError("import-state", certhall.Invalid)
+	ErrCode           = certhall.NewError("import-code-digit", certhall.Invalid)
+	ErrCodeOther      = certhall.NewError("import-code-other", certhall.Conflict)
+	ErrNoPhone        = certhall.NewError("import-handler-phone", certhall.Invalid)
+	ErrNoOrganisation = certhall.NewError("import-admin-organisation", certhall.Invalid)
+	ErrHolderName     = certhall.NewError("import-organisation-other", certhall.Conflict)
 )
 
 // Do brings a table's rows. It may be run again after anything.
@@ -168,6 +179,7 @@ func (r *Run) bring(ctx context.Context, t *table, rows []prepared, counts *Coun
 		return err
 	}
 	var handlers []accounts.Brought
+	var administrators []organisations.Brought
 	for i, result := range results {
 		if result.Refused != nil {
 			counts.Refused++
@@ -184,8 +196,21 @@ func (r *Run) bring(ctx context.Context, t *table, rows []prepared, counts *Coun
 		if rows[i].phone != "" {
 			handlers = append(handlers, accounts.Brought{Lineage: result.Pair.Lineage, Phone: rows[i].phone, Name: rows[i].handler})
 		}
+		if of := result.Pair.Organisation; rows[i].admin != "" && of != "" {
+			administrators = append(administrators, organisations.Brought{Organisation: of, Phone: rows[i].admin})
+		}
 	}
-	if r.Dry || len(handlers) == 0 {
+	if r.Dry {
+		return nil
+	}
+	if len(administrators) > 0 {
+		named, err := r.Organisations.Bring(ctx, administrators, r.Operator)
+		if err != nil {
+			return err
+		}
+		counts.Administrators += named
+	}
+	if len(handlers) == 0 {
 		return nil
 	}
 	became, err := r.Hall.Bring(ctx, handlers)

@@ -26,6 +26,7 @@ import (
 	"github.com/certhall/certhall/demo"
 	"github.com/certhall/certhall/gm"
 	"github.com/certhall/certhall/hall/accounts"
+	"github.com/certhall/certhall/hall/organisations"
 	"github.com/certhall/certhall/locale"
 	"github.com/certhall/certhall/proof"
 	authoritystore "github.com/certhall/certhall/store/authority"
@@ -128,7 +129,8 @@ func (w *world) run(ctx context.Context, table []byte, change func(*takeover.Run
 	files, err := takeover.Open(filepath.Join(w.dir, "certificates"), w.old.Certificate)
 	w.must(err)
 	w.findings = nil
-	r := takeover.Run{Authority: w.authority.CA, Hall: w.desk, Predecessor: "old", Issuer: w.old.Certificate, Found: func(f takeover.Finding) error {
+	organs := organisations.New(organisations.Options{Store: w.hall.Organisations(), People: w.desk, Clock: certhall.SystemClock{}, Random: rand.Reader})
+	r := takeover.Run{Authority: w.authority.CA, Hall: w.desk, Organisations: organs, Operator: "officer", Predecessor: "old", Issuer: w.old.Certificate, Found: func(f takeover.Finding) error {
 		w.findings = append(w.findings, f)
 		return nil
 	}}
@@ -224,6 +226,40 @@ func TestRun(t *testing.T) {
 			}
 			w.sound()
 		})
+	}
+}
+
+// TestAdministrators: whoever the table names administers the organisation; a
+// phone that is none refuses the row; a row without an organisation is warned of.
+func TestAdministrators(t *testing.T) {
+	w := newWorld(t, "sqlite-file")
+	w.pair("甲单位", "13800000001")
+	w.pair("甲单位二", "13800000002")
+	w.pair("甲单位三", "13800000003")
+	w.pair("甲单位四", "13800000004")
+	table := strings.Replace(w.table(), w.header, w.header+",管理员", 1)
+	lines := strings.Split(strings.TrimSpace(table), "\r\n")
+	for i, admin := range []string{"是", "138 0000 0009", "", "12345"} {
+		lines[i+1] += "," + admin
+	}
+	table = strings.Join(lines, "\r\n")
+	dry, err := w.run(t.Context(), []byte(table), func(r *takeover.Run) { r.Dry = true })
+	w.must(err)
+	counts, err := w.run(t.Context(), []byte(table), nil)
+	w.must(err)
+	if dry.Administrators != 0 || counts.Administrators != 2 || counts.Refused != 1 || counts.Brought != 3 {
+		t.Errorf("%+v, dry %+v: %+v", counts, dry, w.findings)
+	}
+	if f := w.findings[slices.IndexFunc(w.findings, func(f takeover.Finding) bool { return !f.Warning })]; f.Column != "管理员" || !errors.Is(f.Reason, accounts.ErrPhone) {
+		t.Errorf("%+v", f)
+	}
+	if counts, err = w.run(t.Context(), []byte(table), nil); err != nil || counts.Administrators != 0 {
+		t.Errorf("again: %+v %v", counts, err)
+	}
+	organs := organisations.New(organisations.Options{Store: w.hall.Organisations(), People: w.desk, Clock: certhall.SystemClock{}, Random: rand.Reader})
+	f, err := organs.File(t.Context(), earlier.Code)
+	if err != nil || len(f.Acts) != 2 || f.Acts[0].Operator != "officer" {
+		t.Errorf("%+v %v", f, err)
 	}
 }
 

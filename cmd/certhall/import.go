@@ -9,6 +9,7 @@ import (
 
 	"github.com/certhall/certhall"
 	"github.com/certhall/certhall/hall/accounts"
+	"github.com/certhall/certhall/hall/organisations"
 	"github.com/certhall/certhall/locale"
 	hallstore "github.com/certhall/certhall/store/hall"
 	"github.com/certhall/certhall/takeover"
@@ -37,6 +38,10 @@ func (c *importCmd) Run(env *environment) error {
 	if err != nil {
 		return err
 	}
+	operator, err := c.operator()
+	if err != nil {
+		return err
+	}
 	hall, err := c.openPeople(env)
 	if err != nil {
 		return err
@@ -58,7 +63,7 @@ func (c *importCmd) Run(env *environment) error {
 	}
 	last := env.clock.Now()
 	run := takeover.Run{
-		Authority: o.ca, Hall: hall.people, Predecessor: p.Name, Issuer: p.Issuer, Profiles: c.ProfileMap,
+		Authority: o.ca, Hall: hall.people, Organisations: hall.organisations, Operator: operator, Predecessor: p.Name, Issuer: p.Issuer, Profiles: c.ProfileMap,
 		Serials: map[string]int{"hex": 16, "decimal": 10}[c.Serials], Dry: c.DryRun, Found: report.Add,
 		Progress: func(n takeover.Counts) {
 			if now := env.clock.Now(); now.Sub(last) >= time.Second {
@@ -77,6 +82,9 @@ func (c *importCmd) Run(env *environment) error {
 	}
 	env.say(key, "rows", fmt.Sprint(counts.Rows), "brought", fmt.Sprint(counts.Brought), "there", fmt.Sprint(counts.There),
 		"refused", fmt.Sprint(counts.Refused), "warnings", fmt.Sprint(counts.Warnings), "handlers", fmt.Sprint(counts.Handlers), "changed", fmt.Sprint(counts.Changed))
+	if counts.Administrators > 0 {
+		env.say("cli.import-administrators", "count", fmt.Sprint(counts.Administrators))
+	}
 	if counts.Strange > 0 {
 		env.say("cli.import-strange", "count", fmt.Sprint(counts.Strange))
 	}
@@ -114,8 +122,9 @@ func (e *environment) note(key string, params ...string) {
 
 // peopleDesk is the hall's people, for commands that need no more of it.
 type peopleDesk struct {
-	people *accounts.Desk
-	db     io.Closer
+	people        *accounts.Desk
+	organisations *organisations.Desk
+	db            io.Closer
 }
 
 func (c *importCmd) openPeople(env *environment) (*peopleDesk, error) {
@@ -127,7 +136,11 @@ func (c *importCmd) openPeople(env *environment) (*peopleDesk, error) {
 		return nil, errors.Join(err, db.Close())
 	}
 	store := hallstore.New(db, nil)
-	return &peopleDesk{accounts.New(accounts.Options{Store: store.Accounts(), Clock: env.clock, Random: env.random, Log: env.log}), db}, nil
+	people := accounts.New(accounts.Options{Store: store.Accounts(), Clock: env.clock, Random: env.random, Log: env.log})
+	return &peopleDesk{
+		people: people, db: db,
+		organisations: organisations.New(organisations.Options{Store: store.Organisations(), People: people, Clock: env.clock, Random: env.random}),
+	}, nil
 }
 
 func (p *peopleDesk) close() error { return p.db.Close() }

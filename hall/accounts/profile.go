@@ -53,10 +53,11 @@ func meOf(r Reader, a Account, v Visit) (me Me, err error) {
 			return me, err
 		}
 	}
-	if me.Organisations, err = r.Memberships(a.ID); err != nil {
+	memberships, err := r.Memberships(a.ID)
+	if err != nil {
 		return me, err
 	}
-	me.Organisations = slices.Concat([]Membership{}, me.Organisations) // never null
+	me.Organisations = append([]Membership{}, memberships...) // never null
 	if slices.ContainsFunc(me.Organisations, func(m Membership) bool { return m.Role == Administrator }) {
 		me.Level = LevelAdministrator
 	}

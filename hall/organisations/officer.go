@@ -2,6 +2,7 @@ package organisations
 
 import (
 	"context"
+	"slices"
 
 	"github.com/certhall/certhall"
 	"github.com/certhall/certhall/hall/accounts"
@@ -118,13 +119,22 @@ func (d *Desk) name(w Writer, code, phone, source string) (accounts.Act, error) 
 }
 
 // Bring makes the administrators that an earlier system names administrators
-// of their organisations, and tells of how many it was new.
+// of their organisations, and tells of how many it was new. Of whom somebody
+// here has decided since stays what he is: an import that is run again does not
+// bring back whoever was removed.
 func (d *Desk) Bring(ctx context.Context, rows []Brought, operator string) (n int, err error) {
 	return n, d.Store.Write(ctx, func(w Writer) error {
 		n = 0
 		for _, row := range rows {
 			if err := w.LockOrganisation(row.Organisation); err != nil {
 				return err
+			}
+			decided, err := decidedOn(w, row)
+			if err != nil {
+				return err
+			}
+			if decided {
+				continue
 			}
 			act, err := d.name(w, row.Organisation, row.Phone, accounts.ByImport)
 			if err != nil {
@@ -142,6 +152,19 @@ func (d *Desk) Bring(ctx context.Context, rows []Brought, operator string) (n in
 		}
 		return nil
 	})
+}
+
+// decidedOn tells whether it was decided here already what somebody is in an
+// organisation.
+func decidedOn(r Reader, row Brought) (bool, error) {
+	a, err := r.AccountOfPhone(row.Phone)
+	if err != nil || a == nil {
+		return false, err
+	}
+	acts, err := r.ActsIn(row.Organisation)
+	return slices.ContainsFunc(acts, func(act accounts.Act) bool {
+		return act.Person == a.ID && (act.Kind == ActRole || act.Kind == ActRemove)
+	}), err
 }
 
 // Brought is an administrator as an earlier system knew him.
