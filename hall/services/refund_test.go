@@ -203,3 +203,23 @@ func TestWhoMayRefund(t *testing.T) {
 	_, err = w.RefundOrderBy(t.Context(), "none", nil, "张三", "x")
 	refused(t, err, orders.ErrOrderMissing)
 }
+
+// TestTokenIsNoPurse: whoever uses with the key alone what somebody else bought
+// cannot have it paid back.
+func TestTokenIsNoPurse(t *testing.T) {
+	w, _ := priced(t, 200_00)
+	var order orders.Order
+	w.must(w.store.Write(t.Context(), func(wr services.Writer) (err error) {
+		line := orders.Line{Lineage: "l1", Service: certhall.Renew, Years: 1, Price: 200_00}
+		order, err = orders.Place(wr, orders.Order{Person: "buyer", Lines: []orders.Line{line}}, 200_00, "wechat", start, w.Random)
+		return err
+	}))
+	w.paid(order.ID)
+	o := w.atPhone()
+	w.expect(w.prove(o), services.Open, services.StepPrepare, "prepare")
+	_, err := w.RefundOrder(t.Context(), services.Caller{Token: o.Token}, order.ID, nil, "x")
+	refused(t, err, orders.ErrOrderMissing)
+	if _, err = w.RefundOrder(t.Context(), services.Caller{Person: "buyer"}, order.ID, nil, "x"); err != nil {
+		t.Error(err)
+	}
+}
