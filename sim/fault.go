@@ -66,6 +66,7 @@ const (
 	PayEarly      = "pay-early"      // the order is paid before its code is seen
 	CancelOrder   = "cancel-order"   // the person takes his unpaid order back
 	Overdue       = "overdue"        // half an hour passes: unpaid orders run out
+	Refund        = "refund"         // the person asks for his money back
 )
 
 // callFaults concern the call itself, by the kinds of boundary they fit.
@@ -120,6 +121,7 @@ func init() { // the acts lead back to boundaries, which look here
 		PayEarly:      (*World).payEarly,
 		CancelOrder:   (*World).cancelOrder,
 		Overdue:       (*World).overdue,
+		Refund:        (*World).askRefund,
 	}
 }
 
@@ -139,7 +141,7 @@ var meets = map[string][]Kind{
 var atServer = []Kind{Order, Message, Call, Transaction, Money}
 
 // aboutMoney are the acts that make sense only where something costs money.
-var aboutMoney = []string{PayEarly, CancelOrder, Overdue}
+var aboutMoney = []string{PayEarly, CancelOrder, Overdue, Refund}
 
 // Fits tells whether a fault makes sense at a point.
 func Fits(what string, p Point) bool {

@@ -3,6 +3,8 @@ package sim
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/certhall/certhall"
@@ -143,6 +145,16 @@ func (w *World) overdue() { w.clock.advance(orders.PayWithin + time.Minute) }
 func (w *World) payEarly() {
 	if o := w.live(); o != nil {
 		w.payAtBank(o.ID)
+	}
+}
+
+// askRefund: the person asks for his money back, of whatever is not used.
+func (w *World) askRefund() {
+	for _, id := range slices.Sorted(maps.Keys(w.billed)) {
+		// Refused where nothing is paid, or everything used: then nothing happens.
+		if _, err := w.nodes[0].counter.RefundOrderBy(background, id, nil, "", "simulation"); err == nil {
+			w.closed, w.authorityChanged = true, true
+		}
 	}
 }
 

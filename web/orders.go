@@ -18,6 +18,7 @@ type Shop interface {
 	PlaceOrder(ctx context.Context, who services.Caller, wishes []services.Wish, agreed certhall.Money) (services.OrderDetail, error)
 	Order(ctx context.Context, who services.Caller, id certhall.OrderID) (services.OrderDetail, error)
 	CancelOrder(ctx context.Context, who services.Caller, id certhall.OrderID) (services.OrderDetail, error)
+	RefundOrder(ctx context.Context, who services.Caller, id certhall.OrderID, which []certhall.EntitlementID, reason string) (services.OrderDetail, error)
 	Entitlements(ctx context.Context, who services.Caller) (services.RightList, error)
 	Updates(ctx context.Context, who services.Caller, kind, before string) (services.Updates, error)
 }
@@ -50,6 +51,13 @@ type (
 		BearerInput
 		Order string `path:"order" maxLength:"64"`
 	}
+	refundInput struct {
+		OrderInput
+		Body struct {
+			Entitlements []certhall.EntitlementID `json:"entitlements,omitempty" maxItems:"500" doc:"absent: all that is open"`
+			Reason       string                   `json:"reason" minLength:"1" maxLength:"80"`
+		}
+	}
 	updatesInput struct {
 		Kind   string `query:"kind" enum:"case,order" doc:"all if absent"`
 		Before string `query:"before" maxLength:"80" doc:"what the page before answered"`
@@ -79,6 +87,7 @@ func (r routes) registerOrders(api huma.API) {
 	huma.Register(api, mine(get("orders", "/api/orders", "The orders that the person made, the latest first", 401)), r.orders)
 	huma.Register(api, order, r.order)
 	huma.Register(api, post("cancel-order", "/api/orders/{order}/cancel", "Ask for the end of an order that is not paid", 200, 404, 409), r.cancelOrder)
+	huma.Register(api, post("refund-order", "/api/orders/{order}/refund", "Ask for the money of what was not used; cases that have it are closed", 200, 404, 409), r.refundOrder)
 	huma.Register(api, mine(get("entitlements", "/api/entitlements", "What was bought and not used, over all orders", 401)), r.entitlements)
 	huma.Register(api, mine(get("updates", "/api/history", "What the person did: cases and orders, the latest first", 401)), r.updates)
 }
@@ -150,6 +159,14 @@ func (r routes) order(ctx context.Context, in *OrderInput) (*orderOutput, error)
 
 func (r routes) cancelOrder(ctx context.Context, in *OrderInput) (*orderOutput, error) {
 	o, err := r.Shop.CancelOrder(ctx, in.caller(ctx), certhall.OrderID(in.Order))
+	if err != nil {
+		return nil, r.problem(ctx, err)
+	}
+	return &orderOutput{o}, nil
+}
+
+func (r routes) refundOrder(ctx context.Context, in *refundInput) (*orderOutput, error) {
+	o, err := r.Shop.RefundOrder(ctx, in.caller(ctx), certhall.OrderID(in.Order), in.Body.Entitlements, in.Body.Reason)
 	if err != nil {
 		return nil, r.problem(ctx, err)
 	}

@@ -2,6 +2,7 @@ package web_test
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -22,6 +23,7 @@ type shop struct {
 	total  certhall.Money
 	kind   string
 	before string
+	refund string
 	err    error
 }
 
@@ -54,6 +56,11 @@ func (s *shop) PlaceOrder(_ context.Context, who services.Caller, wishes []servi
 
 func (s *shop) Order(_ context.Context, who services.Caller, id certhall.OrderID) (services.OrderDetail, error) {
 	s.id = id
+	return services.OrderDetail{}, s.note(who)
+}
+
+func (s *shop) RefundOrder(_ context.Context, who services.Caller, id certhall.OrderID, which []certhall.EntitlementID, reason string) (services.OrderDetail, error) {
+	s.refund = fmt.Sprintf("%s %s %s", id, which, reason)
 	return services.OrderDetail{}, s.note(who)
 }
 
@@ -105,6 +112,11 @@ func TestBuyingWantsALogIn(t *testing.T) {
 	if s.who.Person == "" || s.id != "o2" {
 		t.Errorf("asked as %+v for %s", s.who, s.id)
 	}
+	b.must(200, "POST", "/api/orders/o2/refund", `{"entitlements":["e1"],"reason":"不再需要"}`, "Authorization", "Bearer t1")
+	if s.refund != "o2 [e1] 不再需要" {
+		t.Errorf("refund of %s", s.refund)
+	}
+	b.refused(422, "input-malformed", "POST", "/api/orders/o2/refund", `{"entitlements":["e1"]}`)
 	s.err = orders.ErrOrderMissing
 	b.refused(404, "order-missing", "GET", "/api/orders/o1", "")
 	b.refused(404, "order-missing", "POST", "/api/orders/o1/cancel", "")

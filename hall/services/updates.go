@@ -37,7 +37,7 @@ type Happening struct {
 // Updates are a page of what a person did here (我的更新), the latest first.
 type Updates struct {
 	Entries []UpdateEntry `json:"entries"`
-	Before  string         `json:"before,omitempty" doc:"give it to get the next page; absent on the last"`
+	Before  string        `json:"before,omitempty" doc:"give it to get the next page; absent on the last"`
 }
 
 // UpdateEntry is a case of a certificate that the person handles, or an order

@@ -1088,6 +1088,14 @@ export type RealNameInputBody = {
     real_name: string;
 };
 
+export type RefundInputBody = {
+    /**
+     * absent: all that is open
+     */
+    entitlements?: Array<string>;
+    reason: string;
+};
+
 export type RefundLine = {
     /**
      * in fen; 0 until it is known
@@ -3253,6 +3261,55 @@ export type CancelOrderResponses = {
 };
 
 export type CancelOrderResponse = CancelOrderResponses[keyof CancelOrderResponses];
+
+export type RefundOrderData = {
+    body: RefundInputBody;
+    headers?: {
+        /**
+         * Bearer and the case's token
+         */
+        Authorization?: string;
+    };
+    path: {
+        order: string;
+    };
+    query?: never;
+    url: '/api/orders/{order}/refund';
+};
+
+export type RefundOrderErrors = {
+    /**
+     * Not Found
+     */
+    404: ProblemDocument;
+    /**
+     * Conflict
+     */
+    409: ProblemDocument;
+    /**
+     * Unprocessable Entity
+     */
+    422: ProblemDocument;
+    /**
+     * Internal Server Error
+     */
+    500: ProblemDocument;
+    /**
+     * Service Unavailable
+     */
+    503: ProblemDocument;
+};
+
+export type RefundOrderError = RefundOrderErrors[keyof RefundOrderErrors];
+
+export type RefundOrderResponses = {
+    /**
+     * OK
+     */
+    200: OrderDetail;
+};
+
+export type RefundOrderResponse = RefundOrderResponses[keyof RefundOrderResponses];
 
 export type HandlersData = {
     body?: never;
