@@ -28,6 +28,8 @@ type adminCmd struct {
 	Case            caseCmd            `cmd:"" help:"Find cases, tell their story, close them."`
 	Handler         handlerCmd         `cmd:"" help:"Find and show the people who handle certificates; give them another phone."`
 	Catalog         catalogCmd         `cmd:"" help:"What the hall offers, with prices: check, import, export, show."`
+	Order           orderCmd           `cmd:"" help:"Find orders, tell their story, give money back."`
+	Payment         paymentCmd         `cmd:"" help:"Payments, and what the books of hall and channel do not agree on."`
 	Organisation    organisationCmd    `cmd:"" help:"Who belongs to an organisation; name its administrators."`
 	Reviewer        staffCmd           `cmd:"" help:"Enrol, retire and list reviewers: two officers sign."`
 	Officer         staffCmd           `cmd:"" help:"Enrol, retire and list officers: two officers sign."`

@@ -11,6 +11,7 @@ import (
 	"github.com/certhall/certhall/authority"
 	"github.com/certhall/certhall/hall/accounts"
 	"github.com/certhall/certhall/hall/organisations"
+	"github.com/certhall/certhall/hall/payment"
 	"github.com/certhall/certhall/hall/services"
 	"github.com/certhall/certhall/jobs"
 	"github.com/certhall/certhall/proof"
@@ -35,6 +36,7 @@ type hallRoom struct {
 	counter       *services.Counter
 	people        *accounts.Desk
 	organisations *organisations.Desk
+	office        payment.Office
 	close         func()
 }
 
@@ -58,6 +60,7 @@ func (f hallRoomFlags) openHallRoom(env *environment) (*hallRoom, error) {
 	h.counter = services.New(services.Options{Store: store, AuthorityID: public.ID, Roots: []*smx509.Certificate{public.Root}, Clock: env.clock, Random: env.random, Log: env.log})
 	h.people = accounts.New(accounts.Options{Store: store.Accounts(), Clock: env.clock, Random: env.random, Follow: h.counter.Rename, Log: env.log})
 	h.organisations = organisations.New(organisations.Options{Store: store.Organisations(), People: h.people, Clock: env.clock, Random: env.random})
+	h.office = payment.Office{Store: store.Till(), Clock: env.clock, Random: env.random}
 	return h, nil
 }
 
