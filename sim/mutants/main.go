@@ -56,7 +56,7 @@ func try(r rule) (verdict, detail string) {
 			return "stale", err.Error()
 		}
 	}
-	run := exec.Command("go", "test", "-count=1", "-vet=off", "-trimpath", "-timeout", "30m", "-run", "TestSingle|TestDelays", "./sim", "-args", "-first", "-only="+r.Faults)
+	run := exec.Command("go", "test", "-count=1", "-vet=off", "-trimpath", "-timeout", "30m", "-run", "TestSingle|TestDelays|TestMoney", "./sim", "-args", "-first", "-only="+r.Faults)
 	run.Dir = dir
 	out, err := run.CombinedOutput()
 	switch {

@@ -28,6 +28,9 @@ const (
 	advance = "hall/services/advance.go"
 	hallrow = "hall/services/case.go"
 	closing = "hall/services/close.go"
+	refund  = "hall/orders/refund.go"
+	rights  = "hall/orders/entitlement.go"
+	take    = "hall/payment/till_take.go"
 )
 
 // Where a rule is kept twice (an index and a check, two compare-and-swaps),
@@ -186,5 +189,18 @@ var rules = []rule{
 	}},
 	{"closed-applies", "the event closed applies unless acknowledged", "close,lapse", []edit{
 		{advance, `		if c.Acknowledged || c.ClosedThere {`, `		if c.Acknowledged || !c.ClosedThere {`},
+	}},
+	{"refund-after-closing", "no money goes back before the signed closing", "refund", []edit{
+		{refund, `		if e.Case != "" {
+			return nil
+		}
+		for`, `		for`},
+		{refund, `	if len(cases) > 0 {`, `	if false {`},
+	}},
+	{"bought-comes-back", "an abandoned case keeps its entitlement", "close-hall,close", []edit{
+		{rights, `if e == nil || e.Order == "" {`, `if e == nil || e.State == Open {`},
+	}},
+	{"paid-once", "a payment counts once, however often it is told", "twice", []edit{
+		{take, `if added, err := w.AddPayment(received); err != nil || !added {`, `if _, err := w.AddPayment(received); err != nil {`},
 	}},
 }
