@@ -14,6 +14,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/certhall/certhall/hall/work"
 )
 
 // visitor is somebody who has logged in to the portal by his phone.
@@ -32,9 +34,28 @@ func (h *house) logIn() visitor {
 	}
 	v := visitor{h.t, "http://" + h.listen, &http.Client{Jar: jar}}
 	h.read = len(h.screen.raw())
-	v.post("/api/login/code", `{"name":"13800000001"}`)
+	v.post("/api/login/code", fmt.Sprintf(`{"name":"13800000001","work":%q}`, v.work()))
 	v.post("/api/login", fmt.Sprintf(`{"name":"13800000001","code":%q}`, h.code()))
 	return v
+}
+
+// work does what the hall asks of a stranger before it sends a message.
+func (v visitor) work() string {
+	v.t.Helper()
+	response, err := v.http.Get(v.base + "/api/proof-of-work")
+	if err != nil {
+		v.t.Fatal(err)
+	}
+	defer response.Body.Close()
+	var c work.Challenge
+	if err := json.NewDecoder(response.Body).Decode(&c); err != nil {
+		v.t.Fatal(err)
+	}
+	done, err := work.Solve(c)
+	if err != nil || done == "" {
+		v.t.Fatal(done, err)
+	}
+	return done
 }
 
 func (v visitor) post(path, body string) {

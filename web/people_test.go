@@ -15,7 +15,9 @@ import (
 	"time"
 
 	"github.com/certhall/certhall/hall/accounts"
+	"github.com/certhall/certhall/hall/favourites"
 	"github.com/certhall/certhall/hall/once"
+	"github.com/certhall/certhall/hall/organisations"
 	"github.com/certhall/certhall/store/hall"
 	"github.com/certhall/certhall/store/sqldb"
 	"github.com/certhall/certhall/web"
@@ -38,6 +40,10 @@ type codes []string
 func (c *codes) Send(_ context.Context, _, _ string, vars map[string]string, key string) (string, error) {
 	*c = append(*c, vars["code"])
 	return key, nil
+}
+
+func (c *codes) SendMail(ctx context.Context, address, template string, vars map[string]string, key string) (string, error) {
+	return c.Send(ctx, address, template, vars, key)
 }
 
 func (c *codes) last() string { return (*c)[len(*c)-1] }
@@ -65,9 +71,12 @@ func newSite(t *testing.T, more ...func(*web.Options)) site {
 	}
 	s := site{T: t, clock: &setClock{time.Date(2026, 11, 22, 4, 0, 0, 0, time.UTC)}, codes: new(codes), log: new(bytes.Buffer)}
 	store, secret := hall.New(db, nil), []byte("secret")
-	s.desk = accounts.New(accounts.Options{Store: store.Accounts(), SMS: s.codes, Clock: s.clock, Random: rand.Reader, Secret: secret, AuthorityID: "a1", Origin: origin})
+	s.desk = accounts.New(accounts.Options{Store: store.Accounts(), SMS: s.codes, Mail: s.codes, Clock: s.clock, Random: rand.Reader, Secret: secret, AuthorityID: "a1", Origin: origin})
 	o := web.Options{
-		Counter: new(counter), People: s.desk, Origin: origin, Random: rand.Reader, Version: "test",
+		Counter: new(counter), People: s.desk,
+		Organisations: organisations.New(organisations.Options{Store: store.Organisations(), People: s.desk, Clock: s.clock, Random: rand.Reader}),
+		Favourites:    &favourites.Shelf{Store: store, Clock: s.clock, Random: rand.Reader},
+		Origin:        origin, Random: rand.Reader, Version: "test",
 		Once: &once.Keeper{Store: store.Once(), Clock: s.clock, Random: rand.Reader, Secret: secret},
 		Log:  slog.New(slog.NewTextHandler(s.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}

@@ -130,6 +130,10 @@ func (o *serveOptions) check() (errs []error) {
 	for _, a := range []string{o.AuthorityDB, o.HallDB} {
 		complain(checkDatabase(a))
 	}
+	if o.Mail == "smtp" {
+		_, err := o.smtp()
+		complain(err)
+	}
 	if demo.IsComplete(o.Dir) {
 		complain(errDemoFolder.With("dir", o.Dir))
 	} else {

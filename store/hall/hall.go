@@ -1,5 +1,6 @@
 // Package hall keeps the hall's rows: cases with their journal, entitlements,
-// people with their codes, log-ins and tries, tokens, answers that may be asked
+// people with their codes, log-ins and tries, members of organisations, what
+// people keep at hand, tokens, answers that may be asked
 // for again, the projection of the authority's events and the outbox. It
 // answers the small interfaces that the hall's rooms declare, with one SQL text
 // for SQLite and PostgreSQL.
