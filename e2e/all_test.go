@@ -51,3 +51,27 @@ func TestAllAtATerminal(t *testing.T) {
 		t.Errorf("one wrong PIN, tried once:\n%s", out)
 	}
 }
+
+// TestAllPaidInTheDemo sets prices and renews what is near its end, key after
+// key: what is free is agreed to by itself, what is not is asked for and paid
+// at the page that plays the telephone; the books agree with what was issued.
+func TestAllPaidInTheDemo(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	if err := os.CopyFS(filepath.Join(h.dir, "catalog"), os.DirFS("../demo/catalog")); err != nil { // an import numbers the file
+		t.Fatal(err)
+	}
+	h.says("bin/certhall admin catalog import --yes --force --dir .demo --reason trial catalog/catalog.toml")
+	code, out := h.does("export CERTHALL_KEYS=.demo/keys CERTHALL_AUTHORITY=.demo/authority/root.cer; exec bin/certhall-agent renew --all")
+	if code != 0 || !strings.Contains(out, "3 done, 0 open, 0 failed") {
+		t.Errorf("exit code %d:\n%s", code, out)
+	}
+	for text, want := range map[string]int{"free of charge": 1, "Buy this for ¥200.00?": 2, "The order is paid: ¥200.00": 2, "PIN of key": 1} {
+		if got := strings.Count(out, text); got != want {
+			t.Errorf("says %q %d times, want %d:\n%s", text, got, want, out)
+		}
+	}
+	if out := h.says("bin/certhall fsck --dir .demo"); strings.Contains(out, "BROKEN") {
+		t.Error(out)
+	}
+}

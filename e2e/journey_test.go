@@ -21,6 +21,7 @@ const (
 	asksCode = `Code sent to [^\n]*: `
 
 	asksToBuy = `Buy this for [^\n]*\[y/N\] `
+	asksYears = `For how many years [^\n]*\? `
 	asksNext  = `Put in the next key[^\n]*: `
 	payPage   = `(http://\S+/pay)\?code_url=(\S+)`
 )
@@ -29,7 +30,7 @@ const (
 // he buys what is offered, pays, and has no other key.
 func (h *house) answers(s *session) {
 	h.t.Helper()
-	any := regexp.MustCompile("(" + asksPIN + ")|(" + asksCode + ")|(" + asksToBuy + ")|(" + asksNext + ")|" + payPage)
+	any := regexp.MustCompile("(" + asksPIN + ")|(" + asksCode + ")|(" + asksToBuy + ")|(" + asksNext + ")|(" + asksYears + ")|" + payPage)
 	for {
 		match, next, ok := s.screen.after(h.t, s.read, any)
 		if !ok {
@@ -45,8 +46,10 @@ func (h *house) answers(s *session) {
 			s.answer("y")
 		case match[4] != "":
 			s.answer("q")
+		case match[5] != "":
+			s.answer("")
 		default:
-			h.pays(match[5], match[6])
+			h.pays(match[6], match[7])
 		}
 	}
 }
