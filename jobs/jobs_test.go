@@ -64,7 +64,7 @@ func each(t *testing.T, f func(t *testing.T, s *hall.Store, q *jobs.Queue, db *s
 		if err := hall.Migrate(t.Context(), db); err != nil {
 			t.Fatal(err)
 		}
-		q, err := jobs.New(t.Context(), db, jobs.Options{Follow: time.Millisecond})
+		q, err := jobs.New(t.Context(), db, jobs.Options{Follow: time.Millisecond, Till: time.Millisecond})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -178,6 +178,49 @@ func TestStopAndStartElsewhere(t *testing.T) {
 		}
 		if got := start(t, second).next(t); !same(got, e) {
 			t.Errorf("worked %+v", got)
+		}
+	})
+}
+
+// till tells that it was worked, and finds something the first time.
+type till struct {
+	worked chan struct{}
+	found  sync.Once
+}
+
+func (t *till) Work(ctx context.Context) (n int, err error) {
+	t.found.Do(func() { n = 1 })
+	select {
+	case t.worked <- struct{}{}:
+	case <-ctx.Done():
+		err = ctx.Err()
+	}
+	return n, err
+}
+
+// TestTillIsWorked: again and again, until the queue stops.
+func TestTillIsWorked(t *testing.T) {
+	each(t, func(t *testing.T, _ *hall.Store, q *jobs.Queue, _ *sqldb.DB) {
+		tended := &till{worked: make(chan struct{})}
+		q.Tend(tended)
+		c := &counter{worked: make(chan services.Effect, 1), follow: make(chan struct{}, 1)}
+		if err := q.Start(t.Context(), c); err != nil {
+			t.Fatal(err)
+		}
+		for range 5 {
+			select {
+			case <-tended.worked:
+			case <-time.After(20 * time.Second):
+				t.Fatal("the till was not worked")
+			}
+		}
+		if err := q.Stop(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		select {
+		case <-tended.worked:
+			t.Error("worked after the end")
+		default:
 		}
 	})
 }
