@@ -16,6 +16,9 @@
 //   - an order costs what its lines cost; a paid one's lines, and no others, are
 //     entitlements; a lineage stands in one unpaid order at most; a refund is of
 //     what its entitlements cost: paid = issued + refunded + entitled;
+//   - a paid order has one payment that was taken, of its total; a payment that
+//     bought nothing has a refund of the whole, a stray one stands among the
+//     differences; never does more go back than came;
 //   - a case is done or needs-reissue exactly when it is acknowledged, and
 //     then names its new serial, which the projection knows;
 //   - the journal of a case has one row for every version from 1 to the
