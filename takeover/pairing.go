@@ -92,7 +92,7 @@ func (r *Run) fill(p *prepared, f fields, files *Files, base int) (warnings []Fi
 	} else if told != "" && told != p.Organisation {
 		warn(colCode, ErrCodeOther)
 	}
-	if p.Organisation != "" && !validCode(p.Organisation) {
+	if p.Organisation != "" && !certhall.ValidCreditCode(p.Organisation) {
 		warn(colCode, ErrCode)
 	}
 	if name := f.values[colOrganisation]; name != "" && !strings.Contains(c.Subject.String(), name) && utf8.ValidString(c.Subject.CommonName) {
@@ -354,22 +354,4 @@ func codeIn(c *smx509.Certificate) string {
 		}
 	}
 	return ""
-}
-
-// validCode checks the check character of a 统一社会信用代码 (GB 32100-2015, 4.6).
-func validCode(code string) bool {
-	const characters = "0123456789ABCDEFGHJKLMNPQRTUWXY"
-	weights := [17]int{1, 3, 9, 27, 19, 26, 16, 17, 20, 29, 25, 13, 8, 24, 10, 30, 28}
-	if len(code) != 18 {
-		return false
-	}
-	sum := 0
-	for i, w := range weights {
-		value := strings.IndexByte(characters, code[i])
-		if value < 0 {
-			return false
-		}
-		sum += value * w
-	}
-	return code[17] == characters[(31-sum%31)%31]
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/certhall/certhall"
+	"github.com/certhall/certhall/hall/orders"
 	"github.com/certhall/certhall/hall/services"
 )
 
@@ -20,6 +21,9 @@ type Shop interface {
 	CancelOrder(ctx context.Context, who services.Caller, id certhall.OrderID) (services.OrderDetail, error)
 	RefundOrder(ctx context.Context, who services.Caller, id certhall.OrderID, which []certhall.EntitlementID, reason string) (services.OrderDetail, error)
 	Entitlements(ctx context.Context, who services.Caller) (services.RightList, error)
+	Receipt(ctx context.Context, who services.Caller, id certhall.OrderID) (orders.Receipt, error)
+	AskInvoice(ctx context.Context, who services.Caller, id certhall.OrderID, bill orders.InvoiceRequest) (services.InvoiceView, error)
+	WithdrawInvoice(ctx context.Context, who services.Caller, id certhall.OrderID) (services.InvoiceView, error)
 	Updates(ctx context.Context, who services.Caller, kind, before string) (services.Updates, error)
 }
 
@@ -28,6 +32,8 @@ type (
 	orderOutput   struct{ Body services.OrderDetail }
 	rightsOutput  struct{ Body services.RightList }
 	updatesOutput struct{ Body services.Updates }
+	receiptOutput struct{ Body orders.Receipt }
+	invoiceOutput struct{ Body services.InvoiceView }
 
 	putInput struct {
 		Body struct {
@@ -58,6 +64,10 @@ type (
 			Reason       string                   `json:"reason" minLength:"1" maxLength:"80"`
 		}
 	}
+	invoiceInput struct {
+		OrderInput
+		Body orders.InvoiceRequest
+	}
 	updatesInput struct {
 		Kind   string `query:"kind" enum:"case,order" doc:"all if absent"`
 		Before string `query:"before" maxLength:"80" doc:"what the page before answered"`
@@ -80,6 +90,8 @@ func (r routes) registerOrders(api huma.API) {
 	}
 	order := get("order", "/api/orders/{order}", "An order with what became of every line; made payable if it can be paid", 404)
 	order.Security = byCase
+	receipt := get("receipt", "/api/orders/{order}/receipt", "The receipt of a paid order", 404, 409)
+	receipt.Security = byCase
 	huma.Register(api, mine(get("cart", "/api/cart", "What the person means to buy, at the prices of this moment", 401)), r.cart)
 	huma.Register(api, mine(post("put-in-cart", "/api/cart", "Put certificates into the cart, or change their years", 200, 401, 404, 409)), r.putInCart)
 	huma.Register(api, mine(post("take-from-cart", "/api/cart/remove", "Take certificates out of the cart", 200, 401)), r.takeFromCart)
@@ -88,6 +100,9 @@ func (r routes) registerOrders(api huma.API) {
 	huma.Register(api, order, r.order)
 	huma.Register(api, post("cancel-order", "/api/orders/{order}/cancel", "Ask for the end of an order that is not paid", 200, 404, 409), r.cancelOrder)
 	huma.Register(api, post("refund-order", "/api/orders/{order}/refund", "Ask for the money of what was not used; cases that have it are closed", 200, 404, 409), r.refundOrder)
+	huma.Register(api, receipt, r.receipt)
+	huma.Register(api, post("ask-invoice", "/api/orders/{order}/invoice", "Ask for the invoice of an order, or change what was asked for", 200, 404, 409), r.askInvoice)
+	huma.Register(api, post("withdraw-invoice", "/api/orders/{order}/invoice/withdraw", "Take back that an invoice was asked for", 200, 404, 409), r.withdrawInvoice)
 	huma.Register(api, mine(get("entitlements", "/api/entitlements", "What was bought and not used, over all orders", 401)), r.entitlements)
 	huma.Register(api, mine(get("updates", "/api/history", "What the person did: cases and orders, the latest first", 401)), r.updates)
 }
@@ -171,4 +186,34 @@ func (r routes) refundOrder(ctx context.Context, in *refundInput) (*orderOutput,
 		return nil, r.problem(ctx, err)
 	}
 	return &orderOutput{o}, nil
+}
+
+func (r routes) receipt(ctx context.Context, in *OrderInput) (*receiptOutput, error) {
+	receipt, err := r.receiptOf(ctx, in)
+	if err != nil {
+		return nil, r.problem(ctx, err)
+	}
+	return &receiptOutput{receipt}, nil
+}
+
+func (r routes) receiptOf(ctx context.Context, in *OrderInput) (orders.Receipt, error) {
+	receipt, err := r.Shop.Receipt(ctx, in.caller(ctx), certhall.OrderID(in.Order))
+	receipt.Seller = r.Hall.Name
+	return receipt, err
+}
+
+func (r routes) askInvoice(ctx context.Context, in *invoiceInput) (*invoiceOutput, error) {
+	invoice, err := r.Shop.AskInvoice(ctx, in.caller(ctx), certhall.OrderID(in.Order), in.Body)
+	if err != nil {
+		return nil, r.problem(ctx, err)
+	}
+	return &invoiceOutput{invoice}, nil
+}
+
+func (r routes) withdrawInvoice(ctx context.Context, in *OrderInput) (*invoiceOutput, error) {
+	invoice, err := r.Shop.WithdrawInvoice(ctx, in.caller(ctx), certhall.OrderID(in.Order))
+	if err != nil {
+		return nil, r.problem(ctx, err)
+	}
+	return &invoiceOutput{invoice}, nil
 }

@@ -78,9 +78,23 @@ func (s *shop) Updates(_ context.Context, who services.Caller, kind, before stri
 	return services.Updates{}, s.note(who)
 }
 
+func (s *shop) Receipt(_ context.Context, who services.Caller, id certhall.OrderID) (orders.Receipt, error) {
+	return orders.Receipt{Number: id, Words: "壹佰元整"}, s.note(who)
+}
+
+func (s *shop) AskInvoice(_ context.Context, who services.Caller, id certhall.OrderID, ask orders.InvoiceRequest) (services.InvoiceView, error) {
+	s.id = id
+	return services.InvoiceView{InvoiceRequest: ask}, s.note(who)
+}
+
+func (s *shop) WithdrawInvoice(_ context.Context, who services.Caller, id certhall.OrderID) (services.InvoiceView, error) {
+	s.id = id
+	return services.InvoiceView{}, s.note(who)
+}
+
 func selling(t *testing.T) (site, *shop) {
 	s := new(shop)
-	return newSite(t, func(o *web.Options) { o.Shop = s }), s
+	return newSite(t, func(o *web.Options) { o.Shop, o.Hall.Name = s, "某省数字证书认证中心" }), s
 }
 
 // TestBuyingWantsALogIn; an order answers the bearer of a case's token too.
@@ -163,5 +177,30 @@ func TestOrderingTwiceIsOnce(t *testing.T) {
 	s.err = orders.ErrPriceChanged.With("total", "600.00")
 	if w := b.do("POST", "/api/orders", body, "Idempotency-Key", "k2"); w.Code != 409 || !strings.Contains(w.Body.String(), `"total":"600.00"`) {
 		t.Errorf("%d %s", w.Code, w.Body)
+	}
+}
+
+func TestReceiptAndInvoice(t *testing.T) {
+	at, s := selling(t)
+	b := at.browser()
+	b.logIn(li)
+	if body := b.must(200, "GET", "/api/orders/o1/receipt", "").Body.String(); !strings.Contains(body, "某省数字证书认证中心") || !strings.Contains(body, "壹佰元整") {
+		t.Errorf("receipt %s", body)
+	}
+	const ask = `{"holder":"organisation","title":"某公司","tax_number":"91350100M000100Y43","mail":"a@example.com"}`
+	if body := b.must(200, "POST", "/api/orders/o1/invoice", ask).Body.String(); !strings.Contains(body, `"title":"某公司"`) || s.id != "o1" {
+		t.Errorf("invoice %s", body)
+	}
+	b.must(200, "POST", "/api/orders/o2/invoice/withdraw", "{}")
+	for _, body := range []string{`{}`, `{"holder":"nobody","title":"x","mail":"a@example.com"}`, strings.Replace(ask, "某公司", strings.Repeat("长", 101), 1)} {
+		b.refused(422, "input-malformed", "POST", "/api/orders/o1/invoice", body)
+	}
+	s.err = orders.ErrTaxNumber
+	b.refused(422, "invoice-tax-number", "POST", "/api/orders/o1/invoice", ask)
+	s.err = orders.ErrOrderMissing
+	for _, r := range []struct{ method, path, body string }{
+		{"GET", "/api/orders/o1/receipt", ""}, {"POST", "/api/orders/o1/invoice", ask}, {"POST", "/api/orders/o1/invoice/withdraw", "{}"},
+	} {
+		b.refused(404, "order-missing", r.method, r.path, r.body)
 	}
 }

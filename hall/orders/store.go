@@ -27,12 +27,14 @@ type Reader interface {
 	// EntitlementsOf are those that the lines of orders became.
 	EntitlementsOf(...certhall.OrderID) ([]Entitlement, error)
 	RefundReader
+	InvoiceReader
 }
 
 // Writer is the part of the hall's transaction that orders need.
 type Writer interface {
 	Reader
 	RefundWriter
+	InvoiceWriter
 	// LockOrder reads an order and holds it until the transaction ends.
 	LockOrder(certhall.OrderID) (*Order, error)
 	// LockLineages lets nobody else order for them until the transaction ends.

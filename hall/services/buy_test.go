@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/certhall/certhall"
 	"github.com/certhall/certhall/authority"
@@ -377,5 +378,59 @@ func TestUpdates(t *testing.T) {
 	}
 	if h, err := w.Updates(ctx, me, "", "nonsense"); err != nil || len(h.Entries) != services.UpdatesPage {
 		t.Errorf("a mark that is none: %d, %v", len(h.Entries), err)
+	}
+}
+
+// TestReceiptAndInvoice are for who made the order alone.
+func TestReceiptAndInvoice(t *testing.T) {
+	w := newWorld(t)
+	w.selling()
+	me, colleague := w.handler(phone, "l1"), w.handler(otherPhone, "l1")
+	ctx := t.Context()
+	d := w.place(me, 20000, wishFor(w.old, 1))
+	_, err := w.Receipt(ctx, me, d.Order)
+	refused(t, err, orders.ErrNoReceipt)
+	ask := orders.InvoiceRequest{Holder: orders.ForPerson, Title: "张三", Mail: "z@example.com"}
+	_, err = w.AskInvoice(ctx, me, d.Order, ask)
+	refused(t, err, orders.ErrInvoiceNothing)
+	w.paid(d.Order)
+	receipt, err := w.Receipt(ctx, me, d.Order)
+	w.must(err)
+	if receipt.Number != d.Order || receipt.Words != "贰佰元整" || receipt.Transaction == "" {
+		t.Errorf("%+v", receipt)
+	}
+	_, err = w.Receipt(ctx, colleague, d.Order)
+	refused(t, err, orders.ErrOrderMissing)
+	_, err = w.AskInvoice(ctx, colleague, d.Order, ask)
+	refused(t, err, orders.ErrOrderMissing)
+	_, err = w.WithdrawInvoice(ctx, me, d.Order)
+	refused(t, err, orders.ErrInvoiceMissing)
+	if v, err := w.AskInvoice(ctx, me, d.Order, ask); err != nil || v.Standing != orders.InvoiceRequested || v.Amount != 20000 {
+		t.Errorf("%+v, %v", v, err)
+	}
+	ask.Title = "李四"
+	if v, err := w.AskInvoice(ctx, me, d.Order, ask); err != nil || v.Title != "李四" {
+		t.Errorf("%+v, %v", v, err)
+	}
+	found, err := w.Invoices(ctx, orders.InvoiceRequested, start, 10)
+	w.must(err)
+	if len(found) != 1 || found[0].Invoice.Version != 2 || found[0].Kept() != 20000 {
+		t.Fatalf("officers see %+v", found)
+	}
+	b, err := w.OfficeInvoice(ctx, d.Order, "wang", func(b orders.Billed, now time.Time) (orders.Invoice, error) { return b.Issue("n1", now, now) })
+	w.must(err)
+	if b.Invoice.Standing != orders.InvoiceIssued || b.Invoice.Amount != 20000 {
+		t.Errorf("issued: %+v", b.Invoice)
+	}
+	_, err = w.AskInvoice(ctx, me, d.Order, ask)
+	refused(t, err, orders.ErrInvoiceStands)
+	if shown, _ := w.Order(ctx, me, d.Order); shown.Invoice == nil || shown.Invoice.Number != "n1" || !slices.Contains(shown.Actions, services.ActInvoice) {
+		t.Errorf("the order: %+v", shown.Invoice)
+	}
+	if shown, _ := w.Order(ctx, colleague, d.Order); shown.Invoice != nil {
+		t.Errorf("a colleague sees %+v", shown.Invoice)
+	}
+	if h, _ := w.Updates(ctx, me, services.OrderKind, ""); h.Entries[0].Order.Invoice == nil {
+		t.Error("the list has no invoice")
 	}
 }

@@ -29,6 +29,7 @@ type OrderDetail struct {
 	Refunded certhall.Money `json:"refunded" doc:"that went back, in fen"`
 	Refunds  []RefundLine   `json:"refunds"`
 	Actions  []string       `json:"actions" enum:"pay,cancel,use,refund,receipt,invoice"`
+	Invoice  *InvoiceView   `json:"invoice,omitempty" doc:"that was asked for"`
 	Problem  *Problem       `json:"problem,omitempty" doc:"why it cannot be paid at this moment"`
 }
 
@@ -95,14 +96,10 @@ func (c *Counter) Order(ctx context.Context, who Caller, id certhall.OrderID) (O
 // CancelOrder asks for the end of an unpaid order, for who made it.
 func (c *Counter) CancelOrder(ctx context.Context, who Caller, id certhall.OrderID) (OrderDetail, error) {
 	err := c.Store.Write(ctx, func(w Writer) error {
-		b, err := c.orderSeenBy(w, who, id)
-		if err != nil {
+		if _, err := c.wholeOrder(w, who, id); err != nil {
 			return err
 		}
-		if !b.whole {
-			return orders.ErrOrderMissing
-		}
-		_, err = orders.Cancel(w, id, c.now())
+		_, err := orders.Cancel(w, id, c.now())
 		return err
 	})
 	if err != nil {
@@ -118,6 +115,7 @@ type boughtOrder struct {
 	whole   bool
 	made    []orders.Entitlement
 	refunds []orders.Refund
+	invoice *orders.Invoice
 }
 
 // orderSeenBy is the order as far as the caller may see it.
@@ -135,19 +133,26 @@ func (c *Counter) orderSeenBy(r Reader, who Caller, id certhall.OrderID) (b boug
 	if b.Order, b.whole, err = c.sight(r, who, *o, b.made); err != nil || !b.whole {
 		return b, err
 	}
-	b.refunds, err = r.RefundsOf(id)
+	if b.refunds, err = r.RefundsOf(id); err == nil {
+		b.invoice, err = r.Invoice(id)
+	}
 	return b, err
 }
 
+// billed is the order as its invoice is about it.
+func (b boughtOrder) billed() orders.Billed {
+	return orders.Billed{Order: b.Order, Refunds: b.refunds, Invoice: b.invoice}
+}
+
 func (b boughtOrder) detail() OrderDetail {
-	d := OrderDetail{OrderHead: b.Head(), Whole: b.whole, Lines: make([]OrderedLine, 0, len(b.Lines)), Refunds: []RefundLine{}, Refunded: b.refunded(), Open: b.open()}
+	d := OrderDetail{OrderHead: b.Head(), Whole: b.whole, Lines: make([]OrderedLine, 0, len(b.Lines)), Refunds: []RefundLine{}, Refunded: orders.GivenBack(b.refunds), Open: b.open()}
 	for _, l := range b.Lines {
 		d.Lines = append(d.Lines, OrderedLine{LineView: l.BoughtView(b.made)})
 	}
 	for _, f := range b.refunds {
 		d.Refunds = append(d.Refunds, RefundLine{f.ID, f.Standing, f.Whole, f.Amount, f.Reason, f.MadeAt, f.EndedAt})
 	}
-	d.Actions = b.actions()
+	d.Actions, d.Invoice = b.actions(), b.invoiceView()
 	return d
 }
 
@@ -159,16 +164,6 @@ func (b boughtOrder) open() (n int) {
 		}
 	}
 	return n
-}
-
-// refunded is the money that went back of what was bought.
-func (b boughtOrder) refunded() (sum certhall.Money) {
-	for _, f := range b.refunds {
-		if f.Standing == orders.RefundDone && !f.Whole {
-			sum += f.Amount
-		}
-	}
-	return sum
 }
 
 // actions are what can be done with the order now.
@@ -185,6 +180,6 @@ func (b boughtOrder) actions() []string {
 	add(ActUse, paid && b.open() > 0)
 	add(ActRefund, paid && sold && b.open() > 0)
 	add(ActReceipt, paid && sold)
-	add(ActInvoice, paid && sold)
+	add(ActInvoice, b.whole && (b.invoice != nil || b.billed().Kept() > 0))
 	return all
 }

@@ -57,6 +57,7 @@ type OrderSummary struct {
 	First    orders.LineView `json:"first" doc:"line"`
 	Open     int             `json:"open" doc:"lines that are paid and not used"`
 	Refunded certhall.Money  `json:"refunded" doc:"that went back, in fen"`
+	Invoice  *InvoiceView    `json:"invoice,omitempty" doc:"that was asked for"`
 }
 
 // Problems are those whose texts whoever shows the answer fills in.
@@ -150,14 +151,21 @@ func boughtOrders(r Reader, ids []certhall.OrderID) (map[certhall.OrderID]*bough
 		all[e.Order].made = append(all[e.Order].made, e)
 	}
 	refunds, err := r.RefundsOf(ids...)
+	if err != nil {
+		return nil, err
+	}
 	for _, f := range refunds {
 		all[f.Order].refunds = append(all[f.Order].refunds, f)
+	}
+	invoices, err := r.InvoicesOf(ids...)
+	for _, i := range invoices {
+		all[i.Order].invoice = &i
 	}
 	return all, err
 }
 
 func (b boughtOrder) summary() *OrderSummary {
-	return &OrderSummary{OrderHead: b.Head(), Count: len(b.Lines), First: b.Lines[0].BoughtView(b.made), Open: b.open(), Refunded: b.refunded()}
+	return &OrderSummary{OrderHead: b.Head(), Count: len(b.Lines), First: b.Lines[0].BoughtView(b.made), Open: b.open(), Refunded: orders.GivenBack(b.refunds), Invoice: b.invoiceView()}
 }
 
 // mark writes where a page ends.

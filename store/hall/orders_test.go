@@ -149,3 +149,49 @@ func TestHistoryOfAPerson(t *testing.T) {
 		})
 	})
 }
+
+func TestInvoices(t *testing.T) {
+	each(t, func(t *testing.T, s *hall.Store, _ *queue) {
+		first := orders.Invoice{
+			InvoiceRequest: orders.InvoiceRequest{Holder: orders.ForOrganisation, Title: "某公司", TaxNumber: "91350100M000100Y43", Mail: "a@example.com"},
+			Order:          "o1", Version: 1, Standing: orders.InvoiceRequested, Person: "a", MadeAt: noon, ChangedAt: noon,
+		}
+		issued := first
+		issued.Version, issued.Standing, issued.Number, issued.Amount, issued.IssuedOn, issued.ChangedAt = 2, orders.InvoiceIssued, "n1", 20000, noon, noon.Add(time.Hour)
+		issued.Reversed, issued.RedNumber, issued.Reason = 100, "n2", "why"
+		write(t, s, func(w services.Writer) error {
+			if err := addOrders(w, order("o1", "a", orders.Closed, noon, "l1"), order("o2", "a", orders.Closed, noon, "l1")); err != nil {
+				return err
+			}
+			second := first
+			second.Order = "o2"
+			for _, i := range []orders.Invoice{first, second, issued} {
+				if err := w.SaveInvoice(i, "a"); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err := s.Write(t.Context(), func(w services.Writer) error { return w.SaveInvoice(issued, "b") }); err == nil {
+			t.Error("a version was kept twice")
+		}
+		read(t, s, func(r services.Reader) error {
+			if i := must[*orders.Invoice](t)(r.Invoice("o1")); i == nil || *i != issued {
+				t.Errorf("%+v", i)
+			}
+			if i := must[*orders.Invoice](t)(r.Invoice("o3")); i != nil {
+				t.Errorf("%+v", i)
+			}
+			for want, found := range map[int][]orders.Invoice{
+				2: must[[]orders.Invoice](t)(r.FindInvoices("", noon, 9)),
+				1: must[[]orders.Invoice](t)(r.FindInvoices(orders.InvoiceRequested, noon, 9)),
+				0: must[[]orders.Invoice](t)(r.FindInvoices("", noon.Add(2*time.Hour), 9)),
+			} {
+				if len(found) != want {
+					t.Errorf("%d, want %d: %+v", len(found), want, found)
+				}
+			}
+			return nil
+		})
+	})
+}

@@ -2,7 +2,7 @@
 
 import type { Client, Options as Options2, TDataShape } from './client';
 import { client } from './client.gen';
-import type { AddFavouriteData, AddFavouriteErrors, AddFavouriteResponses, AddHandlerData, AddHandlerErrors, AddHandlerResponses, BeginKeyLoginData, BeginKeyLoginErrors, BeginKeyLoginResponses, BeginLostPhoneData, BeginLostPhoneErrors, BeginLostPhoneResponses, BeginMyProofData, BeginMyProofErrors, BeginMyProofResponses, BeginOpeningData, BeginOpeningErrors, BeginOpeningResponses, CancelOrderData, CancelOrderErrors, CancelOrderResponses, CartData, CartErrors, CartResponses, CaseData, CaseErrors, CaseResponses, CasesData, CasesErrors, CasesResponses, CatalogData, CatalogErrors, CatalogResponses, CertificatesData, CertificatesErrors, CertificatesResponses, CloseCaseData, CloseCaseErrors, CloseCaseResponses, EndOtherVisitsData, EndOtherVisitsErrors, EndOtherVisitsResponses, EndVisitData, EndVisitErrors, EndVisitResponses, EntitlementsData, EntitlementsErrors, EntitlementsResponses, FavouritesData, FavouritesErrors, FavouritesResponses, HallData, HallErrors, HallResponses, HandlersData, HandlersErrors, HandlersResponses, InviteMemberData, InviteMemberErrors, InviteMemberResponses, LoginData, LoginErrors, LoginResponses, LoginsData, LoginsErrors, LoginsResponses, LogoutData, LogoutErrors, LogoutResponses, MeData, MeErrors, MembersData, MembersErrors, MembersResponses, MeResponses, NextData, NextErrors, NextResponses, OpenCaseData, OpenCaseErrors, OpenCaseResponses, OrderData, OrderErrors, OrderResponses, OrdersData, OrdersErrors, OrdersResponses, OriginListData, OriginListErrors, OriginListResponses, PictureData, PictureErrors, PictureResponses, PlaceOrderData, PlaceOrderErrors, PlaceOrderResponses, ProofOfWorkData, ProofOfWorkErrors, ProofOfWorkResponses, PutInCartData, PutInCartErrors, PutInCartResponses, RecoverPhoneData, RecoverPhoneErrors, RecoverPhoneResponses, RefundOrderData, RefundOrderErrors, RefundOrderResponses, RemoveFavouriteData, RemoveFavouriteErrors, RemoveFavouriteResponses, RemoveHandlerData, RemoveHandlerErrors, RemoveHandlerResponses, RemoveMailData, RemoveMailErrors, RemoveMailResponses, RemoveMemberData, RemoveMemberErrors, RemoveMemberResponses, SendLoginCodeData, SendLoginCodeErrors, SendLoginCodeResponses, SendLostPhoneCodeData, SendLostPhoneCodeErrors, SendLostPhoneCodeResponses, SendMailCodeData, SendMailCodeErrors, SendMailCodeResponses, SendMyCodeData, SendMyCodeErrors, SendMyCodeResponses, SendNewPhoneCodeData, SendNewPhoneCodeErrors, SendNewPhoneCodeResponses, SetMailData, SetMailErrors, SetMailResponses, SetMemberPhoneData, SetMemberPhoneErrors, SetMemberPhoneResponses, SetMemberRoleData, SetMemberRoleErrors, SetMemberRoleResponses, SetNewPhoneData, SetNewPhoneErrors, SetNewPhoneResponses, SetPasswordData, SetPasswordErrors, SetPasswordResponses, SetRealNameData, SetRealNameErrors, SetRealNameResponses, SetUserNameData, SetUserNameErrors, SetUserNameResponses, ShowMyselfData, ShowMyselfErrors, ShowMyselfResponses, TakeFromCartData, TakeFromCartErrors, TakeFromCartResponses, UpdatesData, UpdatesErrors, UpdatesResponses, VisitsData, VisitsErrors, VisitsResponses } from './types.gen';
+import type { AddFavouriteData, AddFavouriteErrors, AddFavouriteResponses, AddHandlerData, AddHandlerErrors, AddHandlerResponses, AskInvoiceData, AskInvoiceErrors, AskInvoiceResponses, BeginKeyLoginData, BeginKeyLoginErrors, BeginKeyLoginResponses, BeginLostPhoneData, BeginLostPhoneErrors, BeginLostPhoneResponses, BeginMyProofData, BeginMyProofErrors, BeginMyProofResponses, BeginOpeningData, BeginOpeningErrors, BeginOpeningResponses, CancelOrderData, CancelOrderErrors, CancelOrderResponses, CartData, CartErrors, CartResponses, CaseData, CaseErrors, CaseResponses, CasesData, CasesErrors, CasesResponses, CatalogData, CatalogErrors, CatalogResponses, CertificatesData, CertificatesErrors, CertificatesResponses, CloseCaseData, CloseCaseErrors, CloseCaseResponses, EndOtherVisitsData, EndOtherVisitsErrors, EndOtherVisitsResponses, EndVisitData, EndVisitErrors, EndVisitResponses, EntitlementsData, EntitlementsErrors, EntitlementsResponses, FavouritesData, FavouritesErrors, FavouritesResponses, HallData, HallErrors, HallResponses, HandlersData, HandlersErrors, HandlersResponses, InviteMemberData, InviteMemberErrors, InviteMemberResponses, LoginData, LoginErrors, LoginResponses, LoginsData, LoginsErrors, LoginsResponses, LogoutData, LogoutErrors, LogoutResponses, MeData, MeErrors, MembersData, MembersErrors, MembersResponses, MeResponses, NextData, NextErrors, NextResponses, OpenCaseData, OpenCaseErrors, OpenCaseResponses, OrderData, OrderErrors, OrderResponses, OrdersData, OrdersErrors, OrdersResponses, OriginListData, OriginListErrors, OriginListResponses, PictureData, PictureErrors, PictureResponses, PlaceOrderData, PlaceOrderErrors, PlaceOrderResponses, ProofOfWorkData, ProofOfWorkErrors, ProofOfWorkResponses, PutInCartData, PutInCartErrors, PutInCartResponses, ReceiptData, ReceiptErrors, ReceiptResponses, RecoverPhoneData, RecoverPhoneErrors, RecoverPhoneResponses, RefundOrderData, RefundOrderErrors, RefundOrderResponses, RemoveFavouriteData, RemoveFavouriteErrors, RemoveFavouriteResponses, RemoveHandlerData, RemoveHandlerErrors, RemoveHandlerResponses, RemoveMailData, RemoveMailErrors, RemoveMailResponses, RemoveMemberData, RemoveMemberErrors, RemoveMemberResponses, SendLoginCodeData, SendLoginCodeErrors, SendLoginCodeResponses, SendLostPhoneCodeData, SendLostPhoneCodeErrors, SendLostPhoneCodeResponses, SendMailCodeData, SendMailCodeErrors, SendMailCodeResponses, SendMyCodeData, SendMyCodeErrors, SendMyCodeResponses, SendNewPhoneCodeData, SendNewPhoneCodeErrors, SendNewPhoneCodeResponses, SetMailData, SetMailErrors, SetMailResponses, SetMemberPhoneData, SetMemberPhoneErrors, SetMemberPhoneResponses, SetMemberRoleData, SetMemberRoleErrors, SetMemberRoleResponses, SetNewPhoneData, SetNewPhoneErrors, SetNewPhoneResponses, SetPasswordData, SetPasswordErrors, SetPasswordResponses, SetRealNameData, SetRealNameErrors, SetRealNameResponses, SetUserNameData, SetUserNameErrors, SetUserNameResponses, ShowMyselfData, ShowMyselfErrors, ShowMyselfResponses, TakeFromCartData, TakeFromCartErrors, TakeFromCartResponses, UpdatesData, UpdatesErrors, UpdatesResponses, VisitsData, VisitsErrors, VisitsResponses, WithdrawInvoiceData, WithdrawInvoiceErrors, WithdrawInvoiceResponses } from './types.gen';
 
 export type Options<TData extends TDataShape = TDataShape, ThrowOnError extends boolean = boolean, TResponse = unknown> = Options2<TData, ThrowOnError, TResponse> & {
     /**
@@ -585,6 +585,49 @@ export const cancelOrder = <ThrowOnError extends boolean = false>(options: Optio
             type: 'apiKey'
         }],
     url: '/api/orders/{order}/cancel',
+    ...options
+});
+
+/**
+ * Ask for the invoice of an order, or change what was asked for
+ */
+export const askInvoice = <ThrowOnError extends boolean = false>(options: Options<AskInvoiceData, ThrowOnError>) => (options.client ?? client).post<AskInvoiceResponses, AskInvoiceErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: '__Host-certhall_session',
+            type: 'apiKey'
+        }],
+    url: '/api/orders/{order}/invoice',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * Take back that an invoice was asked for
+ */
+export const withdrawInvoice = <ThrowOnError extends boolean = false>(options: Options<WithdrawInvoiceData, ThrowOnError>) => (options.client ?? client).post<WithdrawInvoiceResponses, WithdrawInvoiceErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: '__Host-certhall_session',
+            type: 'apiKey'
+        }],
+    url: '/api/orders/{order}/invoice/withdraw',
+    ...options
+});
+
+/**
+ * The receipt of a paid order
+ */
+export const receipt = <ThrowOnError extends boolean = false>(options: Options<ReceiptData, ThrowOnError>) => (options.client ?? client).get<ReceiptResponses, ReceiptErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: '__Host-certhall_session',
+            type: 'apiKey'
+        }],
+    url: '/api/orders/{order}/receipt',
     ...options
 });
 

@@ -408,6 +408,53 @@ export type InviteInputBody = {
     role: 'administrator' | 'handler';
 };
 
+export type InvoiceRequest = {
+    holder: 'organisation' | 'person';
+    mail: string;
+    /**
+     * 税号; none for a person
+     */
+    tax_number?: string;
+    /**
+     * 抬头
+     */
+    title: string;
+};
+
+export type InvoiceView = {
+    /**
+     * that it was issued over, or would be now, in fen
+     */
+    amount: number;
+    changed_at: string;
+    holder: 'organisation' | 'person';
+    issued_on?: string;
+    mail: string;
+    number?: string;
+    /**
+     * why it was refused
+     */
+    reason?: string;
+    /**
+     * refunded since it was issued: a red invoice over it follows, in fen
+     */
+    red_due: number;
+    red_number?: string;
+    /**
+     * taken back by red invoices, in fen
+     */
+    reversed: number;
+    standing: 'requested' | 'issued' | 'refused' | 'withdrawn';
+    /**
+     * 税号; none for a person
+     */
+    tax_number?: string;
+    /**
+     * 抬头
+     */
+    title: string;
+};
+
 export type LineView = {
     brand: string;
     /**
@@ -822,6 +869,10 @@ export type OrderDetail = {
      */
     code_url?: string;
     expires_at?: string;
+    /**
+     * that was asked for
+     */
+    invoice?: InvoiceView;
     lines: Array<OrderedLine>;
     made_at: string;
     /**
@@ -876,6 +927,10 @@ export type OrderSummary = {
      * line
      */
     first: LineView;
+    /**
+     * that was asked for
+     */
+    invoice?: InvoiceView;
     made_at: string;
     /**
      * lines that are paid and not used
@@ -1088,6 +1143,46 @@ export type RealNameInputBody = {
     real_name: string;
 };
 
+export type Receipt = {
+    /**
+     * of payment
+     */
+    channel: string;
+    /**
+     * total without what was refunded, in fen
+     */
+    kept: number;
+    kept_words: string;
+    lines: Array<LineView>;
+    made_at: string;
+    /**
+     * of the receipt: the order's
+     */
+    number: string;
+    paid_at: string;
+    /**
+     * in fen
+     */
+    refunded: number;
+    refunds: Array<Repaid>;
+    /**
+     * name of the authority
+     */
+    seller: string;
+    /**
+     * paid, in fen
+     */
+    total: number;
+    /**
+     * the channel's number of the payment
+     */
+    transaction: string;
+    /**
+     * the total in Chinese characters (大写金额)
+     */
+    words: string;
+};
+
 export type RefundInputBody = {
     /**
      * absent: all that is open
@@ -1117,6 +1212,18 @@ export type RemoveInputBody = {
      * though nobody administers the organisation then (last-administrator)
      */
     really?: boolean;
+};
+
+export type Repaid = {
+    /**
+     * in fen
+     */
+    amount: number;
+    at: string;
+    /**
+     * the channel's
+     */
+    number: string;
 };
 
 export type Result = {
@@ -3261,6 +3368,153 @@ export type CancelOrderResponses = {
 };
 
 export type CancelOrderResponse = CancelOrderResponses[keyof CancelOrderResponses];
+
+export type AskInvoiceData = {
+    body: InvoiceRequest;
+    headers?: {
+        /**
+         * Bearer and the case's token
+         */
+        Authorization?: string;
+    };
+    path: {
+        order: string;
+    };
+    query?: never;
+    url: '/api/orders/{order}/invoice';
+};
+
+export type AskInvoiceErrors = {
+    /**
+     * Not Found
+     */
+    404: ProblemDocument;
+    /**
+     * Conflict
+     */
+    409: ProblemDocument;
+    /**
+     * Unprocessable Entity
+     */
+    422: ProblemDocument;
+    /**
+     * Internal Server Error
+     */
+    500: ProblemDocument;
+    /**
+     * Service Unavailable
+     */
+    503: ProblemDocument;
+};
+
+export type AskInvoiceError = AskInvoiceErrors[keyof AskInvoiceErrors];
+
+export type AskInvoiceResponses = {
+    /**
+     * OK
+     */
+    200: InvoiceView;
+};
+
+export type AskInvoiceResponse = AskInvoiceResponses[keyof AskInvoiceResponses];
+
+export type WithdrawInvoiceData = {
+    body?: never;
+    headers?: {
+        /**
+         * Bearer and the case's token
+         */
+        Authorization?: string;
+    };
+    path: {
+        order: string;
+    };
+    query?: never;
+    url: '/api/orders/{order}/invoice/withdraw';
+};
+
+export type WithdrawInvoiceErrors = {
+    /**
+     * Not Found
+     */
+    404: ProblemDocument;
+    /**
+     * Conflict
+     */
+    409: ProblemDocument;
+    /**
+     * Unprocessable Entity
+     */
+    422: ProblemDocument;
+    /**
+     * Internal Server Error
+     */
+    500: ProblemDocument;
+    /**
+     * Service Unavailable
+     */
+    503: ProblemDocument;
+};
+
+export type WithdrawInvoiceError = WithdrawInvoiceErrors[keyof WithdrawInvoiceErrors];
+
+export type WithdrawInvoiceResponses = {
+    /**
+     * OK
+     */
+    200: InvoiceView;
+};
+
+export type WithdrawInvoiceResponse = WithdrawInvoiceResponses[keyof WithdrawInvoiceResponses];
+
+export type ReceiptData = {
+    body?: never;
+    headers?: {
+        /**
+         * Bearer and the case's token
+         */
+        Authorization?: string;
+    };
+    path: {
+        order: string;
+    };
+    query?: never;
+    url: '/api/orders/{order}/receipt';
+};
+
+export type ReceiptErrors = {
+    /**
+     * Not Found
+     */
+    404: ProblemDocument;
+    /**
+     * Conflict
+     */
+    409: ProblemDocument;
+    /**
+     * Unprocessable Entity
+     */
+    422: ProblemDocument;
+    /**
+     * Internal Server Error
+     */
+    500: ProblemDocument;
+    /**
+     * Service Unavailable
+     */
+    503: ProblemDocument;
+};
+
+export type ReceiptError = ReceiptErrors[keyof ReceiptErrors];
+
+export type ReceiptResponses = {
+    /**
+     * OK
+     */
+    200: Receipt;
+};
+
+export type ReceiptResponse = ReceiptResponses[keyof ReceiptResponses];
 
 export type RefundOrderData = {
     body: RefundInputBody;
