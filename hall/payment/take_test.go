@@ -51,6 +51,18 @@ func TestLatePayment(t *testing.T) {
 	}
 }
 
+// TestLateLie: a payment of another amount for a closed order is asked for first.
+func TestLateLie(t *testing.T) {
+	w := newWorld(t)
+	o := w.place("l1")
+	w.clock.now = o.ExpiresAt
+	w.work()
+	if err := w.told(o.ID, "T1", 9999); !errors.Is(err, payment.ErrNotice) {
+		t.Error(err)
+	}
+	w.expect(o.ID, orders.Closed, "", "")
+}
+
 // TestSecondPayment: the order was paid by another one.
 func TestSecondPayment(t *testing.T) {
 	w := newWorld(t)

@@ -14,6 +14,9 @@ const currency = "CNY"
 // paid tells whether money has come.
 func (p Payment) paid() bool { return p.State == Paid || p.State == Refunded }
 
+// fits tells whether it is what the order costs.
+func (p Payment) fits(o orders.Order) bool { return p.Amount == o.Total && p.Currency == currency }
+
 // verdict judges a payment by its order as it stands; nil: there is none. again:
 // another payment of it came before.
 func verdict(o *orders.Order, p Payment, again bool) Verdict {
@@ -22,7 +25,7 @@ func verdict(o *orders.Order, p Payment, again bool) Verdict {
 		return Stray
 	case again, o.Standing == orders.Paid:
 		return Second
-	case p.Amount != o.Total, p.Currency != currency:
+	case !p.fits(*o):
 		return Wrong
 	case o.Live():
 		return Taken
@@ -30,19 +33,21 @@ func verdict(o *orders.Order, p Payment, again bool) Verdict {
 	return Late
 }
 
-// toldPaid takes a payment that a notice tells of. One that would be a live
-// order's, but is of another amount, is asked for first: the channel's own word
-// on the order counts.
+// toldPaid takes a payment that a notice tells of. One that is new and not of its
+// order's amount is asked for first: the channel's own word on the order counts.
 func (t *Till) toldPaid(ctx context.Context, p Payment) error {
 	var o *orders.Order
+	var known *Received
 	err := t.o.Store.Read(ctx, func(r Reader) (err error) {
-		o, err = r.Order(p.Order)
+		if o, err = r.Order(p.Order); err == nil {
+			known, err = r.Payment(p.Transaction)
+		}
 		return err
 	})
 	if err != nil {
 		return err
 	}
-	if o == nil || !o.Live() || verdict(o, p, false) == Taken {
+	if o == nil || known != nil || p.fits(*o) {
 		return t.take(ctx, p)
 	}
 	asked, err := call(ctx, func(ctx context.Context) (Payment, error) { return t.o.Channel.Query(ctx, p.Order) })
