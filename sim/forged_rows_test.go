@@ -157,7 +157,7 @@ func newForger(t *testing.T, b *Bench) *forger {
 			Authority: authorityID, Service: string(certhall.Renew), Serial: string(w.t.old.SignSerial), Origin: origin, Nonce: n.Nonce,
 		})
 		f.must(err)
-		f.opened, err = counter.Open(background, proof.Encode(opening))
+		f.opened, err = counter.Open(background, services.Caller{}, proof.Encode(opening))
 		f.must(err)
 	})
 	return f

@@ -155,7 +155,7 @@ func (c *carried) Nonce(ctx context.Context) (courier.Nonce, error) {
 // Open implements courier.Server.
 func (c *carried) Open(ctx context.Context, opening proof.Signed) (courier.CaseRef, error) {
 	ref, err := message[courier.CaseRef](c.w, "Open", false, func(s *services.Counter) (any, error) {
-		return s.Open(ctx, proof.Encode(opening))
+		return s.Open(ctx, services.Caller{}, proof.Encode(opening))
 	})
 	if err == nil {
 		if !slices.Contains(c.w.cases, ref.Case) {

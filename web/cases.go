@@ -22,6 +22,7 @@ type (
 
 	openInput struct {
 		OnceInput
+		BearerInput
 		Body struct {
 			Opening []byte           `json:"opening,omitempty" doc:"DER of a signed opening: proof.Signed over proof.Opening"`
 			Service certhall.Service `json:"service,omitempty" enum:"renew,repair" doc:"with serial, instead of an opening: by log-in"`
@@ -104,7 +105,7 @@ func (r routes) openBy(ctx context.Context, in *openInput) (services.Opened, err
 	b := in.Body
 	switch {
 	case len(b.Opening) > 0 && b.Service == "" && b.Serial == "":
-		return r.Counter.Open(ctx, b.Opening)
+		return r.Counter.Open(ctx, in.caller(ctx), b.Opening)
 	case len(b.Opening) == 0 && b.Service != "" && b.Serial != "":
 		v, err := who(ctx)
 		if err != nil {

@@ -31,7 +31,7 @@ const (
 // Counter is what the edge calls: hall/services' Counter.
 type Counter interface {
 	Nonce(ctx context.Context) (services.Nonce, error)
-	Open(ctx context.Context, opening []byte) (services.Opened, error)
+	Open(ctx context.Context, who services.Caller, opening []byte) (services.Opened, error)
 	OpenFor(ctx context.Context, who services.Caller, service certhall.Service, serial certhall.Serial) (services.Opened, error)
 	Next(ctx context.Context, who services.Caller, id certhall.CaseID, in services.Input) (services.Next, error)
 	Close(ctx context.Context, who services.Caller, id certhall.CaseID) (services.Next, error)

@@ -52,7 +52,7 @@ func (c *counter) Nonce(context.Context) (services.Nonce, error) {
 	return services.Nonce{Nonce: []byte{1, 2}, Origin: "https://hall.example", Authority: "a1", ExpiresAt: time.Date(2026, 11, 22, 4, 5, 0, 0, time.UTC)}, c.called()
 }
 
-func (c *counter) Open(_ context.Context, opening []byte) (services.Opened, error) {
+func (c *counter) Open(_ context.Context, _ services.Caller, opening []byte) (services.Opened, error) {
 	c.opening = opening
 	return services.Opened{Case: "c1", Token: "t1"}, c.called()
 }

@@ -27,6 +27,8 @@ type serviceCmd struct {
 	Phone     string          `help:"Phone number, where the hall asks for one or lets any do."`
 	CodeFD    int             `name:"code-fd" default:"-1" help:"Read the SMS code from this file descriptor (a line each)."`
 	CodeFile  string          `type:"path" help:"Wait for the SMS code in this file: the last six digits added after it was sent."`
+
+	hall *courier.HTTP // the same for all certificates: a phone is proved once
 }
 
 // Run finds the pair that is meant and carries the case through.
@@ -99,10 +101,13 @@ func (c *serviceCmd) pairs(s *shell, a *agent.Agent, serial string, service cert
 func (c *serviceCmd) carry(s *shell, a *agent.Agent, key string, service certhall.Service, pair certhall.Serial) (courier.Next, error, error) {
 	t := &teller{shell: s, service: service}
 	defer t.endLine()
-	hall := &courier.HTTP{Base: c.Server, Lang: s.Lang, Heard: t.heard}
+	if c.hall == nil {
+		c.hall = &courier.HTTP{Base: c.Server, Lang: s.Lang}
+	}
+	c.hall.Heard = t.heard
 	run := courier.Run{
-		Server: hall, Agent: &courier.Succession{Agent: a, List: hall.OriginList},
-		Person: &asked{shell: s, c: c, t: t, facts: hall.Facts}, Progress: t.progress,
+		Server: c.hall, Agent: &courier.Succession{Agent: a, List: c.hall.OriginList},
+		Person: &asked{shell: s, c: c, t: t, facts: c.hall.Facts}, Progress: t.progress,
 		KeySerial: key, Service: service, Serial: pair,
 	}
 	return run.Do(s.ctx)

@@ -30,6 +30,8 @@ type HTTP struct {
 	Client *http.Client // nil is one with a time limit of half a minute
 	Wait   func(context.Context, time.Duration) error
 	Heard  func(server time.Time) // told the server's clock with every answer; may be nil
+
+	last string // token of the case opened last
 }
 
 // What is answered to addresses.
@@ -70,9 +72,13 @@ func origin(address string) string {
 	return strings.ToLower(u.Scheme + "://" + u.Hostname() + ":" + port)
 }
 
-// Open opens a case. It is sent once: an opening counts once.
+// Open opens a case. It is sent once: an opening counts once. The hall is shown
+// the token of the case opened before: what was proved there counts here.
 func (h *HTTP) Open(ctx context.Context, opening proof.Signed) (c CaseRef, err error) {
-	err = h.post(ctx, "/api/cases", "", map[string][]byte{"opening": proof.Encode(opening)}, &c)
+	err = h.post(ctx, "/api/cases", h.last, map[string][]byte{"opening": proof.Encode(opening)}, &c)
+	if err == nil {
+		h.last = c.Token
+	}
 	return c, err
 }
 

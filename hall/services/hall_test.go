@@ -152,7 +152,7 @@ func (w *world) opening(by signer, change ...func(*proof.Opening)) []byte {
 
 func (w *world) open(by signer, change ...func(*proof.Opening)) services.Opened {
 	w.Helper()
-	opened, err := w.Open(w.Context(), w.opening(by, change...))
+	opened, err := w.Open(w.Context(), services.Caller{}, w.opening(by, change...))
 	if err != nil {
 		w.Fatal(err)
 	}

@@ -11,7 +11,7 @@ import (
 // takeOver gives a standing case to this opener: the phone is to be proved
 // anew, and what lies on the key is read anew.
 func (c *Counter) takeOver(ctx context.Context, o opener, k Case) (Opened, error) {
-	return c.handOver(ctx, o, k.ID, func(w Writer) error {
+	return c.handOver(ctx, o, k.ID, func(w Writer, _ accounts.Session) error {
 		stored, err := w.LockCase(k.ID)
 		if err != nil {
 			return err
@@ -31,7 +31,7 @@ func (c *Counter) takeOver(ctx context.Context, o opener, k Case) (Opened, error
 // handOver runs change and gives the case to its opener, in one transaction.
 // By key he gets the case's one token. A handler needs none: an earlier token
 // ends, unless its bearer proved himself a handler too.
-func (c *Counter) handOver(ctx context.Context, o opener, id certhall.CaseID, change func(Writer) error) (Opened, error) {
+func (c *Counter) handOver(ctx context.Context, o opener, id certhall.CaseID, change func(Writer, accounts.Session) error) (Opened, error) {
 	given := Opened{Case: id}
 	var session accounts.Session
 	if o.handler == nil {
@@ -46,7 +46,7 @@ func (c *Counter) handOver(ctx context.Context, o opener, id certhall.CaseID, ch
 				return err
 			}
 		}
-		if err := change(w); err != nil {
+		if err := change(w, session); err != nil {
 			return err
 		}
 		if o.handler == nil {
@@ -58,6 +58,20 @@ func (c *Counter) handOver(ctx context.Context, o opener, id certhall.CaseID, ch
 		return Opened{}, err
 	}
 	return given, nil
+}
+
+// carryProofs lets the session of a new case have what the bearer of an earlier
+// case's token has proved.
+func (c *Counter) carryProofs(w Writer, earlier string, to accounts.Session) error {
+	if earlier == "" || to == "" {
+		return nil
+	}
+	from := accounts.SessionOf(earlier)
+	t, err := w.Token(from)
+	if err != nil || t == nil || !c.now().Before(t.Expires) {
+		return err
+	}
+	return w.CarryProofs(from, to, c.now())
 }
 
 // endToken ends the token of a case, unless its bearer has proved the phone of

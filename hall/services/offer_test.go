@@ -69,7 +69,7 @@ func TestPolicyNarrowsWindows(t *testing.T) {
 			w.offering(c.policy)
 			w.clock.move(c.now.Sub(start))
 			h := w.certificates(me)[0]
-			_, err := w.Open(t.Context(), w.opening(w.old, func(o *proof.Opening) { o.Service = string(c.service) }))
+			_, err := w.Open(t.Context(), services.Caller{}, w.opening(w.old, func(o *proof.Opening) { o.Service = string(c.service) }))
 			if c.want == nil {
 				if err != nil || len(h.Actions) != 1 || h.Actions[0] != c.service {
 					t.Errorf("opening: %v; list: %v, %+v", err, h.Actions, h.WhyNot)
@@ -93,7 +93,7 @@ func TestPolicyNarrowsWindows(t *testing.T) {
 		t.Error("a policy widened the window that lists show")
 	}
 	w.fake.refuse = authority.ErrTooEarly
-	_, err := w.Open(t.Context(), w.opening(w.old))
+	_, err := w.Open(t.Context(), services.Caller{}, w.opening(w.old))
 	refused(t, err, authority.ErrTooEarly)
 }
 
@@ -118,7 +118,7 @@ func TestNotOffered(t *testing.T) {
 			if h := w.certificates(me)[0]; len(h.Actions) != 0 || h.State != services.Expiring || h.WhyNot == nil || h.WhyNot.Code != catalog.ErrNotOffered.Code {
 				t.Errorf("list: %s %v, %+v", h.State, h.Actions, h.WhyNot)
 			}
-			_, err := w.Open(t.Context(), w.opening(w.old))
+			_, err := w.Open(t.Context(), services.Caller{}, w.opening(w.old))
 			refused(t, err, catalog.ErrNotOffered)
 			if w.fake.called("Ticket") > 0 {
 				t.Error("the authority was asked for a ticket")

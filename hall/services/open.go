@@ -18,17 +18,21 @@ type opener struct {
 	pair    authority.PairInfo
 	nonce   []byte           // of the signed opening; nil by log-in
 	handler *accounts.Person // who has logged in; nil by key
+	earlier string           // token of a case that he opened before; "" without one
 }
 
 // Open opens a case on an opening signed by the pair's key: proof.Signed, DER.
 // A later opener with the key and the same service takes an open case over;
 // for another service the earlier case is closed first; the key of a pair that
 // is current already finds the case that made it, while that one has an errand.
-func (c *Counter) Open(ctx context.Context, opening []byte) (Opened, error) {
+// A phone that the bearer of an earlier case's token has proved there counts for a
+// new case too: who has many keys is asked for one code.
+func (c *Counter) Open(ctx context.Context, who Caller, opening []byte) (Opened, error) {
 	o, err := c.weighOpening(ctx, opening)
 	if err != nil {
 		return Opened{}, err
 	}
+	o.earlier = who.Token
 	return c.openBy(ctx, o)
 }
 
@@ -140,7 +144,10 @@ func (c *Counter) openNew(ctx context.Context, o opener) (Opened, error) {
 		return Opened{}, err
 	}
 	fresh := Case{ID: certhall.CaseID(certhall.NewID(now, c.Random)), Service: o.service, Lineage: o.pair.Lineage, Serial: o.pair.SignSerial}
-	return c.handOver(ctx, o, fresh.ID, func(w Writer) error {
+	return c.handOver(ctx, o, fresh.ID, func(w Writer, s accounts.Session) error {
+		if err := c.carryProofs(w, o.earlier, s); err != nil {
+			return err
+		}
 		opened := Event{Kind: EvOpened, Serial: o.pair.SignSerial}
 		k, _, err := Advance(fresh, opened, now)
 		if err != nil {

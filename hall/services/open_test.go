@@ -43,27 +43,27 @@ func TestOpeningIsChecked(t *testing.T) {
 		"a nonce lengthened": {w.opening(w.old, func(o *proof.Opening) { o.Nonce[0]++ }), services.ErrOpenNonce},
 		"unknown service":    {w.opening(w.old, func(o *proof.Opening) { o.Service = "revoke" }), authority.ErrService},
 	} {
-		if _, err := w.Open(t.Context(), c.opening); !errors.Is(err, c.want) {
+		if _, err := w.Open(t.Context(), services.Caller{}, c.opening); !errors.Is(err, c.want) {
 			t.Errorf("%s: got %v, want %s", name, err, c.want.Code)
 		}
 	}
 	opening := w.opening(w.old)
-	if _, err := w.Open(t.Context(), opening); err != nil {
+	if _, err := w.Open(t.Context(), services.Caller{}, opening); err != nil {
 		t.Fatal(err)
 	}
-	_, err = w.Open(t.Context(), opening)
+	_, err = w.Open(t.Context(), services.Caller{}, opening)
 	refused(t, err, services.ErrOpenNonce)
 
 	late := w.opening(w.old)
 	w.clock.move(nonce.Life)
-	_, err = w.Open(t.Context(), late)
+	_, err = w.Open(t.Context(), services.Caller{}, late)
 	refused(t, err, services.ErrOpenNonce)
 }
 
 func TestNotEligibleOpensNothing(t *testing.T) {
 	w := newWorld(t)
 	w.fake.refuse = authority.ErrTooEarly.With("date", "2026-12-01")
-	_, err := w.Open(t.Context(), w.opening(w.old))
+	_, err := w.Open(t.Context(), services.Caller{}, w.opening(w.old))
 	refused(t, err, authority.ErrTooEarly)
 	if e := certhall.AsError(err); e.Params["date"] != "2026-12-01" {
 		t.Errorf("params %v", e.Params)
@@ -109,7 +109,7 @@ func TestAnotherServiceClosesTheFirst(t *testing.T) {
 	first := w.atInstall()
 	repair := func(o *proof.Opening) { o.Service = string(certhall.Repair) }
 	w.fake.sealed = true
-	_, err := w.Open(t.Context(), w.opening(w.old, repair))
+	_, err := w.Open(t.Context(), services.Caller{}, w.opening(w.old, repair))
 	refused(t, err, services.ErrCaseClosing)
 	w.fake.sealed = false
 	second := w.open(w.old, repair)
@@ -135,11 +135,11 @@ func TestAnotherServiceClosesTheFirst(t *testing.T) {
 func TestAReplayedOpeningClosesNothing(t *testing.T) {
 	w := newWorld(t)
 	opening := w.opening(w.old, func(o *proof.Opening) { o.Service = string(certhall.Repair) })
-	if _, err := w.Open(t.Context(), opening); err != nil {
+	if _, err := w.Open(t.Context(), services.Caller{}, opening); err != nil {
 		t.Fatal(err)
 	}
 	standing := w.open(w.old)
-	_, err := w.Open(t.Context(), opening)
+	_, err := w.Open(t.Context(), services.Caller{}, opening)
 	refused(t, err, services.ErrOpenNonce)
 	if k := w.stored(standing.Case); k.State != services.Open {
 		t.Errorf("the standing case is %s", k.State)
@@ -152,7 +152,7 @@ func TestTheNewKeyFindsItsCase(t *testing.T) {
 	w := newWorld(t)
 	first := w.done()
 	w.fake.refuse = authority.ErrTooEarly
-	_, err := w.Open(t.Context(), w.opening(w.old))
+	_, err := w.Open(t.Context(), services.Caller{}, w.opening(w.old))
 	refused(t, err, authority.ErrSuperseded)
 
 	made := certify(t, &w.fake.root, "某公司")
@@ -168,7 +168,7 @@ func TestTheNewKeyFindsItsCase(t *testing.T) {
 	w.expect(n, services.Done, services.StepDone, "retire")
 	w.expect(w.reply(second, w.retired(second, decode[proof.Retire](w, n))), services.Done, services.StepDone, "")
 	w.must(w.work())
-	_, err = w.Open(t.Context(), w.opening(made, func(o *proof.Opening) { o.Serial = string(v.Pair.SignSerial) }))
+	_, err = w.Open(t.Context(), services.Caller{}, w.opening(made, func(o *proof.Opening) { o.Serial = string(v.Pair.SignSerial) }))
 	refused(t, err, authority.ErrTooEarly)
 }
 
@@ -283,7 +283,7 @@ func TestManyOpenersAtOnce(t *testing.T) {
 		for range 8 {
 			opening := w.opening(w.old)
 			wg.Go(func() {
-				o, err := w.Open(t.Context(), opening)
+				o, err := w.Open(t.Context(), services.Caller{}, opening)
 				if err != nil {
 					t.Error(err)
 				}
@@ -469,4 +469,37 @@ func TestAuthorityAwayIsNotLost(t *testing.T) {
 	}
 	delete(w.fake.fail, "Pair")
 	w.expect(w.next(o, services.Input{}), services.Open, services.StepInstall, "install")
+}
+
+// TestOneCodeForManyKeys: a phone proved at an earlier case counts for the next,
+// by that case's token alone; taking a case over asks anew.
+func TestOneCodeForManyKeys(t *testing.T) {
+	w := newWorld(t)
+	w.handler(phone, "l1")
+	w.handler(phone, "l2")
+	other := w.fake.grant("l2")
+	w.follow()
+	first := w.atPrepare()
+	second := func(token string) services.Next {
+		o, err := w.Open(t.Context(), services.Caller{Token: token}, w.opening(other))
+		w.must(err)
+		w.expect(w.next(o, services.Input{}), services.Open, services.StepIdentify, "identify")
+		l := w.listing(other)
+		w.expect(w.reply(o, l), services.Open, services.StepIdentify, "wait:ticket")
+		w.must(w.work())
+		n := w.next(o, services.Input{})
+		_, err = w.Close(t.Context(), services.Caller{Token: o.Token}, o.Case)
+		w.must(err)
+		w.must(w.work())
+		return n
+	}
+	w.expect(second("unknown"), services.Open, services.StepPhone, "ask:code")
+	w.expect(second(""), services.Open, services.StepPhone, "ask:code")
+	w.expect(second(first.Token), services.Open, services.StepPrepare, "prepare")
+	w.clock.move(accounts.ProofLife)
+	w.expect(second(first.Token), services.Open, services.StepPhone, "ask:code")
+	again, err := w.Open(t.Context(), services.Caller{Token: first.Token}, w.opening(w.old))
+	w.must(err)
+	w.expect(w.next(again, services.Input{}), services.Open, services.StepIdentify, "identify")
+	w.expect(w.reply(again, w.listing(w.old)), services.Open, services.StepPhone, "ask:code")
 }

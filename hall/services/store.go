@@ -103,6 +103,8 @@ type Writer interface {
 	SpendNonce(nonce []byte, expires, now time.Time) (bool, error)
 	// SetToken makes t the only token of its case.
 	SetToken(t Token) error
+	// CarryProofs gives a session what another one has proved and still counts.
+	CarryProofs(from, to accounts.Session, now time.Time) error
 	// EndToken ends the token of a case, if it has one.
 	EndToken(certhall.CaseID) error
 	// ProjectPair stores a pair as it was after the event with this number,

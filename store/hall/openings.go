@@ -27,6 +27,11 @@ func (r *rows) SetToken(t services.Token) error {
 		string(t.Session), string(t.Case), ms(t.Expires))
 }
 
+func (r *rows) CarryProofs(from, to accounts.Session, now time.Time) error {
+	return r.run(`INSERT INTO proofs (session, phone, until) SELECT $1, phone, until FROM proofs WHERE session = $2 AND until > $3`,
+		string(to), string(from), ms(now))
+}
+
 func (r *rows) EndToken(id certhall.CaseID) error {
 	return r.run(`DELETE FROM tokens WHERE case_id = $1`, string(id))
 }
