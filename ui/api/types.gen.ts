@@ -1587,6 +1587,10 @@ export type OpenCaseData = {
          * chosen anew for every request, by random: the same one again, within a day and a session, is answered as before and does nothing
          */
         'Idempotency-Key'?: string;
+        /**
+         * Bearer and the case's token
+         */
+        Authorization?: string;
     };
     path?: never;
     query?: never;
