@@ -54,6 +54,7 @@ type world struct {
 	sms   *sms
 	pairs *pairs
 	log   *bytes.Buffer
+	hall  *hall.Store
 }
 
 func each(t *testing.T, f func(w world)) {
@@ -73,8 +74,9 @@ func in(t *testing.T, address string, f func(w world)) {
 		t.Fatal(err)
 	}
 	w := world{T: t, clock: &clock{time.Date(2026, 11, 22, 4, 0, 0, 0, time.UTC)}, sms: new(sms), pairs: new(pairs), log: new(bytes.Buffer)}
+	w.hall = hall.New(db, nil)
 	w.Desk = accounts.New(accounts.Options{
-		Store: hall.New(db, nil).Accounts(), SMS: w.sms, Clock: w.clock, Random: rand.Reader, Secret: []byte("s"),
+		Store: w.hall.Accounts(), SMS: w.sms, Clock: w.clock, Random: rand.Reader, Secret: []byte("s"),
 		Authority: w.pairs, AuthorityID: "a1", Origin: "https://hall.example", Log: slog.New(slog.NewTextHandler(w.log, nil)),
 	})
 	f(w)

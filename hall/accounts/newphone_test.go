@@ -8,6 +8,7 @@ import (
 
 	"github.com/certhall/certhall"
 	"github.com/certhall/certhall/hall/accounts"
+	"github.com/certhall/certhall/hall/organisations"
 	"github.com/certhall/certhall/proof"
 )
 
@@ -253,6 +254,37 @@ func TestWhoseLostPhone(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestAnAdministratorsLostPhone: the key of his organisation mends his account,
+// unless he administers another one too.
+func TestAnAdministratorsLostPhone(t *testing.T) {
+	inMemory(t, func(w world) {
+		w.people()
+		w.person(zhang, "l1")
+		v := w.visitor(zhang)
+		k := w.pairs.grant(w.T, "l1")
+		w.pairs.views[0].Pair.Organisation = "91A"
+		administers := func(code string) {
+			w.Helper()
+			if err := w.hall.Organisations().Write(w.Context(), func(r organisations.Writer) error {
+				return r.SetMember(organisations.Row{Organisation: code, Person: v.Person, Role: accounts.Administrator, Source: accounts.ByOfficer}, w.clock.now)
+			}); err != nil {
+				w.Fatal(err)
+			}
+		}
+		administers("91A")
+		administers("91B")
+		in := w.lost(k, "")
+		_, _, err := w.RecoverPhone(w.Context(), in)
+		w.refused(err, accounts.ErrOnlyDesk)
+		if err := w.hall.Organisations().Write(w.Context(), func(r organisations.Writer) error { return r.DropMember("91B", v.Person) }); err != nil {
+			w.Fatal(err)
+		}
+		if _, _, err := w.RecoverPhone(w.Context(), in); err != nil {
+			w.Error(err)
+		}
+	})
 }
 
 // TestASignatureForOnePhoneIsForNoOther.
