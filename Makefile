@@ -10,13 +10,13 @@ DEMO     ?= .demo
 
 export CERTHALL_DEMO := $(DEMO)
 
-.PHONY: run build pages api test lint needs journeys sim mutants bench fuzz demo-reset clean
+.PHONY: run build pages fonts api test lint needs journeys sim mutants bench fuzz demo-reset clean
 
 ## run: build everything and start the demo on 127.0.0.1:8083
 run: build
 	@exec bin/certhall demo
 
-build: pages
+build: pages fonts
 	CGO_ENABLED=0 go build -trimpath -o bin/ ./cmd/...
 
 # the pages are part of the program: they are built before it, when they changed
@@ -24,6 +24,15 @@ pages: ui/dist/index.html
 
 ui/dist/index.html: node_modules/.package-lock.json $(shell find ui sdk/page -type f -not -path '*/dist/*' -not -path '*/node_modules/*')
 	npm run build
+
+# the font of receipts, with its licence: part of the program too
+FONT := node_modules/@expo-google-fonts/noto-sans-sc
+
+fonts: hall/receipt/font/NotoSansSC.ttf.gz
+
+hall/receipt/font/NotoSansSC.ttf.gz: node_modules/.package-lock.json
+	cp $(FONT)/LICENSE_FONT hall/receipt/font/LICENSE
+	gzip -9nc $(FONT)/400Regular/NotoSansSC_400Regular.ttf > $@ || { rm -f $@; exit 1; }
 
 node_modules/.package-lock.json: package.json package-lock.json ui/package.json sdk/page/package.json e2e/browser/package.json
 	npm ci

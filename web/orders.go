@@ -8,7 +8,9 @@ import (
 
 	"github.com/certhall/certhall"
 	"github.com/certhall/certhall/hall/orders"
+	"github.com/certhall/certhall/hall/receipt"
 	"github.com/certhall/certhall/hall/services"
+	"github.com/certhall/certhall/locale"
 )
 
 // Shop is where people buy: hall/services' Counter.
@@ -33,6 +35,11 @@ type (
 	rightsOutput  struct{ Body services.RightList }
 	updatesOutput struct{ Body services.Updates }
 	receiptOutput struct{ Body orders.Receipt }
+	fileOutput    struct {
+		ContentType        string `header:"Content-Type"`
+		ContentDisposition string `header:"Content-Disposition"`
+		Body               []byte
+	}
 	invoiceOutput struct{ Body services.InvoiceView }
 
 	putInput struct {
@@ -56,6 +63,10 @@ type (
 	OrderInput struct {
 		BearerInput
 		Order string `path:"order" maxLength:"64"`
+	}
+	printInput struct {
+		OrderInput
+		Language string `header:"Accept-Language"`
 	}
 	refundInput struct {
 		OrderInput
@@ -90,8 +101,13 @@ func (r routes) registerOrders(api huma.API) {
 	}
 	order := get("order", "/api/orders/{order}", "An order with what became of every line; made payable if it can be paid", 404)
 	order.Security = byCase
-	receipt := get("receipt", "/api/orders/{order}/receipt", "The receipt of a paid order", 404, 409)
-	receipt.Security = byCase
+	page := get("receipt", "/api/orders/{order}/receipt", "The receipt of a paid order", 404, 409)
+	page.Security = byCase
+	file := get("receipt-pdf", "/api/orders/{order}/receipt.pdf", "The receipt as a PDF file, in the reader's language", 404, 409)
+	file.Security = byCase
+	file.Responses = map[string]*huma.Response{"200": {Description: "The receipt", Content: map[string]*huma.MediaType{
+		"application/pdf": {Schema: &huma.Schema{Type: huma.TypeString, Format: "binary"}},
+	}}}
 	huma.Register(api, mine(get("cart", "/api/cart", "What the person means to buy, at the prices of this moment", 401)), r.cart)
 	huma.Register(api, mine(post("put-in-cart", "/api/cart", "Put certificates into the cart, or change their years", 200, 401, 404, 409)), r.putInCart)
 	huma.Register(api, mine(post("take-from-cart", "/api/cart/remove", "Take certificates out of the cart", 200, 401)), r.takeFromCart)
@@ -100,7 +116,8 @@ func (r routes) registerOrders(api huma.API) {
 	huma.Register(api, order, r.order)
 	huma.Register(api, post("cancel-order", "/api/orders/{order}/cancel", "Ask for the end of an order that is not paid", 200, 404, 409), r.cancelOrder)
 	huma.Register(api, post("refund-order", "/api/orders/{order}/refund", "Ask for the money of what was not used; cases that have it are closed", 200, 404, 409), r.refundOrder)
-	huma.Register(api, receipt, r.receipt)
+	huma.Register(api, page, r.receipt)
+	huma.Register(api, file, r.receiptPDF)
 	huma.Register(api, post("ask-invoice", "/api/orders/{order}/invoice", "Ask for the invoice of an order, or change what was asked for", 200, 404, 409), r.askInvoice)
 	huma.Register(api, post("withdraw-invoice", "/api/orders/{order}/invoice/withdraw", "Take back that an invoice was asked for", 200, 404, 409), r.withdrawInvoice)
 	huma.Register(api, mine(get("entitlements", "/api/entitlements", "What was bought and not used, over all orders", 401)), r.entitlements)
@@ -189,17 +206,30 @@ func (r routes) refundOrder(ctx context.Context, in *refundInput) (*orderOutput,
 }
 
 func (r routes) receipt(ctx context.Context, in *OrderInput) (*receiptOutput, error) {
-	receipt, err := r.receiptOf(ctx, in)
+	of, err := r.receiptOf(ctx, in)
 	if err != nil {
 		return nil, r.problem(ctx, err)
 	}
-	return &receiptOutput{receipt}, nil
+	return &receiptOutput{of}, nil
 }
 
 func (r routes) receiptOf(ctx context.Context, in *OrderInput) (orders.Receipt, error) {
-	receipt, err := r.Shop.Receipt(ctx, in.caller(ctx), certhall.OrderID(in.Order))
-	receipt.Seller = r.Hall.Name
-	return receipt, err
+	of, err := r.Shop.Receipt(ctx, in.caller(ctx), certhall.OrderID(in.Order))
+	of.Seller = r.Hall.Name
+	return of, err
+}
+
+func (r routes) receiptPDF(ctx context.Context, in *printInput) (*fileOutput, error) {
+	of, err := r.receiptOf(ctx, &in.OrderInput)
+	if err != nil {
+		return nil, r.problem(ctx, err)
+	}
+	lang := locale.Pick(in.Language)
+	file, err := receipt.Print(of, lang, func(key string, params map[string]string) string { return locale.Text(lang, key, params) })
+	if err != nil {
+		return nil, r.problem(ctx, err)
+	}
+	return &fileOutput{"application/pdf", `inline; filename="receipt-` + string(of.Number) + `.pdf"`, file}, nil
 }
 
 func (r routes) askInvoice(ctx context.Context, in *invoiceInput) (*invoiceOutput, error) {

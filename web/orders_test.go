@@ -187,6 +187,10 @@ func TestReceiptAndInvoice(t *testing.T) {
 	if body := b.must(200, "GET", "/api/orders/o1/receipt", "").Body.String(); !strings.Contains(body, "某省数字证书认证中心") || !strings.Contains(body, "壹佰元整") {
 		t.Errorf("receipt %s", body)
 	}
+	w := b.do("GET", "/api/orders/o1/receipt.pdf", "")
+	if ok := w.Code == 200 && w.Header().Get("Content-Type") == "application/pdf" && strings.HasPrefix(w.Body.String(), "%PDF-"); !ok && !strings.Contains(w.Body.String(), `"code":"receipt-font"`) {
+		t.Errorf("PDF: %d %s", w.Code, w.Header())
+	}
 	const ask = `{"holder":"organisation","title":"某公司","tax_number":"91350100M000100Y43","mail":"a@example.com"}`
 	if body := b.must(200, "POST", "/api/orders/o1/invoice", ask).Body.String(); !strings.Contains(body, `"title":"某公司"`) || s.id != "o1" {
 		t.Errorf("invoice %s", body)
@@ -199,7 +203,7 @@ func TestReceiptAndInvoice(t *testing.T) {
 	b.refused(422, "invoice-tax-number", "POST", "/api/orders/o1/invoice", ask)
 	s.err = orders.ErrOrderMissing
 	for _, r := range []struct{ method, path, body string }{
-		{"GET", "/api/orders/o1/receipt", ""}, {"POST", "/api/orders/o1/invoice", ask}, {"POST", "/api/orders/o1/invoice/withdraw", "{}"},
+		{"GET", "/api/orders/o1/receipt", ""}, {"GET", "/api/orders/o1/receipt.pdf", ""}, {"POST", "/api/orders/o1/invoice", ask}, {"POST", "/api/orders/o1/invoice/withdraw", "{}"},
 	} {
 		b.refused(404, "order-missing", r.method, r.path, r.body)
 	}

@@ -3520,6 +3520,56 @@ export type ReceiptResponses = {
 
 export type ReceiptResponse = ReceiptResponses[keyof ReceiptResponses];
 
+export type ReceiptPdfData = {
+    body?: never;
+    headers?: {
+        /**
+         * Bearer and the case's token
+         */
+        Authorization?: string;
+        'Accept-Language'?: string;
+    };
+    path: {
+        order: string;
+    };
+    query?: never;
+    url: '/api/orders/{order}/receipt.pdf';
+};
+
+export type ReceiptPdfErrors = {
+    /**
+     * Not Found
+     */
+    404: ProblemDocument;
+    /**
+     * Conflict
+     */
+    409: ProblemDocument;
+    /**
+     * Unprocessable Entity
+     */
+    422: ProblemDocument;
+    /**
+     * Internal Server Error
+     */
+    500: ProblemDocument;
+    /**
+     * Service Unavailable
+     */
+    503: ProblemDocument;
+};
+
+export type ReceiptPdfError = ReceiptPdfErrors[keyof ReceiptPdfErrors];
+
+export type ReceiptPdfResponses = {
+    /**
+     * The receipt
+     */
+    200: Blob | File;
+};
+
+export type ReceiptPdfResponse = ReceiptPdfResponses[keyof ReceiptPdfResponses];
+
 export type RefundOrderData = {
     body: RefundInputBody;
     headers?: {
