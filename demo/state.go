@@ -21,6 +21,7 @@ import (
 	"github.com/certhall/certhall/desk/agent"
 	"github.com/certhall/certhall/gm"
 	"github.com/certhall/certhall/hall/accounts"
+	"github.com/certhall/certhall/hall/catalog"
 	"github.com/certhall/certhall/proof"
 	authoritystore "github.com/certhall/certhall/store/authority"
 	hallstore "github.com/certhall/certhall/store/hall"
@@ -266,7 +267,17 @@ func (m maker) encryptTender(b proof.Bundle) error {
 	return os.WriteFile(filepath.Join(m.dir, TenderFile), sealed, 0o644)
 }
 
-// register makes people known to the hall, and links the handler with his
+// offer imports the demo's catalogue.
+func (m maker) offer(ctx context.Context, to catalog.Archive) error {
+	draft, err := Catalog()
+	if err != nil {
+		return err
+	}
+	_, err = catalog.Desk{Archive: to, Clock: m.clock}.Import(ctx, draft, 0, "certhall demo", "演示")
+	return err
+}
+
+// register has the hall offer its catalogue, makes people known to it, and links the handler with his
 // certificates, as an import from an earlier system would.
 func (m maker) register(ctx context.Context, lineages []certhall.LineageID) error {
 	db, err := sqldb.Open(ctx, "sqlite:"+filepath.Join(m.dir, "hall.db"))
@@ -277,8 +288,12 @@ func (m maker) register(ctx context.Context, lineages []certhall.LineageID) erro
 	if err := hallstore.Migrate(ctx, db); err != nil {
 		return err
 	}
+	store := hallstore.New(db, nil)
+	if err := m.offer(ctx, store.Catalogs()); err != nil {
+		return err
+	}
 	now := m.clock.Now()
-	return hallstore.New(db, nil).Accounts().Write(ctx, func(w accounts.Writer) error {
+	return store.Accounts().Write(ctx, func(w accounts.Writer) error {
 		person, err := w.PersonOfPhone(Phone, certhall.NewID(now, m.random), now)
 		if err != nil {
 			return err

@@ -12,6 +12,7 @@ import (
 	"github.com/certhall/certhall/authority/ceremony"
 	"github.com/certhall/certhall/desk/token/softkey"
 	"github.com/certhall/certhall/hall/accounts"
+	"github.com/certhall/certhall/hall/catalog"
 	hallstore "github.com/certhall/certhall/store/hall"
 	"github.com/certhall/certhall/store/sqldb"
 )
@@ -72,6 +73,7 @@ func TestMake(t *testing.T) {
 	}
 
 	wantPeople(t, filepath.Join(dir, "hall.db"))
+	wantCatalog(t, filepath.Join(dir, "hall.db"))
 
 	mark := read(t, filepath.Join(dir, Mark))
 	if err := Make(t.Context(), dir, base, rand.Reader); err != nil || read(t, filepath.Join(dir, Mark)) != mark {
@@ -82,6 +84,25 @@ func TestMake(t *testing.T) {
 	}
 	if _, err := os.Stat(dir); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("after reset: %v", err)
+	}
+}
+
+// wantCatalog wants the demo's catalogue to count.
+func wantCatalog(t *testing.T, file string) {
+	t.Helper()
+	db, err := sqldb.Open(t.Context(), "sqlite:"+file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	desk := catalog.Desk{Archive: hallstore.New(db, nil).Catalogs()}
+	draft, err := Catalog()
+	if err != nil {
+		t.Fatal(err)
+	}
+	counts, err := desk.Version(t.Context(), 0)
+	if err != nil || counts.Version != 1 || len(catalog.Diff(counts, draft.Catalog)) > 0 {
+		t.Errorf("version %d counts, %v", counts.Version, err)
 	}
 }
 

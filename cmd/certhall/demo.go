@@ -14,7 +14,6 @@ import (
 	"github.com/certhall/certhall"
 	"github.com/certhall/certhall/demo"
 	"github.com/certhall/certhall/hall/notify"
-	"github.com/certhall/certhall/locale"
 )
 
 // demoCmd runs everything with an authority of its own. It is the one place
@@ -29,12 +28,6 @@ type demoCmd struct {
 	AgentPort []int  `name:"agent-port" help:"Port of 127.0.0.1 where the agent serves and pages look for it; may be repeated. Default 17083, 27083, 37083."`
 	PayPort   int    `name:"pay-port" help:"Port of 127.0.0.1 of the trial payment; default is a free one."`
 	Reset     bool   `help:"Remove the demo's state and end."`
-}
-
-// demoProjects are the names of the demo's projects.
-var demoProjects = []project{
-	{Code: demo.Procurement, Names: map[string]string{locale.Chinese: "政府采购项目", locale.English: "Government procurement"}},
-	{Code: demo.Insurance, Names: map[string]string{locale.Chinese: "医疗保障项目", locale.English: "Medical insurance"}},
 }
 
 func (c *demoCmd) Run(env *environment) error {
@@ -72,7 +65,7 @@ func (c *demoCmd) Run(env *environment) error {
 	h, err := openHouse(env, houseFlags{
 		roleFlags: roleFlags{[]string{roleHall, roleIssue, rolePublish}}, stateFlags: stateFlags{Dir: c.Dir},
 		hallFlags: hallFlags{
-			SMS: "outbox", AgentPort: c.AgentPort, Project: demoProjects, Contact: env.text("cli.demo-contact"), origin: base,
+			SMS: "outbox", AgentPort: c.AgentPort, Contact: env.text("cli.demo-contact"), origin: base,
 			paymentFlags: pay.flags, mailFlags: mailFlags{Mail: "outbox"}, ProofOfWork: 20000,
 		},
 	}, true)
