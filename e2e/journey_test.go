@@ -27,7 +27,7 @@ const (
 )
 
 // answers plays the handler: PIN when asked, SMS code as it comes to the phone;
-// he buys what is offered, pays, and has no other key.
+// he buys what is offered for as long as is proposed, pays, and has no other key.
 func (h *house) answers(s *session) {
 	h.t.Helper()
 	any := regexp.MustCompile("(" + asksPIN + ")|(" + asksCode + ")|(" + asksToBuy + ")|(" + asksNext + ")|(" + asksYears + ")|" + payPage)
@@ -116,11 +116,11 @@ func TestReadme(t *testing.T) {
 	}{
 		{"agent list", 0, []string{"19 days left", "expired 40 days ago", "299 days left", "HT20260001"}},
 		{"renew 3<<<13572468", 4, []string{"pin-wrong", "5 tries"}},
-		{"agent renew", 0, []string{"Renewed", "Old: ", "New: ", "Test signature and test decryption passed", "Receipt: "}},
+		{"agent renew", 0, []string{"free of charge", "Renewed", "Old: ", "New: ", "Test signature and test decryption passed", "Receipt: "}},
 		{".demo/tender.txt", 0, []string{"Decrypted"}},
 		{"cat .demo/tender.txt", 0, []string{strings.TrimSpace(demo.Tender)}},
 		{"repair 3<.demo/handler.pin </dev/null", 6, []string{"cli-no-code"}},
-		{"agent repair", 0, []string{"Repaired", "Old: ", "New: "}},
+		{"agent repair", 0, []string{"¥200.00", "Repaired", "Old: ", "New: "}},
 		{"agent renew --all", 0, []string{"2 done, 0 open, 0 failed"}},
 		{"agent list", 0, []string{"384 days left", "364 days left", "expired 40 days ago"}},
 		{"fsck --dir .demo", 0, []string{"ok "}},

@@ -109,6 +109,44 @@ export class Clerk {
     await this.press(this.words.checkCode);
   }
 
+  /** Agrees to what is free of charge, and lets it be used. */
+  async agree(service: Service = 'renew'): Promise<void> {
+    await this.press(this.words.submit);
+    await this.confirm(service);
+  }
+
+  /** Orders what costs money, pays in another tab, and lets it be used. */
+  async buy(service: Service): Promise<void> {
+    await this.order();
+    await this.pay();
+    await this.confirm(service);
+  }
+
+  async order(): Promise<void> {
+    await this.page.getByRole('button', { name: this.words.pay }).click();
+  }
+
+  /** Pays the order at the page that plays the telephone. */
+  async pay(): Promise<void> {
+    const phone = await this.scan();
+    await phone.getByRole('button', { name: this.words.pay }).click();
+    await expect(phone.getByRole('status')).toContainText(this.words.paid);
+    await phone.close();
+  }
+
+  /** Opens the page that plays the telephone, as if the code were scanned. */
+  async scan(): Promise<Page> {
+    const opened = this.context.waitForEvent('page');
+    await this.page.getByRole('link', { name: this.words.payHere }).click();
+    return opened;
+  }
+
+  /** Says yes to the question that is asked before what was bought is used. */
+  async confirm(service: Service = 'renew'): Promise<void> {
+    await this.press(this.words.confirm[service]);
+    await this.page.getByRole('dialog').getByRole('button', { name: this.words.yes, exact: true }).click();
+  }
+
   /** Lets the portal use the keys of this PC. */
   async allowSite(): Promise<void> {
     await this.answer('pair');
@@ -157,7 +195,7 @@ export class Clerk {
         await press(open);
       }
       expect(found, `window that asks: ${heading}`).toBeDefined();
-    }).toPass({ intervals: [100], timeout: 20_000 });
+    }).toPass({ intervals: [100], timeout: 60_000 });
     return found as Page;
   }
 

@@ -33,6 +33,14 @@ test('first log-in, then a renewal', async ({ clerk, page }) => {
   await examine(page, 'case-pairing');
   await clerk.allowSite();
 
+  await expect(clerk.button('提交')).toBeVisible();
+  await expect(page.getByRole('cell', { name: '¥0.00', exact: true })).toHaveCount(2);
+  await examine(page, 'case-offer-free');
+  await clerk.press('提交');
+  await clerk.reads('订单支付成功');
+  await examine(page, 'case-confirm');
+  await clerk.confirm();
+
   const pin = await clerk.asked('pin');
   await expect(pin.getByText('海泰KEY（演示） HT20260001')).toBeVisible();
   await expect(pin.getByText('还可以试 6 次')).toBeVisible();

@@ -22,6 +22,19 @@ test('log-in by text message, then a repair', async ({ clerk, page }) => {
   await examine(pairing, 'agent-pair');
   await isEnglish(pairing);
   await clerk.allowSite();
+
+  await expect(page.getByRole('button', { name: 'Pay ¥200.00' })).toBeVisible();
+  await examine(page, 'case-offer');
+  await isEnglish(page);
+  await clerk.order();
+  await expect(page.getByRole('img', { name: /¥200\.00/ })).toBeVisible();
+  await examine(page, 'case-pay');
+  await isEnglish(page);
+  await clerk.pay();
+  await clerk.reads('¥200.00');
+  await examine(page, 'case-confirm');
+  await isEnglish(page);
+  await clerk.confirm('repair');
   const pin = await clerk.asked('pin');
   await examine(pin, 'agent-pin');
   await isEnglish(pin);

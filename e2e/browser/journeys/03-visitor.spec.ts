@@ -20,6 +20,7 @@ test('a visitor renews with his key', async ({ clerk, page }) => {
   await clerk.reads('验证码已发送到');
   await examine(page, 'case-code');
   await clerk.enterCode();
+  await clerk.agree();
 
   await clerk.seesResult('renew'); // one PIN a case: not asked for again
   await expect(page.getByText('通过')).toHaveCount(2);

@@ -21,6 +21,11 @@ test('log-in to result by keyboard alone', async ({ clerk, page, clicks, hall, k
   await typeInto(page, clerk.field('短信验证码'), await hall.code(handler.phone));
   await page.keyboard.press('Enter');
 
+  await enter(page, clerk.button('提交'));
+  await enter(page, clerk.button('确认续费'));
+  await expect(clerk.button('确定')).toBeFocused(); // the dialog asks one question
+  await page.keyboard.press('Enter');
+
   const pin = await clerk.asked('pin', byKey);
   await typeInto(pin, pin.getByLabel('PIN'), await keys.pin());
   await pin.keyboard.press('Enter');

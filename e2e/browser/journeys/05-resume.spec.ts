@@ -31,15 +31,23 @@ test('closed at each step, gone on with from the dashboard', async ({ clerk, con
     await now.reads('验证码已发送到');
     await comeBack();
     await now.enterCode();
+    await expect(now.button('提交')).toBeVisible();
+    await comeBack();
+    await now.press('提交');
+    await now.reads('订单支付成功');
+    await comeBack(); // whoever comes back is asked once more
   });
   await test.step('3 初始化证书', async () => {
+    await now.confirm();
     await now.asked('pin');
     const prepared = await comeBack('prepare');
+    await now.confirm();
     await now.enterPIN();
     await prepared();
   });
   await test.step('4 执行延期', async () => {
     const installed = await comeBack('install');
+    await now.confirm();
     await installed();
     const acknowledged = await comeBack('acknowledge');
     await acknowledged();
@@ -55,6 +63,7 @@ test('begun on one PC, finished on another', async ({ clerk, page, anotherBrowse
   await clerk.allowSite();
   const untold = await atReply(page, ['install'], lost);
   await clerk.provePhone();
+  await clerk.agree();
   await clerk.enterPIN();
   await untold('install');
   await page.close();

@@ -12,6 +12,7 @@ async function lead(clerk: Clerk, operation: Operation): Promise<void> {
     await clerk.allowSite();
   } else if (operation === 'prepare') {
     await clerk.provePhone();
+    await clerk.agree();
     await clerk.enterPIN();
   }
 }
@@ -65,6 +66,7 @@ test('the agent dies at each step', async ({ clerk, page, agent }) => {
   await clerk.begin('renew');
   await clerk.allowSite();
   await clerk.provePhone();
+  await clerk.agree();
   for (const operation of steps) {
     if (operation !== 'prepare') {
       await clerk.enterPIN(); // a new run of the agent knows no PIN
@@ -92,6 +94,7 @@ test('the agent dies while it works', async ({ clerk, page, agent }) => {
   await agent.start();
   await clerk.allowSite();
   await clerk.provePhone();
+  await clerk.agree();
   await clerk.enterPIN();
   await died('install');
   await agent.start();

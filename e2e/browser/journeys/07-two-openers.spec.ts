@@ -18,6 +18,7 @@ test('two tabs: one works, the other waits or takes over', async ({ clerk, page,
 
   await page.bringToFront();
   await clerk.enterCode(); // the first tab goes on by itself where the second left off
+  await clerk.agree();
   await clerk.enterPIN();
   await clerk.seesResult('renew');
 });
@@ -33,6 +34,7 @@ test('a visitor with the key takes over what the handler began', async ({ clerk,
   await visitor.chooseCertificate('renew');
   await visitor.enterPIN();
   await visitor.provePhone();
+  await visitor.agree();
   await visitor.seesResult('renew');
 
   await page.reload(); // a handler sees all cases of his certificates
@@ -50,6 +52,7 @@ test('the handler takes over what a visitor began', async ({ clerk, page, anothe
   await handler.logIn();
   await handler.resume();
   await handler.provePhone();
+  await handler.agree();
   await handler.seesResult('renew');
 
   await page.reload(); // the case is the handler's now

@@ -81,6 +81,7 @@ test.describe('the key', () => {
 
     await keys.plugIn(); // the page notices by itself
     await clerk.provePhone();
+    await clerk.agree();
     const window = await clerk.asked('pin');
     await keys.unplug();
     await window.getByLabel('PIN').fill(await keys.pin());
@@ -112,6 +113,7 @@ test.describe('the key', () => {
     await clerk.begin('renew');
     await clerk.allowSite();
     await clerk.provePhone();
+    await clerk.agree();
     const pin = await clerk.asked('pin'); // the key waits for its owner
 
     const other = clerk.at(await context.newPage());
@@ -123,7 +125,8 @@ test.describe('the key', () => {
     await pin.bringToFront();
     await clerk.enterPIN();
     await clerk.seesResult('renew');
-    await other.enterPIN(); // it went on by itself; the phone is proved
+    await other.buy('repair'); // it went on by itself; the phone is proved
+    await other.enterPIN();
     await other.seesResult('repair');
   });
 
@@ -132,6 +135,7 @@ test.describe('the key', () => {
     await clerk.begin('renew');
     await clerk.allowSite();
     await clerk.provePhone();
+    await clerk.agree();
     await clerk.asked('pin');
     const free = await keys.occupy();
     await clerk.enterPIN();
@@ -149,6 +153,7 @@ test.describe('the key', () => {
     await clerk.begin('renew');
     await clerk.allowSite();
     await clerk.provePhone();
+    await clerk.agree();
     await clerk.enterPIN();
     await clerk.reads('钥匙空间已满，旧证书仍然可用');
     await examine(page, 'fault-key-full');
@@ -174,6 +179,7 @@ test.describe('the PIN', () => {
     await clerk.begin('renew');
     await clerk.allowSite();
     await clerk.provePhone();
+    await clerk.agree();
     await clerk.enterPIN('00000000');
     const window = await clerk.asked('pin');
     await expect(window.getByText('PIN 不正确，请重新输入')).toBeVisible();
@@ -196,6 +202,7 @@ test.describe('the PIN', () => {
     await clerk.begin('renew');
     await clerk.allowSite();
     await clerk.provePhone();
+    await clerk.agree();
     await examine(await clerk.asked('lastTry'), 'agent-last-try');
     await clerk.answer('lastTry');
     await clerk.enterPIN();
@@ -208,6 +215,7 @@ test.describe('the PIN', () => {
     await clerk.begin('renew');
     await clerk.allowSite();
     await clerk.provePhone();
+    await clerk.agree();
     await clerk.reads('钥匙已锁定');
     await clerk.reads('证书没有丢失，钥匙解锁后可以继续使用。');
     await examine(page, 'fault-pin-locked');
@@ -229,6 +237,7 @@ test.describe('the hall', () => {
     await hall.reopen();
     await clerk.reads('验证码已发送到');
     await clerk.enterCode();
+    await clerk.agree();
     await clerk.enterPIN();
     await clerk.seesResult('renew');
   });
@@ -245,6 +254,7 @@ test.describe('the hall', () => {
     await clerk.enterPassword(handler.ownPassword);
     await clerk.sees('证书延期'); // back at the case
     await clerk.provePhone();
+    await clerk.agree();
     await clerk.enterPIN();
     await clerk.seesResult('renew');
   });
@@ -260,6 +270,7 @@ test.describe('the hall', () => {
     await examine(page, 'fault-code-wrong');
 
     await clerk.enterCode();
+    await clerk.agree();
     await clerk.enterPIN();
     await clerk.seesResult('renew');
   });

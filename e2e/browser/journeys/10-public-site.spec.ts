@@ -39,6 +39,7 @@ test('allowed: the question is explained before it comes, then all goes on', asy
   await clerk.chooseCertificate('renew');
   await clerk.enterPIN();
   await clerk.provePhone();
+  await clerk.agree();
   await clerk.seesResult('renew');
 });
 

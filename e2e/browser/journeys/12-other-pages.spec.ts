@@ -55,6 +55,7 @@ test('unfinished and finished cases are listed with what to do', async ({ clerk,
   await clerk.begin('repair');
   await clerk.allowSite();
   await clerk.provePhone();
+  await clerk.buy('repair');
   await clerk.enterPIN();
   await clerk.seesResult('repair');
   await page.goto('/#/dashboard');

@@ -29,6 +29,7 @@ test.describe('first visit', () => {
 });
 
 async function finish(clerk: Clerk): Promise<void> {
+  await clerk.agree();
   await clerk.enterPIN();
   await clerk.seesResult('renew');
 }

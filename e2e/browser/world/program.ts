@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 
 /** How long a line may take to appear, or a program to end, in milliseconds. */
-const patience = 20_000;
+const patience = 60_000; // founding an authority takes 3 s, and much longer on a busy machine
 
 export class Program {
   /** Everything printed so far, line by line, both streams. */
