@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 
+	"github.com/certhall/certhall/hall/orders"
 	"github.com/certhall/certhall/hall/payment"
 	"github.com/certhall/certhall/hall/services"
 	"github.com/certhall/certhall/metrics"
@@ -27,11 +28,11 @@ func (h *hallWing) lookTill(ctx context.Context, set metrics.Set) {
 	if err != nil {
 		return
 	}
-	for standing, n := range t.Orders {
-		set(metrics.Orders, float64(n), "standing", standing)
+	for _, standing := range orders.Standings {
+		set(metrics.Orders, float64(t.Orders[standing]), "standing", string(standing))
 	}
-	for standing, n := range t.Refunds {
-		set(metrics.Refunds, float64(n), "standing", standing)
+	for _, standing := range orders.RefundStandings {
+		set(metrics.Refunds, float64(t.Refunds[standing]), "standing", string(standing))
 	}
 	set(metrics.PaymentDifferences, float64(t.Open))
 }

@@ -28,6 +28,9 @@ const (
 	Closed  Standing = "closed"
 )
 
+// Standings are all of them.
+var Standings = []Standing{Unpaid, Closing, Paid, Closed}
+
 // Order is what somebody agreed to pay at one time.
 type Order struct {
 	ID          certhall.OrderID

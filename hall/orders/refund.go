@@ -21,6 +21,9 @@ const (
 	RefundFailed  RefundStanding = "failed"
 )
 
+// RefundStandings are all of them.
+var RefundStandings = []RefundStanding{RefundWaiting, RefundWanted, RefundSent, RefundDone, RefundDropped, RefundFailed}
+
 // Refund is money that goes back: for entitlements of an order that were not
 // used, or for a payment that bought nothing.
 type Refund struct {

@@ -121,7 +121,7 @@ type PaymentSearch struct {
 
 // Tally is how many of each there are.
 type Tally struct {
-	Orders  map[string]int64 // by standing
-	Refunds map[string]int64 // by standing
-	Open    int64            // differences that nobody has explained
+	Orders  map[orders.Standing]int64
+	Refunds map[orders.RefundStanding]int64
+	Open    int64 // differences that nobody has explained
 }

@@ -2,6 +2,7 @@ package hall
 
 import (
 	"github.com/certhall/certhall"
+	"github.com/certhall/certhall/hall/orders"
 	"github.com/certhall/certhall/hall/payment"
 )
 
@@ -110,18 +111,24 @@ func (r *rows) AddPaymentAct(a payment.Act) error {
 // Tally counts orders and refunds by standing, and the differences that nobody
 // has explained: for metrics.
 func (r *rows) Tally() (t payment.Tally, err error) {
-	for table, into := range map[string]*map[string]int64{"orders": &t.Orders, "refunds": &t.Refunds} {
-		*into = map[string]int64{}
-		if err := r.each(func(scan func(...any) error) error {
-			var standing string
-			var n int64
-			err := scan(&standing, &n)
-			(*into)[standing] = n
-			return err
-		}, `SELECT standing, count(*) FROM `+table+` GROUP BY standing`); err != nil {
-			return t, err
-		}
+	if t.Orders, err = tally[orders.Standing](r, "orders"); err != nil {
+		return t, err
+	}
+	if t.Refunds, err = tally[orders.RefundStanding](r, "refunds"); err != nil {
+		return t, err
 	}
 	_, err = r.one(`SELECT count(*) FROM payment_differences WHERE explained_at = 0`, nil, &t.Open)
 	return t, err
+}
+
+func tally[S ~string](r *rows, table string) (map[S]int64, error) {
+	counts := map[S]int64{}
+	err := r.each(func(scan func(...any) error) error {
+		var standing string
+		var n int64
+		err := scan(&standing, &n)
+		counts[S(standing)] = n
+		return err
+	}, `SELECT standing, count(*) FROM `+table+` GROUP BY standing`)
+	return counts, err
 }
