@@ -121,6 +121,10 @@ func TestMembers(t *testing.T) {
 		t.Errorf("%+v", m)
 	}
 	b.refused(422, "input-malformed", "POST", one+"/role", `{"role":"owner"}`)
+	if his := got[organisations.Handled](b, "GET", one+"/certificates", ""); his.Serials == nil {
+		t.Errorf("%+v", his)
+	}
+	b.refused(404, "member-unknown", "GET", members+"/nobody/certificates", "")
 	if m = got[organisations.Members](b, "POST", one+"/phone", `{"phone":"13700000007"}`); m.Members[1].Phone != "137****0007" {
 		t.Errorf("%+v", m)
 	}

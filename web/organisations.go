@@ -61,6 +61,7 @@ type (
 		HeldInput
 		Member string `path:"member" maxLength:"64" doc:"id"`
 	}
+	handledOutput  struct{ Body organisations.Handled }
 	membersOutput  struct{ Body organisations.Members }
 	handlersOutput struct{ Body organisations.Handlers }
 )
@@ -74,6 +75,7 @@ func (r routes) registerOrganisations(api huma.API) {
 	huma.Register(api, mine(post("set-member-role", members+"/{member}/role", "Make a member an administrator, or a handler", 200, 401, 404, 409)), r.setRole)
 	huma.Register(api, mine(post("set-member-phone", members+"/{member}/phone", "Give a member another phone, who has nothing to do elsewhere", 200, 401, 404, 409)), r.setMemberPhone)
 	huma.Register(api, mine(post("remove-member", members+"/{member}/remove", "Remove a member, take an invitation back, or leave", 200, 401, 404, 409)), r.removeMember)
+	huma.Register(api, mine(get("handled", members+"/{member}/certificates", "What a member is registered for as handler", 401, 404)), r.handled)
 	huma.Register(api, mine(get("handlers", held, "Who is registered as handler of a certificate", 401, 404)), r.handlers)
 	huma.Register(api, mine(post("add-handler", held, "Register a member as handler of a certificate", 200, 401, 404)), r.addHandler)
 	huma.Register(api, mine(post("remove-handler", held+"/{member}/remove", "End that somebody is the registered handler of a certificate", 200, 401, 404)), r.removeHandler)
@@ -107,6 +109,13 @@ func (r routes) removeMember(ctx context.Context, in *removeInput) (*membersOutp
 	return r.aboutMembers(ctx, func(v accounts.Visit) (organisations.Members, error) {
 		return r.Organisations.Remove(ctx, v, in.Code, in.Member, in.Body.Really)
 	})
+}
+
+func (r routes) handled(ctx context.Context, in *MemberInput) (*handledOutput, error) {
+	list, err := asMe(ctx, r, func(v accounts.Visit) (organisations.Handled, error) {
+		return r.Organisations.Handled(ctx, v, in.Code, in.Member)
+	})
+	return &handledOutput{list}, err
 }
 
 func (r routes) handlers(ctx context.Context, in *HeldInput) (*handlersOutput, error) {

@@ -60,6 +60,7 @@ type Organisations interface {
 	Remove(ctx context.Context, v accounts.Visit, code, id string, really bool) (organisations.Members, error)
 	SetPhone(ctx context.Context, v accounts.Visit, code, person, phone string) (organisations.Members, error)
 	Handlers(ctx context.Context, v accounts.Visit, code string, serial certhall.Serial) (organisations.Handlers, error)
+	Handled(ctx context.Context, v accounts.Visit, code, person string) (organisations.Handled, error)
 	AddHandler(ctx context.Context, v accounts.Visit, code string, serial certhall.Serial, person string) (organisations.Handlers, error)
 	RemoveHandler(ctx context.Context, v accounts.Visit, code string, serial certhall.Serial, person string) (organisations.Handlers, error)
 }

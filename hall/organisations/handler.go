@@ -68,6 +68,29 @@ func registered(r Reader, lineage certhall.LineageID) ([]Handler, error) {
 	return found, err
 }
 
+// Handled are the certificates of an organisation that a member is registered
+// for. An administrator counts as handler of the others too.
+type Handled struct {
+	Member  string            `json:"member" doc:"id"`
+	Serials []certhall.Serial `json:"serials" doc:"of the signing certificates of their pairs, present and past"`
+}
+
+// Handled lists what a member is registered for.
+func (d *Desk) Handled(ctx context.Context, v accounts.Visit, code, person string) (list Handled, err error) {
+	err = d.Store.Read(ctx, func(r Reader) error {
+		if err := administers(r, code, v.Person); err != nil {
+			return err
+		}
+		if _, err := member(r, code, person); err != nil {
+			return err
+		}
+		serials, err := r.HandledBy(code, person)
+		list = Handled{person, append([]certhall.Serial{}, serials...)}
+		return err
+	})
+	return list, err
+}
+
 // AddHandler registers a member as handler of a certificate.
 func (d *Desk) AddHandler(ctx context.Context, v accounts.Visit, code string, serial certhall.Serial, person string) (Handlers, error) {
 	return d.changeHandlers(ctx, v, code, serial, func(w Writer, handlers []accounts.Handler, lineage certhall.LineageID) (accounts.Act, error) {

@@ -98,6 +98,9 @@ type Reader interface {
 	// CertificateOf finds a certificate of an organisation by the serial number
 	// of its pair; "" if it has none such.
 	CertificateOf(code string, serial certhall.Serial) (certhall.LineageID, error)
+	// HandledBy are the serial numbers of the pairs, present and past, of those
+	// of its certificates that a person is registered for.
+	HandledBy(code, person string) ([]certhall.Serial, error)
 	// ActsIn are what was done in an organisation, in order.
 	ActsIn(code string) ([]accounts.Act, error)
 }

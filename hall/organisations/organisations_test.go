@@ -224,6 +224,15 @@ func TestHandlersOfACertificate(t *testing.T) {
 		if _, err = w.AddHandler(w.Context(), a, ours, "00000002", a.Person); err != nil { // as any member
 			t.Error(err)
 		}
+		his, err := w.Handled(w.Context(), a, ours, c.Person)
+		if err != nil || his.Member != c.Person || fmt.Sprint(his.Serials) != "[00000001 00000002]" {
+			t.Errorf("%+v %v", his, err)
+		}
+		if his, err = w.Handled(w.Context(), a, ours, a.Person); err != nil || fmt.Sprint(his.Serials) != "[00000002]" { // not those of the office
+			t.Errorf("%+v %v", his, err)
+		}
+		_, err = w.Handled(w.Context(), c, ours, c.Person)
+		w.refused(err, organisations.ErrOrganisation)
 		if got := fmt.Sprint(w.sees(c)); got != "[00000001 00000002]" {
 			t.Error(got)
 		}
@@ -239,6 +248,8 @@ func TestHandlersOfACertificate(t *testing.T) {
 		_, err = w.AddHandler(w.Context(), a, ours, serial, stranger.Person)
 		w.refused(err, organisations.ErrMember)
 		_, err = w.RemoveHandler(w.Context(), a, ours, serial, stranger.Person)
+		w.refused(err, organisations.ErrMember)
+		_, err = w.Handled(w.Context(), a, ours, stranger.Person)
 		w.refused(err, organisations.ErrMember)
 		f, err := w.File(w.Context(), ours)
 		var kinds []string

@@ -100,6 +100,18 @@ func (r *rows) CertificateOf(code string, serial certhall.Serial) (l certhall.Li
 	return l, err
 }
 
+func (r *rows) HandledBy(code, person string) ([]certhall.Serial, error) {
+	var found []certhall.Serial
+	err := r.each(func(scan func(...any) error) error {
+		var serial string
+		err := scan(&serial)
+		found = append(found, certhall.Serial(serial))
+		return err
+	}, `SELECT sign_serial FROM certificates WHERE organisation = $1
+		AND lineage IN (SELECT lineage FROM handlers WHERE person = $2) ORDER BY seq`, code, person)
+	return found, err
+}
+
 func (r *rows) ActsIn(code string) ([]accounts.Act, error) {
 	return r.acts(`WHERE organisation = $1`, code)
 }
