@@ -2,6 +2,7 @@
 import { createRouter, createWebHashHistory, type LocationQueryRaw, type RouteRecordRaw } from 'vue-router';
 
 import { whenRefused } from '../shared/hall';
+import { accountRoutes } from './account/routes';
 import { catalogRoutes } from './catalog/routes';
 import { home, target } from './redirect';
 import { serviceRoutes } from './service/routes';
@@ -17,12 +18,12 @@ const routes: RouteRecordRaw[] = [
   { path: '/', name: 'front', component: () => import('./front/FrontPage.vue'), meta: { open: true } },
   ...catalogRoutes.map((r) => ({ ...r, meta: { open: true } })),
   { path: '/login', name: 'login', component: () => import('./login/LoginPage.vue'), meta: { open: true } },
+  { path: '/lost-phone', name: 'lost-phone', component: () => import('./login/LostPhonePage.vue'), meta: { open: true } },
   { path: '/password', name: 'password', component: () => import('./login/SetPasswordPage.vue') },
   { path: home, name: 'home', component: () => import('./home/HomePage.vue') },
   { path: '/certificates', name: 'certificates', component: () => import('./certificates/CertificatesPage.vue') },
   { path: '/certificates/:serial', name: 'certificate', component: () => import('./certificates/CertificatePage.vue'), props: true },
-  { path: '/cases', name: 'cases', component: () => import('./cases/CasesPage.vue') },
-  { path: '/account', name: 'account', component: () => import('./account/AccountPage.vue') },
+  ...accountRoutes,
   { path: '/help', name: 'help', component: () => import('./help/HelpPage.vue'), meta: { open: true } },
   // a case can be gone on with by whoever has the key: its pages judge
   ...serviceRoutes.map((r) => ({ ...r, meta: { open: true, ...r.meta } })),

@@ -17,7 +17,7 @@ export function ours(code: string, params: Record<string, string> = {}): Problem
   return new Problem(code, { message: t(`problem.${code}`, params), hint: t(`problem.${code}.hint`, params), params });
 }
 
-interface Answer<T> {
+export interface Answer<T> {
   data?: T;
   error?: unknown;
   response?: Response;
@@ -50,9 +50,12 @@ export async function call<T>(operation: Promise<Answer<T>>): Promise<NonNullabl
   throw ours('hall-unreachable');
 }
 
+// Once is how the hall knows again what is to happen once.
+export type Once = { 'Idempotency-Key': string };
+
 // once awaits an operation that is to happen once: the hall knows it again by
 // its key, so it is sent a second time where the answer was lost.
-export async function once<T>(operation: (headers: { 'Idempotency-Key': string }) => Promise<Answer<T>>): Promise<NonNullable<T>> {
+export async function once<T>(operation: (headers: Once) => Promise<Answer<T>>): Promise<NonNullable<T>> {
   const random = crypto.getRandomValues(new Uint8Array(16));
   const headers = { 'Idempotency-Key': [...random].map((b) => b.toString(16).padStart(2, '0')).join('') };
   try {

@@ -59,8 +59,8 @@ describe('the ways into the portal', () => {
 
   it('lead whoever has the first password to choose one, and nowhere else', async () => {
     entered({ ...person, must_set_password: true });
-    await router.push('/cases');
-    expect(router.currentRoute.value.fullPath).toBe('/password?redirect=%2Fcases');
+    await router.push('/certificates');
+    expect(router.currentRoute.value.fullPath).toBe('/password?redirect=%2Fcertificates');
     await router.push('/help');
     expect(router.currentRoute.value.name).toBe('password');
   });
@@ -73,11 +73,11 @@ describe('the ways into the portal', () => {
 
   it('lead back to the log-in when the session has ended, with a word why', async () => {
     entered(person);
-    await router.push('/cases');
+    await router.push('/certificates');
     answers['/api/certificates'] = refusal(401, 'login-needed');
     await expect(call(certificates())).rejects.toMatchObject({ code: 'login-needed' });
     await flushPromises();
-    await vi.waitFor(() => expect(router.currentRoute.value.fullPath).toBe('/login?redirect=%2Fcases'));
+    await vi.waitFor(() => expect(router.currentRoute.value.fullPath).toBe('/login?redirect=%2Fcertificates'));
     expect(ended.value).toBe(true);
     expect(me.value).toBeUndefined();
   });
@@ -90,7 +90,7 @@ describe('a page\'s heading', () => {
     const main = document.createElement('main');
     document.body.append(main);
     followHeading(router, main);
-    await router.push('/cases');
+    await router.push('/certificates');
     main.innerHTML = '<p>not yet</p>';
     await vi.waitFor(() => expect(document.title).not.toContain(' · '));
     main.innerHTML = '<h1>Cases</h1>';

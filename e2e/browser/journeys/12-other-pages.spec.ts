@@ -4,8 +4,8 @@ import { examine } from '../world/look';
 import { expect, test } from '../world/test';
 
 const languages = [
-  { locale: 'zh-CN', certificates: '我的证书', cases: '我的业务', help: '常见问题', account: '个人设置', nothing: '没有这个页面', browsers: '可以使用的浏览器' },
-  { locale: 'en-US', certificates: 'My certificates', cases: 'My cases', help: 'Help', account: 'Account', nothing: 'No such page', browsers: 'Supported browsers' },
+  { locale: 'zh-CN', certificates: '我的证书', centre: '会员中心', updates: '我的更新', help: '常见问题', account: '个人信息', nothing: '没有这个页面', browsers: '可以使用的浏览器' },
+  { locale: 'en-US', certificates: 'My certificates', centre: 'Member centre', updates: 'My updates', help: 'Help', account: 'Personal details', nothing: 'No such page', browsers: 'Supported browsers' },
 ];
 
 for (const { locale, ...words } of languages) {
@@ -26,18 +26,18 @@ for (const { locale, ...words } of languages) {
       await expect(page.getByRole('heading', { level: 1, name: /HT-2026-0003/ })).toBeVisible();
       await examine(page, 'certificate');
 
-      await navigation.getByRole('link', { name: words.cases }).click();
-      await clerk.sees(words.cases);
-      await examine(page, 'cases-none');
+      await navigation.getByRole('link', { name: words.centre }).click();
+      await clerk.sees(words.updates);
+      await examine(page, 'updates-none');
 
       await navigation.getByRole('link', { name: words.help }).click();
       await clerk.sees(words.help);
       await examine(page, 'help');
 
       await page.getByRole('button', { name: new RegExp(handler.name) }).click();
-      await page.getByRole('link', { name: words.account }).click();
-      await expect(page.getByRole('heading', { level: 1 })).toBeVisible();
-      await examine(page, 'account');
+      await page.locator('#account').getByRole('link', { name: words.account }).click();
+      await clerk.sees(words.account);
+      await examine(page, 'profile');
 
       await page.goto('/#/nowhere');
       await clerk.sees(words.nothing);
@@ -64,5 +64,5 @@ test('unfinished and finished cases are listed with what to do', async ({ clerk,
   await page.goto('/#/cases');
   await expect(page.getByRole('link', { name: '继续操作' })).toBeVisible();
   await expect(page.getByRole('link', { name: '查看回执' })).toBeVisible();
-  await examine(page, 'cases');
+  await examine(page, 'updates');
 });
