@@ -316,6 +316,17 @@ export type Hall = {
     projects: Array<Project>;
 };
 
+export type Handled = {
+    /**
+     * id
+     */
+    member: string;
+    /**
+     * of the signing certificates of their pairs, present and past
+     */
+    serials: Array<string>;
+};
+
 export type Handler = {
     /**
      * of the member
@@ -3880,6 +3891,56 @@ export type InviteMemberResponses = {
 };
 
 export type InviteMemberResponse = InviteMemberResponses[keyof InviteMemberResponses];
+
+export type HandledData = {
+    body?: never;
+    path: {
+        /**
+         * 统一社会信用代码
+         */
+        code: string;
+        /**
+         * id
+         */
+        member: string;
+    };
+    query?: never;
+    url: '/api/organisations/{code}/members/{member}/certificates';
+};
+
+export type HandledErrors = {
+    /**
+     * Unauthorized
+     */
+    401: ProblemDocument;
+    /**
+     * Not Found
+     */
+    404: ProblemDocument;
+    /**
+     * Unprocessable Entity
+     */
+    422: ProblemDocument;
+    /**
+     * Internal Server Error
+     */
+    500: ProblemDocument;
+    /**
+     * Service Unavailable
+     */
+    503: ProblemDocument;
+};
+
+export type HandledError = HandledErrors[keyof HandledErrors];
+
+export type HandledResponses = {
+    /**
+     * OK
+     */
+    200: Handled;
+};
+
+export type HandledResponse = HandledResponses[keyof HandledResponses];
 
 export type SetMemberPhoneData = {
     body: MemberPhoneInputBody;
