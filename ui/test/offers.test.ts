@@ -7,6 +7,7 @@ import { brandOf, choicesFor, entryOf, matching, nameOf, priceOf, startOf } from
 import OfferForm from '../portal/pay/OfferForm.vue';
 import { clock, trialPage } from '../portal/pay/waiting';
 import PayStep from '../portal/service/PayStep.vue';
+import { beSure, forget, sure } from '../portal/service/sure';
 import { i18n } from '../shared/i18n';
 
 i18n.global.locale.value = 'zh-CN';
@@ -104,5 +105,13 @@ describe('the step pay', () => {
     expect(trialPage(hall, 'weixin://wxpay/bizpayurl?pr=a&b')).toBe('http://127.0.0.1:1/pay?code_url=weixin%3A%2F%2Fwxpay%2Fbizpayurl%3Fpr%3Da%26b');
     expect(trialPage({ ...hall, payment_trial: false }, 'x')).toBe('');
     expect(trialPage(undefined, 'x')).toBe('');
+  });
+
+  it('asks once a case, in whatever tab', () => {
+    expect(sure('c1')).toBe(false);
+    beSure('c1');
+    expect([sure('c1'), sure('c2'), localStorage.length]).toEqual([true, false, 1]);
+    forget('c1');
+    expect([sure('c1'), localStorage.length]).toEqual([false, 0]);
   });
 });

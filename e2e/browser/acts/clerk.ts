@@ -88,6 +88,14 @@ export class Clerk {
     await this.page.getByRole('link', { name: this.words.visit[service] }).click();
   }
 
+  /** Begins a service as the manuals do: home page, project and brand, start. */
+  async beginAtHome(service: Service, offer: string): Promise<void> {
+    await this.page.goto('/');
+    await this.page.getByRole('link', { name: this.words.front[service] }).click();
+    await this.page.getByRole('link', { name: offer }).click();
+    await this.page.getByRole('link', { name: this.words.start[service] }).click();
+  }
+
   /** Goes on with the unfinished case of the dashboard. */
   async resume(): Promise<void> {
     await this.page.goto('/#/dashboard');

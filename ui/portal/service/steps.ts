@@ -41,7 +41,7 @@ export function stepsOf(view: CaseView, next: Next | undefined, asked: boolean):
   const proof = asked || view.stage > 2 ? 'service.step.2.proved' : 'service.step.2.known';
   const done = (next?.state ?? view.state) === 'done';
   const bought = next?.bought ?? view.bought;
-  const pays = next?.ask?.kind === 'pay';
+  const pay = next?.ask?.pay;
   const facts: Record<StepNumber, Fact[]> = {
     1: [
       { label: 'service.fact.subject', value: view.subject },
@@ -63,8 +63,8 @@ export function stepsOf(view: CaseView, next: Next | undefined, asked: boolean):
     : { text: proof, params: { phone } };
   return ([1, 2, 3, 4] as const).map((number): StepView => ({
     number,
-    name: nameOf(number, view.service, pays || bought !== undefined),
-    what: number === 2 && pays ? 'service.step.2.pay.what' : `service.step.${number}.what`,
+    name: nameOf(number, view.service, pay !== undefined || bought !== undefined),
+    what: number === 2 && pay ? (pay.order ? 'service.step.2.order.what' : 'service.step.2.pay.what') : `service.step.${number}.what`,
     state: done || number < stage ? 'done' : number === stage ? 'now' : 'later',
     done: number === 2 && phone ? proved : { text: 'service.step.done', params: {} },
     facts: facts[number].filter((f) => f.value !== ''),

@@ -9,7 +9,7 @@ import { keyOf, type Pair, partsOn, type Reach, stripOf, unread, written } from 
 import { problemOf } from '../../shared/problem';
 import { cancel, counterOf } from './counter';
 import { type Desk, Run, type Standing } from './run';
-import { beSure, sure } from './sure';
+import { beSure, forget, sure } from './sure';
 import { useTurn } from './turn';
 
 export function useCase(view: CaseView, way: Way) {
@@ -78,6 +78,9 @@ export function useCase(view: CaseView, way: Way) {
   function tell(s: Standing): void {
     standing.value = s;
     asked.value ||= s.next?.ask?.kind === 'code';
+    if (s.next?.state === 'done') {
+      forget(view.case);
+    }
   }
 
   // go runs the case, from wherever it stands.
