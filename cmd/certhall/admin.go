@@ -30,6 +30,7 @@ type adminCmd struct {
 	Catalog         catalogCmd         `cmd:"" help:"What the hall offers, with prices: check, import, export, show."`
 	Order           orderCmd           `cmd:"" help:"Find orders, tell their story, give money back."`
 	Payment         paymentCmd         `cmd:"" help:"Payments, and what the books of hall and channel do not agree on."`
+	Invoice         invoiceCmd         `cmd:"" help:"Invoices that were asked for: list, issue, refuse, take back."`
 	Organisation    organisationCmd    `cmd:"" help:"Who belongs to an organisation; name its administrators."`
 	Reviewer        staffCmd           `cmd:"" help:"Enrol, retire and list reviewers: two officers sign."`
 	Officer         staffCmd           `cmd:"" help:"Enrol, retire and list officers: two officers sign."`
