@@ -33,6 +33,11 @@ describe('locale files', () => {
     }
   });
 
+  it('have no bare @, which begins a link to another text', () => {
+    const bare = keys.filter((key) => [zh, en].some((texts) => (texts as Record<string, string>)[key]?.replaceAll("{'@'}", '').includes('@')));
+    expect(bare).toEqual([]);
+  });
+
   it('have every text that the pages name', () => {
     const named = [...text.matchAll(/\bt\(\s*'([^']+)'/g)].map((m) => m[1] ?? '');
     expect(named.filter((key) => !keys.includes(key))).toEqual([]);

@@ -1,6 +1,6 @@
 // The hall: `certhall demo`, the real server on a state folder of its own.
 import { program } from './places';
-import { Program } from './program';
+import { Program, run } from './program';
 
 /** Where a hall and the agent of its user's PC are to be found. */
 export interface Site {
@@ -14,7 +14,7 @@ export interface Site {
 export const origin = (site: Site): string => site.https?.origin ?? `http://127.0.0.1:${site.port}`;
 
 export class Hall {
-  private readonly read = new Map<string, number>(); // phone → line after the last code read
+  private readonly read = new Map<string, number>(); // phone or mail address → line after the last code read
 
   private constructor(
     readonly dir: string,
@@ -32,13 +32,27 @@ export class Hall {
   }
 
   /** Reads the next code sent to a phone, each once. */
-  async code(phone: string): Promise<string> {
+  code(phone: string): Promise<string> {
+    return this.next('SMS', phone);
+  }
+
+  /** Reads the next code sent by mail, each once. */
+  mailed(address: string): Promise<string> {
+    return this.next('mail', address);
+  }
+
+  private async next(kind: 'SMS' | 'mail', to: string): Promise<string> {
     const { match, at } = await this.server.line(
-      new RegExp(`^\\[SMS\\] \\S+ ${phone}: \\D*(\\d{6})`),
-      this.read.get(phone),
+      new RegExp(`^\\[${kind}\\] \\S+ ${to.replaceAll('.', '\\.')}: \\D*(\\d{6})`),
+      this.read.get(to),
     );
-    this.read.set(phone, at + 1);
+    this.read.set(to, at + 1);
     return match[1] ?? '';
+  }
+
+  /** An officer of the authority names an administrator of an organisation. */
+  async nameAdministrator(organisation: string, phone: string): Promise<void> {
+    await run(program('certhall'), ['admin', 'organisation', 'administrator', 'name', `--dir=${this.dir}`, '--reason=a letter of the organisation', '--yes', organisation, phone]);
   }
 
   /** Ends the server as a power cut would. */
