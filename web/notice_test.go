@@ -110,3 +110,33 @@ func TestManyNotices(t *testing.T) {
 		}
 	}
 }
+
+// TestSlowNotices: whoever sends a notice slowly takes nobody's place.
+func TestSlowNotices(t *testing.T) {
+	taken := &till{}
+	h := handler(&counter{}, io.Discard, func(o *web.Options) { o.Till = taken })
+	post := func(body io.Reader) int {
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), "POST", payment.NoticePath, body))
+		return w.Code
+	}
+	answers := make(chan int)
+	var slow []*io.PipeWriter
+	for range 20 {
+		body, sent := io.Pipe()
+		slow = append(slow, sent)
+		go func() { answers <- post(body) }()
+		if _, err := sent.Write([]byte("{")); err != nil { // back once it has been read
+			t.Fatal(err)
+		}
+	}
+	if got := post(strings.NewReader("{sealed}")); got != 204 || taken.body != "{sealed}" {
+		t.Errorf("beside slow ones: %d %q", got, taken.body)
+	}
+	for _, s := range slow {
+		s.CloseWithError(io.ErrUnexpectedEOF)
+		if got := <-answers; got != 403 {
+			t.Errorf("half a notice: %d", got)
+		}
+	}
+}
