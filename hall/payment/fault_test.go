@@ -171,6 +171,30 @@ func TestRefundFails(t *testing.T) {
 	}
 }
 
+// TestRefundTold: a notice of another amount or of another order ends no refund;
+// an officer looks, and the true one still does.
+func TestRefundTold(t *testing.T) {
+	for name, lie := range map[string]func(*payment.Refund){
+		"amount": func(r *payment.Refund) { r.Amount-- },
+		"order":  func(r *payment.Refund) { r.Order = "another" },
+	} {
+		w := newWorld(t)
+		o := w.paidOrder("l1")
+		w.refund(o, 1)
+		w.work()
+		f := w.order(o.ID).Refunds[0]
+		told := payment.Refund{Refund: f.ID, Order: o.ID, Number: "5030", State: payment.RefundDone, Amount: f.Amount, At: noon}
+		wrong := told
+		lie(&wrong)
+		w.must(w.till.Told(t.Context(), payment.Notice{Refund: &wrong}))
+		if f := w.order(o.ID).Refunds[0]; f.Standing != orders.RefundFailed || f.Trouble != payment.ErrRefundAmount.Code {
+			t.Errorf("another %s: %+v", name, f)
+		}
+		w.must(w.till.Told(t.Context(), payment.Notice{Refund: &told}))
+		w.expect(o.ID, orders.Paid, "taken", "done")
+	}
+}
+
 // TestRefundRefused: what the channel refuses as such is left to an officer; an
 // empty account is waited for.
 func TestRefundRefused(t *testing.T) {

@@ -16,7 +16,7 @@ import (
 var (
 	ErrRefundClosed   = certhall.NewError("refund-closed", certhall.Conflict)   // the channel gave nothing back
 	ErrRefundAbnormal = certhall.NewError("refund-abnormal", certhall.Conflict) // it reached no account
-	ErrRefundAmount   = certhall.NewError("refund-amount", certhall.Internal)   // the channel tells of another amount
+	ErrRefundAmount   = certhall.NewError("refund-amount", certhall.Internal)   // the channel tells of another amount or order
 )
 
 // numberOf is what the channel knows a refund by: its id, and from the second
@@ -104,7 +104,7 @@ func (t *Till) heard(ctx context.Context, number certhall.RefundID, told Refund,
 		after = *f
 		switch {
 		case failure != nil:
-		case told.Amount != f.Amount:
+		case told.Amount != f.Amount, told.Order != f.Order:
 			stop(f, ErrRefundAmount)
 		case told.State == RefundDone:
 			after.Standing = orders.RefundDone
