@@ -46,7 +46,8 @@ func OfferFor(c *catalog.Catalog, p authority.PairInfo, service certhall.Service
 }
 
 func joined(project, brand catalog.Names) catalog.Names {
-	all := maps.Clone(project)
+	all := catalog.Names{}
+	maps.Copy(all, project)
 	for lang, name := range brand {
 		all[lang] += "-" + name
 	}
@@ -65,7 +66,7 @@ func (o Offer) For(years int) (Line, error) {
 
 // Place stores an order of lines as the buyer agreed to them, at the total that he
 // read. What costs nothing is paid at once; else it is to be paid within
-// PayWithin, over channel.
+// PayWithin, over channel. After any error the transaction must not be committed.
 func Place(w Writer, o Order, agreed certhall.Money, channel string, now time.Time, random io.Reader) (Order, error) {
 	o.ID, o.MadeAt, o.Total = certhall.OrderID(certhall.NewID(now, random)), now, total(o.Lines)
 	o.Lines = slices.Clone(o.Lines)
@@ -79,8 +80,21 @@ func Place(w Writer, o Order, agreed certhall.Money, channel string, now time.Ti
 	if err := w.LockLineages(lineages); err != nil {
 		return o, err
 	}
-	for i, l := range o.Lines {
+	for i := range o.Lines {
 		o.Lines[i].Entitlement = certhall.EntitlementID(certhall.NewID(now, random))
+	}
+	if o.Total > 0 {
+		if channel == "" {
+			return o, ErrNoChannel
+		}
+		o.Standing, o.Channel, o.ExpiresAt, o.Due = Unpaid, channel, now.Add(PayWithin), now
+	} else {
+		o.Standing, o.PaidAt = Paid, now
+	}
+	if added, err := w.AddOrder(o); err != nil || !added {
+		return o, cmp.Or(err, error(ErrOrdered))
+	}
+	for _, l := range o.Lines { // an order that was live until now may have become a right
 		if open, err := w.OpenEntitlement(l.Lineage); err != nil {
 			return o, err
 		} else if open != nil {
@@ -88,25 +102,9 @@ func Place(w Writer, o Order, agreed certhall.Money, channel string, now time.Ti
 		}
 	}
 	if o.Total > 0 {
-		if channel == "" {
-			return o, ErrNoChannel
-		}
-		o.Standing, o.Channel, o.ExpiresAt, o.Due = Unpaid, channel, now.Add(PayWithin), now
-		return o, add(w, o)
-	}
-	o.Standing, o.PaidAt = Paid, now
-	if err := add(w, o); err != nil {
-		return o, err
+		return o, nil
 	}
 	return o, entitle(w, o, now)
-}
-
-func add(w Writer, o Order) error {
-	added, err := w.AddOrder(o)
-	if err == nil && !added {
-		err = ErrOrdered
-	}
-	return err
 }
 
 // entitle makes a paid order's lines entitlements.

@@ -78,18 +78,18 @@ func AskRefund(w Writer, o Order, which []certhall.EntitlementID, reason, by str
 		return r, nil, err
 	}
 	for _, id := range which {
-		e, err := w.Entitlement(id)
-		if err != nil {
-			return r, nil, err
-		}
-		if e == nil || e.Order != o.ID {
-			return r, nil, ErrOrderMissing
-		}
 		if marked, err := w.MarkRefunding(id, r.ID); err != nil || !marked {
 			if err == nil {
 				err = ErrUsed
 			}
 			return r, nil, err
+		}
+		e, err := w.Entitlement(id) // after it is marked no case can take it any more
+		if err != nil {
+			return r, nil, err
+		}
+		if e == nil || e.Order != o.ID {
+			return r, nil, ErrOrderMissing
 		}
 		if e.Case != "" {
 			cases = append(cases, e.Case)

@@ -50,6 +50,7 @@ type Writer interface {
 	AddEntitlement(Entitlement) error
 	// MoveEntitlement is a compare-and-swap on the state.
 	MoveEntitlement(id certhall.EntitlementID, from, to State, at time.Time) (bool, error)
-	// AttachEntitlement is a compare-and-swap on the case of an open or refunding one.
+	// AttachEntitlement is a compare-and-swap on the case of an open one; one whose
+	// money goes back can only leave its case.
 	AttachEntitlement(id certhall.EntitlementID, from, to certhall.CaseID) (bool, error)
 }

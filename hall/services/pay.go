@@ -41,7 +41,7 @@ func (c *Counter) pay(ctx context.Context, k Case, s accounts.Session, n Next) (
 	case order != nil:
 		return c.awaitPayment(ctx, *order, n)
 	}
-	offer, err := c.offerOf(ctx, k)
+	offer, _, err := c.offerOf(ctx, k)
 	if err != nil {
 		n.Ask = nil
 		_, problem, err := told(k, err)
@@ -65,7 +65,7 @@ func (c *Counter) use(ctx context.Context, k Case, e orders.Entitlement, s accou
 		n.Problem = ProblemOf(errYearsBought)
 		return n, nil
 	}
-	after, err := c.entitle(ctx, k.ID, func(w Writer) (*orders.Entitlement, error) { return w.OpenEntitlement(k.Lineage) })
+	after, err := c.entitle(ctx, k.ID, func(Writer) (*orders.Entitlement, error) { return &e, nil })
 	if err != nil || after.Entitlement == "" {
 		return k.wait(n, "releasing"), err
 	}
@@ -132,17 +132,19 @@ func (c *Counter) payable(ctx context.Context, o orders.Order) (orders.Order, *P
 	return ready, nil
 }
 
-// offerOf is what can be bought for the case's certificate at this moment.
-func (c *Counter) offerOf(ctx context.Context, k Case) (orders.Offer, error) {
+// offerOf is what can be bought for the case's certificate at this moment, by
+// which version of the catalogue.
+func (c *Counter) offerOf(ctx context.Context, k Case) (o orders.Offer, version int64, err error) {
 	offered, err := c.Catalog.Current(ctx)
 	if err != nil {
-		return orders.Offer{}, err
+		return o, 0, err
 	}
 	held, err := c.Authority.Pair(ctx, authority.PairQuery{Serial: k.Serial})
 	if err != nil || held.Pair == nil {
-		return orders.Offer{}, cmp.Or(err, error(authority.ErrUnknownCert))
+		return o, 0, cmp.Or(err, error(authority.ErrUnknownCert))
 	}
-	return orders.OfferFor(offered, *held.Pair, k.Service, k.MaxYears)
+	o, err = orders.OfferFor(offered, *held.Pair, k.Service, k.MaxYears)
+	return o, offered.Version, err
 }
 
 // agreed makes an order of what the person agreed to; or has one closed.
@@ -153,11 +155,7 @@ func (c *Counter) agreed(ctx context.Context, k Case, who Caller, a Agree) (Case
 	if a.Cancel {
 		return k, c.cancelOrder(ctx, k)
 	}
-	offered, err := c.Catalog.Current(ctx)
-	if err != nil {
-		return k, err
-	}
-	offer, err := c.offerOf(ctx, k)
+	offer, version, err := c.offerOf(ctx, k)
 	if err != nil {
 		return k, err
 	}
@@ -165,9 +163,9 @@ func (c *Counter) agreed(ctx context.Context, k Case, who Caller, a Agree) (Case
 	if err != nil {
 		return k, err
 	}
-	order := orders.Order{Person: who.Person, Case: k.ID, Catalog: offered.Version, Lines: []orders.Line{line}}
+	order := orders.Order{Person: who.Person, Case: k.ID, Catalog: version, Lines: []orders.Line{line}}
 	now := c.now()
-	return c.entitle(ctx, k.ID, func(w Writer) (*orders.Entitlement, error) {
+	after, err := c.entitle(ctx, k.ID, func(w Writer) (*orders.Entitlement, error) {
 		if live, err := w.LiveOrderOf(k.Lineage); err != nil || live != nil {
 			return nil, err // it is shown instead
 		}
@@ -179,14 +177,15 @@ func (c *Counter) agreed(ctx context.Context, k Case, who Caller, a Agree) (Case
 			order.Person = person.ID
 		}
 		placed, err := orders.Place(w, order, a.Total, c.channel(), now, c.Random)
-		if errors.Is(err, orders.ErrEntitled) {
-			return nil, nil // bought meanwhile: it is used
-		}
 		if err != nil || placed.Standing != orders.Paid {
 			return nil, err
 		}
 		return w.Entitlement(placed.Lines[0].Entitlement)
 	})
+	if errors.Is(err, orders.ErrEntitled) || errors.Is(err, orders.ErrOrdered) {
+		return k, nil // bought or ordered meanwhile: it is used, or shown
+	}
+	return after, err
 }
 
 // cancelOrder has the unpaid order of the case's certificate closed.

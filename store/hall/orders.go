@@ -209,7 +209,7 @@ func (r *rows) AddEntitlement(e orders.Entitlement) error {
 }
 
 func (r *rows) AttachEntitlement(id certhall.EntitlementID, from, to certhall.CaseID) (bool, error) {
-	return r.swap(`UPDATE entitlements SET case_id = $1 WHERE id = $2 AND case_id = $3 AND state IN ('open', 'refunding')`, string(to), string(id), string(from))
+	return r.swap(`UPDATE entitlements SET case_id = $1 WHERE id = $2 AND case_id = $3 AND (state = 'open' OR state = 'refunding' AND $1 = '')`, string(to), string(id), string(from))
 }
 
 func (r *rows) MoveEntitlement(id certhall.EntitlementID, from, to orders.State, now time.Time) (bool, error) {
