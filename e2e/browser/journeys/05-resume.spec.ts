@@ -35,19 +35,17 @@ test('closed at each step, gone on with from the dashboard', async ({ clerk, con
     await comeBack();
     await now.press('提交');
     await now.reads('订单支付成功');
-    await comeBack(); // whoever comes back is asked once more
+    await comeBack();
   });
   await test.step('3 初始化证书', async () => {
     await now.confirm();
     await now.asked('pin');
-    const prepared = await comeBack('prepare');
-    await now.confirm();
+    const prepared = await comeBack('prepare'); // asked once a case: not again
     await now.enterPIN();
     await prepared();
   });
   await test.step('4 执行延期', async () => {
     const installed = await comeBack('install');
-    await now.confirm();
     await installed();
     const acknowledged = await comeBack('acknowledge');
     await acknowledged();
