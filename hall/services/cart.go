@@ -3,6 +3,7 @@ package services
 import (
 	"context"
 	"slices"
+	"time"
 
 	"github.com/certhall/certhall"
 	"github.com/certhall/certhall/authority"
@@ -75,20 +76,21 @@ func (c *Counter) Cart(ctx context.Context, who Caller) (Cart, error) {
 	return cart, nil
 }
 
-// PutInCart puts certificates into the person's cart, or changes the years of
-// those that lie there.
+// PutInCart puts certificates into the person's cart, in this order, or changes
+// the years of those that lie there.
 func (c *Counter) PutInCart(ctx context.Context, who Caller, wishes []Wish) (Cart, error) {
 	err := c.Store.Write(ctx, func(w Writer) error {
 		held, err := w.CertificatesOf(who.Person, CertificateLimit)
 		if err != nil {
 			return err
 		}
-		for _, x := range wishes {
+		now := c.now()
+		for n, x := range wishes {
 			i := slices.IndexFunc(held, func(p Certificate) bool { return p.SignSerial == x.Serial })
 			if i < 0 {
 				return authority.ErrUnknownCert
 			}
-			if err := w.PutInCart(who.Person, orders.Wanted{Lineage: held[i].Lineage, Years: x.Years, AddedAt: c.now()}); err != nil {
+			if err := w.PutInCart(who.Person, orders.Wanted{Lineage: held[i].Lineage, Years: x.Years, AddedAt: now.Add(time.Duration(n) * time.Millisecond)}); err != nil {
 				return err
 			}
 		}
