@@ -3,7 +3,9 @@ import { createRouter, createWebHashHistory, type LocationQueryRaw, type RouteRe
 
 import { whenRefused } from '../shared/hall';
 import { accountRoutes } from './account/routes';
+import { cartRoutes } from './cart/routes';
 import { catalogRoutes } from './catalog/routes';
+import { orderRoutes } from './orders/routes';
 import { home, target } from './redirect';
 import { serviceRoutes } from './service/routes';
 import { again, gone, me, who } from './session';
@@ -23,6 +25,8 @@ const routes: RouteRecordRaw[] = [
   { path: home, name: 'home', component: () => import('./home/HomePage.vue') },
   { path: '/certificates', name: 'certificates', component: () => import('./certificates/CertificatesPage.vue') },
   { path: '/certificates/:serial', name: 'certificate', component: () => import('./certificates/CertificatePage.vue'), props: true },
+  ...cartRoutes,
+  ...orderRoutes,
   ...accountRoutes,
   { path: '/help', name: 'help', component: () => import('./help/HelpPage.vue'), meta: { open: true } },
   // a case can be gone on with by whoever has the key: its pages judge
