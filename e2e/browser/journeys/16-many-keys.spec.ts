@@ -1,22 +1,10 @@
 // Three certificates in one order: paid once, done key after key; one is left in
 // the middle and gone on with, one is not wanted any more and refunded.
-import type { Page } from '@playwright/test';
-
 import type { Clerk } from '../acts/clerk';
 import { examine } from '../world/look';
 import { expect, test } from '../world/test';
 
 test.setTimeout(240_000);
-
-/** Pays what the page shows, at the page that plays the telephone. */
-async function pay(page: Page): Promise<void> {
-  const opened = page.context().waitForEvent('page');
-  await page.getByRole('link', { name: '试用：在此模拟手机支付' }).click();
-  const phone = await opened;
-  await phone.getByRole('button', { name: /^支付 ¥/ }).click();
-  await expect(phone.getByRole('status')).toContainText('已支付');
-  await phone.close();
-}
 
 /** Puts certificates into the cart and orders them. */
 async function order(clerk: Clerk, numbers: readonly string[], amount: string): Promise<void> {
@@ -44,7 +32,7 @@ test('three certificates in one order', async ({ clerk, page, keys }) => {
   await clerk.sees('待支付');
   await expect(page.getByRole('img', { name: /二维码/ })).toBeVisible();
   await examine(page, 'order-unpaid');
-  await pay(page);
+  await clerk.pay();
   await clerk.sees('订单支付成功');
   await examine(page, 'order-paid');
 
@@ -114,6 +102,9 @@ test('three certificates in one order', async ({ clerk, page, keys }) => {
     await clerk.sees('收据');
     await clerk.reads('退款后实收');
     await examine(page, 'order-receipt');
+    const saved = page.waitForEvent('download');
+    await clerk.press('下载 PDF');
+    expect((await saved).suggestedFilename()).toMatch(/^收据-.*\.pdf$/);
     const printed = await page.pdf({ format: 'A4' });
     expect(printed.toString('latin1').match(/\/Type\s*\/Page\b/g)).toHaveLength(1);
   });
