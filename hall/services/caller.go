@@ -66,15 +66,16 @@ func (c *Counter) bearer(r Reader, who Caller) (certhall.CaseID, accounts.Sessio
 }
 
 // sight is the part of an order that the caller may see: all of it if he made
-// it, or if it was made at the counter of the case whose token he bears; else
-// the lines of lineages that he handles, or that this case uses. An order of
-// which he may see nothing answers like a missing one.
+// it; else the lines of lineages that he handles, or that the case uses whose
+// token he bears. A token counts once the phone of its case is proved: it is
+// whose phone that is. An order of which he may see nothing answers like a
+// missing one.
 func (c *Counter) sight(r Reader, who Caller, o orders.Order, made []orders.Entitlement) (seen orders.Order, whole bool, err error) {
-	bears, _, err := c.bearer(r, who)
+	bears, payer, err := c.payer(r, who)
 	if err != nil {
 		return orders.Order{}, false, err
 	}
-	if who.Person != "" && who.Person == o.Person || bears != "" && bears == o.Case {
+	if o.Person != "" && (who.Person == o.Person || bears == o.Case && payer == o.Person) {
 		return o, true, nil
 	}
 	var handled []certhall.LineageID
@@ -92,6 +93,24 @@ func (c *Counter) sight(r Reader, who Caller, o orders.Order, made []orders.Enti
 		return orders.Order{}, false, orders.ErrOrderMissing
 	}
 	return seen, false, nil
+}
+
+// payer is the case that the caller's token opens, with whose phone is proved
+// there; "" for none, and for a case that waits for that.
+func (c *Counter) payer(r Reader, who Caller) (certhall.CaseID, string, error) {
+	bears, _, err := c.bearer(r, who)
+	if err != nil || bears == "" {
+		return "", "", err
+	}
+	k, err := r.Case(bears)
+	if err != nil || k == nil || !k.PhoneProved {
+		return "", "", err
+	}
+	owner, err := r.AccountOfPhone(k.Phone)
+	if err != nil || owner == nil {
+		return k.ID, "", err
+	}
+	return k.ID, owner.ID, nil
 }
 
 // byPerson finds a person among handlers; nil if he is none of them.

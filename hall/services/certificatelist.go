@@ -91,7 +91,11 @@ func (c *Counter) heldCertificate(held holdings, p authority.PairInfo) HeldCerti
 		h.Order = unpaid.Order
 	}
 	found, err := offerIn(held.offered, p)
-	state, open, refusal := c.condition(found.Offer.Policy, p, now)
+	policy := found.Offer.Policy
+	if right.ID != "" { // what was bought outlasts it
+		policy = catalog.Policy{}
+	}
+	state, open, refusal := c.condition(policy, p, now)
 	if refusal == nil && held.offered.Version > 0 && right.ID == "" { // what was bought stays
 		if err == nil {
 			_, err = found.Product(open)

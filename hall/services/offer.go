@@ -78,20 +78,22 @@ func (c *Counter) narrowed(ctx context.Context, s certhall.Service, p authority.
 	if err == nil {
 		_, err = found.Product(s)
 	}
-	if err != nil {
-		return c.unlessBought(ctx, p.Lineage, err)
-	}
 	policy, now := found.Offer.Policy, c.now()
-	if opens := p.NotAfter.Add(-days(policy.RenewBefore)); s == certhall.Renew && policy.RenewBefore > 0 && now.Before(opens) {
-		return authority.ErrTooEarly.With("date", date(opens))
+	opens, closes := p.NotAfter.Add(-days(policy.RenewBefore)), p.NotAfter.Add(days(policy.RepairAfter))
+	switch {
+	case err != nil:
+	case s == certhall.Renew && policy.RenewBefore > 0 && now.Before(opens):
+		err = authority.ErrTooEarly.With("date", date(opens))
+	case s == certhall.Repair && policy.RepairAfter > 0 && now.After(closes):
+		err = authority.ErrTooLate.With("date", date(closes))
+	default:
+		return nil
 	}
-	if closes := p.NotAfter.Add(days(policy.RepairAfter)); s == certhall.Repair && policy.RepairAfter > 0 && now.After(closes) {
-		return authority.ErrTooLate.With("date", date(closes))
-	}
-	return nil
+	return c.unlessBought(ctx, p.Lineage, err)
 }
 
-// unlessBought is the refusal of what is not on offer, unless it was bought while it was.
+// unlessBought is the refusal of what is not on offer (any more), unless it was
+// bought while it was: then the authority alone judges.
 func (c *Counter) unlessBought(ctx context.Context, l certhall.LineageID, refusal error) error {
 	err := c.Store.Read(ctx, func(r Reader) error {
 		bought, err := r.OpenEntitlement(l)

@@ -194,3 +194,25 @@ func TestDisposalByPolicy(t *testing.T) {
 		})
 	}
 }
+
+// TestBoughtOutlastsThePolicy: a right is used after the policy's window, as long
+// as the authority's is open.
+func TestBoughtOutlastsThePolicy(t *testing.T) {
+	w := newWorld(t)
+	me := w.handler(phone, "l1")
+	w.offering(catalog.Policy{RepairAfter: 10})
+	w.clock.move(start.AddDate(1, 0, 0).Add(20 * day).Sub(start))
+	if h := w.certificates(me)[0]; h.WhyNot == nil || h.WhyNot.Code != authority.ErrTooLate.Code {
+		t.Fatalf("nothing is bought: %+v", h)
+	}
+	w.bought("l1")
+	if h := w.certificates(me)[0]; h.WhyNot != nil || len(h.Actions) != 1 || h.Actions[0] != certhall.Repair {
+		t.Errorf("list: %v, %+v", h.Actions, h.WhyNot)
+	}
+	repair := func(o *proof.Opening) { o.Service = string(certhall.Repair) }
+	w.fake.refuse = authority.ErrTooLate
+	_, err := w.Open(t.Context(), services.Caller{}, w.opening(w.old, repair))
+	refused(t, err, authority.ErrTooLate)
+	w.fake.refuse = nil
+	w.open(w.old, repair)
+}

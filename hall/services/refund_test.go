@@ -176,12 +176,13 @@ func TestWhoMayRefund(t *testing.T) {
 		who func(w *world, o services.Opened) services.Caller
 		may bool
 	}{
-		"who made it":   {func(w *world, _ services.Opened) services.Caller { return services.Caller{Person: w.account(phone)} }, true},
-		"by its case":   {func(_ *world, o services.Opened) services.Caller { return services.Caller{Token: o.Token} }, true},
-		"a handler":     {func(w *world, _ services.Opened) services.Caller { return w.handler("13900000009", "l1") }, true},
-		"somebody":      {func(w *world, _ services.Opened) services.Caller { return w.handler("13900000009", "other") }, false},
-		"nobody":        {func(*world, services.Opened) services.Caller { return services.Caller{} }, false},
-		"a false token": {func(*world, services.Opened) services.Caller { return services.Caller{Token: "x"} }, false},
+		"who made it":                     {func(w *world, _ services.Opened) services.Caller { return services.Caller{Person: w.account(phone)} }, true},
+		"by its case":                     {func(_ *world, o services.Opened) services.Caller { return services.Caller{Token: o.Token} }, true},
+		"by its case, with the key alone": {func(w *world, _ services.Opened) services.Caller { return services.Caller{Token: w.open(w.old).Token} }, false},
+		"a handler":                       {func(w *world, _ services.Opened) services.Caller { return w.handler("13900000009", "l1") }, true},
+		"somebody":                        {func(w *world, _ services.Opened) services.Caller { return w.handler("13900000009", "other") }, false},
+		"nobody":                          {func(*world, services.Opened) services.Caller { return services.Caller{} }, false},
+		"a false token":                   {func(*world, services.Opened) services.Caller { return services.Caller{Token: "x"} }, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w, o, order := paidCase(t)

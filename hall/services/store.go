@@ -82,6 +82,7 @@ type Reader interface {
 	// Cursor is the number of the last event that was followed.
 	Cursor() (int64, error)
 	Handlers(certhall.LineageID) ([]accounts.Handler, error)
+	AccountOfPhone(phone string) (*accounts.Account, error)
 	Proof(s accounts.Session, phone string) (until time.Time, err error)
 }
 
