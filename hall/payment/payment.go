@@ -82,7 +82,7 @@ type Payment struct {
 type RefundOrder struct {
 	Refund      certhall.RefundID
 	Order       certhall.OrderID
-	Transaction string // the channel's number of the payment; "" where the order was paid but once
+	Transaction string // the channel's number of the payment: an order may have been paid twice
 	Amount      certhall.Money
 	Total       certhall.Money // of the payment
 	Reason      string         // as the payer reads it; at most 80 bytes

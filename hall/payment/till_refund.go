@@ -61,11 +61,7 @@ func (t *Till) workRefund(ctx context.Context, id certhall.RefundID) (took bool,
 }
 
 func refundOrder(f orders.Refund) RefundOrder {
-	asked := RefundOrder{Refund: numberOf(f), Order: f.Order, Amount: f.Amount, Total: f.Total, Reason: reason(f)}
-	if f.Whole && f.Reason == string(Second) {
-		asked.Transaction = f.Transaction
-	}
-	return asked
+	return RefundOrder{Refund: numberOf(f), Order: f.Order, Transaction: f.Transaction, Amount: f.Amount, Total: f.Total, Reason: reason(f)}
 }
 
 // reason is what the payer reads: what people write to each other stays in the hall.
