@@ -24,11 +24,14 @@ type Till interface {
 func (c *Counter) pay(ctx context.Context, k Case, s accounts.Session, n Next) (Next, error) {
 	var order *orders.Order
 	var open *orders.Entitlement
+	var his bool
 	err := c.Store.Read(ctx, func(r Reader) (err error) {
 		if open, err = r.OpenEntitlement(k.Lineage); err != nil || open != nil {
 			return err
 		}
-		order, err = r.LiveOrderOf(k.Lineage)
+		if order, err = r.LiveOrderOf(k.Lineage); err == nil && order != nil {
+			his, err = k.pays(r, *order)
+		}
 		return err
 	})
 	if err != nil {
@@ -38,6 +41,10 @@ func (c *Counter) pay(ctx context.Context, k Case, s accounts.Session, n Next) (
 	switch {
 	case open != nil:
 		return c.use(ctx, k, *open, s, n)
+	case order != nil && !his:
+		view := order.Part(func(l orders.Line) bool { return l.Lineage == k.Lineage }).View(nil)
+		n.Ask.Pay.Order, n.Problem = &view, ProblemOf(errOthersOrder)
+		return n, nil
 	case order != nil:
 		return c.awaitPayment(ctx, *order, n)
 	}
@@ -53,6 +60,20 @@ func (c *Counter) pay(ctx context.Context, k Case, s accounts.Session, n Next) (
 	line := offer.Line.View()
 	n.Ask.Pay.Line, n.Ask.Pay.Years = &line, offer.Years
 	return n, nil
+}
+
+// errOthersOrder says that the certificate stands in somebody else's order, with
+// certificates that are none of this person's business.
+var errOthersOrder = certhall.NewError("order-others", certhall.Conflict)
+
+// pays tells whether an order is for whoever goes on with the case to pay or take
+// back: it is for this certificate alone, or he made it.
+func (k Case) pays(r Reader, o orders.Order) (bool, error) {
+	if len(o.Lines) == 1 {
+		return true, nil
+	}
+	owner, err := r.AccountOfPhone(k.Phone)
+	return owner != nil && owner.ID == o.Person, err
 }
 
 // use gives a case a right that was bought before, as soon as no other case has it.
@@ -194,6 +215,9 @@ func (c *Counter) cancelOrder(ctx context.Context, k Case) error {
 		live, err := w.LiveOrderOf(k.Lineage)
 		if err != nil || live == nil {
 			return err
+		}
+		if his, err := k.pays(w, *live); err != nil || !his {
+			return cmp.Or(err, error(errOthersOrder))
 		}
 		_, err = orders.Cancel(w, live.ID, c.now())
 		if errors.Is(err, orders.ErrOrderOver) {

@@ -229,3 +229,37 @@ func TestPaymentTrouble(t *testing.T) {
 		t.Fatalf("no channel: %+v", n)
 	}
 }
+
+// TestOthersOrder: a certificate in somebody else's order of several is shown
+// with its own line alone; that order is neither paid nor taken back here.
+func TestOthersOrder(t *testing.T) {
+	w, made := priced(t, 200_00)
+	clerk := w.handler(otherPhone, "other")
+	var order orders.Order
+	place := func(person string) {
+		w.must(w.store.Write(t.Context(), func(wr services.Writer) (err error) {
+			lines := []orders.Line{{Lineage: "l1", Service: certhall.Renew, Years: 1, Price: 200_00}, {Lineage: "other", Service: certhall.Renew, Years: 1, Price: 300_00, Subject: "CN=other"}}
+			order, err = orders.Place(wr, orders.Order{Person: person, Lines: lines}, 500_00, "wechat", start, w.Random)
+			return err
+		}))
+	}
+	place(clerk.Person)
+	o := w.atPhone()
+	n := w.prove(o)
+	if got := n.Ask.Pay.Order; got == nil || len(got.Lines) != 1 || got.Total != 200_00 || got.CodeURL != "" || n.Problem == nil || n.Problem.Code != "order-others" || made.asked != 0 {
+		t.Fatalf("shown %+v, %+v", got, n.Problem)
+	}
+	n = w.answer(o, services.Answer{Pay: &services.Agree{Cancel: true}})
+	if got := n.Ask.Pay.Order; got.Standing != orders.Unpaid || n.Problem == nil {
+		t.Fatalf("taken back: %+v", got)
+	}
+	w.paid(order.ID)
+	w.expect(w.next(o, services.Input{}), services.Open, services.StepPrepare, "prepare")
+
+	w, _ = priced(t, 200_00)
+	place(w.handler(phone, "l1").Person)
+	o = w.atPhone()
+	if n = w.prove(o); len(n.Ask.Pay.Order.Lines) != 2 || n.Ask.Pay.Order.CodeURL == "" || n.Problem != nil {
+		t.Fatalf("his own: %+v", n.Ask.Pay)
+	}
+}
