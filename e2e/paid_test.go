@@ -14,6 +14,7 @@ import (
 	"github.com/certhall/certhall/demo"
 	"github.com/certhall/certhall/hall/catalog"
 	"github.com/certhall/certhall/hall/orders"
+	"github.com/certhall/certhall/hall/payment"
 	"github.com/certhall/certhall/hall/services"
 	"github.com/certhall/certhall/jobs"
 	hallstore "github.com/certhall/certhall/store/hall"
@@ -66,11 +67,17 @@ func (c *counted) Ready(ctx context.Context, id certhall.OrderID) (o orders.Orde
 }
 
 func (c *counted) pay(ctx context.Context, id certhall.OrderID) error {
-	return c.store.Write(ctx, func(w services.Writer) error {
+	now := time.Now()
+	return c.store.Till().Write(ctx, func(w payment.Writer) error {
 		o, err := w.LockOrder(id)
-		if err == nil {
-			_, err = orders.Settle(w, *o, "T1", time.Now(), time.Now())
+		if err != nil {
+			return err
 		}
+		p := payment.Received{Number: "T1", Order: id, Channel: "wechat", Amount: o.Total, Currency: "CNY", Verdict: payment.Taken, PaidAt: now, SeenAt: now}
+		if _, err := w.AddPayment(p); err != nil {
+			return err
+		}
+		_, err = orders.Settle(w, *o, p.Number, now, now)
 		return err
 	})
 }
