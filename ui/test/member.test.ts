@@ -63,7 +63,7 @@ describe('an entry of the history', () => {
   });
 
   it('has its papers, or at least its details', () => {
-    expect(otherActs(entry({ order: order({ case: 'c1' }), actions: ['receipt', 'invoice'] })).map((a) => [a.name, a.to])).toEqual([['receipt', '/orders/o1'], ['invoice', '/orders/o1']]);
+    expect(otherActs(entry({ order: order({ case: 'c1' }), actions: ['receipt', 'invoice'] })).map((a) => [a.name, a.to])).toEqual([['receipt', '/orders/o1/receipt'], ['invoice', '/orders/o1']]);
     expect(otherActs(entry({ order: order({ standing: 'closed' }) })).map((a) => a.name)).toEqual(['details']);
     expect(otherActs(entry({ kind: 'case', case: { case: 'c1', state: 'done', acknowledged_at: 'x' } as never })).map((a) => a.name)).toEqual(['result']);
     expect(unfinished(entry({ actions: ['refund', 'receipt'] }))).toBe(false);

@@ -45,7 +45,10 @@ const caseOf = (e: UpdateEntry): string => `/cases/${e.case?.case ?? ''}`;
 // An order of one case is paid and used in that case; one of several has a page.
 function orderOf({ order }: UpdateEntry, act: Act['name']): string {
   const at = order?.case;
-  return at && (act === 'pay' || act === 'use') ? `/cases/${at}` : `/orders/${order?.order ?? ''}`;
+  if (at && (act === 'pay' || act === 'use')) {
+    return `/cases/${at}`;
+  }
+  return `/orders/${order?.order ?? ''}${act === 'receipt' ? '/receipt' : ''}`;
 }
 
 const caseTones: Record<CaseLine['state'], Tone> = { open: 'act', closing: 'off', done: 'good', refused: 'bad', closed: 'off', 'needs-reissue': 'warn' };
