@@ -54,10 +54,7 @@ func (d *Desk) enter(ctx context.Context, t *attempt) (token string, me Me, err 
 			if err := w.ProvePhone(a.ID); err != nil {
 				return err
 			}
-			a.PhoneUnproved = false
-		}
-		if !a.PhoneUnproved {
-			if err := w.Join(a.Phone, a.ID, now); err != nil {
+			if err := w.Join(a.Phone, a.ID, now.Add(-InvitationLife), now); err != nil { // a phone was invited, and by a password nobody shows that he has it
 				return err
 			}
 		}

@@ -85,6 +85,10 @@ const (
 	Agent         Role = "handler"
 )
 
+// InvitationLife is how long somebody who was invited by his phone may become a
+// member: operators give numbers out again.
+const InvitationLife = 30 * 24 * time.Hour
+
 // Membership is one organisation that a person belongs to.
 type Membership struct {
 	Organisation string `json:"organisation" doc:"统一社会信用代码"`
@@ -161,8 +165,9 @@ type Writer interface {
 	ProvePhone(person string) error
 	SetRealName(person, name string) error
 	SetMail(person, mail string) error
-	// Join makes whoever was invited by a phone a member.
-	Join(phone, person string, at time.Time) error
+	// Join makes whoever was invited by a phone after a time a member, and
+	// forgets the phone's other invitations.
+	Join(phone, person string, invitedAfter, at time.Time) error
 	// ForgetPhone makes the codes sent to a phone, and proofs of it, count for
 	// nothing.
 	ForgetPhone(phone string) error

@@ -9,7 +9,7 @@ import (
 )
 
 // Invite invites somebody by his phone: he becomes a member when he logs in
-// with it. The answer does not tell whether anybody has an account with it.
+// with it, by a code, within accounts.InvitationLife. The answer does not tell whether anybody has an account with it.
 func (d *Desk) Invite(ctx context.Context, v accounts.Visit, code, typed string, role accounts.Role) (Members, error) {
 	phone, err := accounts.ParsePhone(typed)
 	if err != nil {
@@ -18,6 +18,9 @@ func (d *Desk) Invite(ctx context.Context, v accounts.Visit, code, typed string,
 	now := d.now()
 	id := certhall.NewID(now, d.Random)
 	return d.change(ctx, v, code, func(w Writer) (accounts.Act, error) {
+		if err := w.ForgetInvitations(code, now.Add(-accounts.InvitationLife)); err != nil {
+			return accounts.Act{}, err
+		}
 		all, err := w.Members(code)
 		if err != nil {
 			return accounts.Act{}, err

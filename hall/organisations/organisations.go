@@ -113,11 +113,13 @@ type Writer interface {
 	LockOrganisation(code string) error
 	// SetMember makes a person a member, or changes his role.
 	SetMember(row Row, at time.Time) error
-	// DropMember ends a membership, and the person's links to the
-	// organisation's certificates.
+	// DropMember ends a membership, the person's links to the organisation's
+	// certificates, and an invitation of his phone.
 	DropMember(code, person string) error
 	// Invite invites a phone, or changes the role it is invited for.
 	Invite(id, code, phone string, role accounts.Role, at time.Time) error
+	// ForgetInvitations drops those made before a time.
+	ForgetInvitations(code string, before time.Time) error
 	// Uninvite takes an invitation back; its phone, "" if there was none.
 	Uninvite(code, id string) (phone string, err error)
 }

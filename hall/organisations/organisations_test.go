@@ -366,3 +366,49 @@ func TestOfficers(t *testing.T) {
 		}
 	})
 }
+
+// TestAnInvitationIsForWhoeverHasThePhone: shown by a code, not by a password,
+// and not a year later, when the number may be somebody else's.
+func TestAnInvitationIsForWhoeverHasThePhone(t *testing.T) {
+	each(t, func(w world) {
+		a, n := w.logIn(boss), w.logIn(newcomer)
+		const own = "Kx9-zebra-lamp"
+		_, err := w.People.SetPassword(w.Context(), n, "", own)
+		w.must(err)
+		_, err = w.Invite(w.Context(), a, ours, newcomer, accounts.Administrator)
+		w.must(err)
+		_, me, err := w.People.Login(w.Context(), accounts.Login{Name: newcomer, Password: own, Session: "p"})
+		if err != nil || len(me.Organisations) != 0 {
+			t.Errorf("by password alone: %+v %v", me.Organisations, err)
+		}
+		w.clock.now = w.clock.now.Add(accounts.InvitationLife)
+		w.logIn(newcomer)
+		a = w.logIn(boss)
+		if m, err := w.Members(w.Context(), a, ours); err != nil || lines(m) != "0001 administrator officer, 0002 handler import" {
+			t.Errorf("too late: %s %v", lines(m), err)
+		}
+		_, err = w.Invite(w.Context(), a, ours, newcomer, accounts.Agent)
+		w.must(err)
+		w.logIn(newcomer)
+		if m, err := w.Members(w.Context(), a, ours); err != nil || lines(m) != "0001 administrator officer, 0002 handler import, 0003 handler administrator" {
+			t.Errorf("%s %v", lines(m), err)
+		}
+	})
+}
+
+// TestAnInvitationEndsWithTheMembership: nobody who was removed comes back by it.
+func TestAnInvitationEndsWithTheMembership(t *testing.T) {
+	each(t, func(w world) {
+		a, n := w.logIn(boss), w.logIn(newcomer)
+		_, err := w.Invite(w.Context(), a, ours, newcomer, accounts.Administrator)
+		w.must(err)
+		_, err = w.People.Bring(w.Context(), []accounts.Brought{{Lineage: "l2", Phone: newcomer}}) // a handler before he logs in again
+		w.must(err)
+		_, err = w.Remove(w.Context(), a, ours, n.Person, false)
+		w.must(err)
+		n = w.logIn(newcomer)
+		if m, err := w.Members(w.Context(), a, ours); err != nil || len(m.Members) != 2 || len(w.sees(n)) != 0 {
+			t.Errorf("%s %v", lines(m), err)
+		}
+	})
+}

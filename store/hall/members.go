@@ -126,12 +126,19 @@ func (r *rows) DropMember(code, person string) error {
 	if err := r.run(`DELETE FROM handlers WHERE person = $1 AND lineage IN (SELECT lineage FROM certificates WHERE organisation = $2)`, person, code); err != nil {
 		return err
 	}
+	if err := r.run(`DELETE FROM invitations WHERE organisation = $1 AND phone = (SELECT phone FROM persons WHERE id = $2)`, code, person); err != nil {
+		return err
+	}
 	return r.run(`DELETE FROM members WHERE organisation = $1 AND person = $2`, code, person)
 }
 
 func (r *rows) Invite(id, code, phone string, role accounts.Role, now time.Time) error {
 	return r.run(`INSERT INTO invitations (id, organisation, phone, role, made_at) VALUES ($1, $2, $3, $4, $5)
-		ON CONFLICT (organisation, phone) DO UPDATE SET role = excluded.role`, id, code, phone, string(role), ms(now))
+		ON CONFLICT (organisation, phone) DO UPDATE SET role = excluded.role, made_at = excluded.made_at`, id, code, phone, string(role), ms(now))
+}
+
+func (r *rows) ForgetInvitations(code string, before time.Time) error {
+	return r.run(`DELETE FROM invitations WHERE organisation = $1 AND made_at <= $2`, code, ms(before))
 }
 
 func (r *rows) Uninvite(code, id string) (phone string, err error) {
@@ -140,14 +147,14 @@ func (r *rows) Uninvite(code, id string) (phone string, err error) {
 }
 
 // Join implements accounts.Writer. Who is a member already stays what he is.
-func (r *rows) Join(phone, person string, now time.Time) error {
+func (r *rows) Join(phone, person string, invitedAfter, now time.Time) error {
 	invited, err := r.one(`SELECT 1 FROM invitations WHERE phone = $1 LIMIT 1`, []any{phone}, new(int))
 	if err != nil || !invited {
 		return err
 	}
 	if err := r.run(`INSERT INTO members (organisation, person, role, source, made_at)
-		SELECT organisation, $1, role, 'administrator', $2 FROM invitations WHERE phone = $3 ON CONFLICT DO NOTHING`,
-		person, ms(now), phone); err != nil {
+		SELECT organisation, $1, role, 'administrator', $2 FROM invitations WHERE phone = $3 AND made_at > $4 ON CONFLICT DO NOTHING`,
+		person, ms(now), phone, ms(invitedAfter)); err != nil {
 		return err
 	}
 	return r.run(`DELETE FROM invitations WHERE phone = $1`, phone)
