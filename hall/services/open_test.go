@@ -503,3 +503,23 @@ func TestOneCodeForManyKeys(t *testing.T) {
 	w.expect(w.next(again, services.Input{}), services.Open, services.StepIdentify, "identify")
 	w.expect(w.reply(again, w.listing(w.old)), services.Open, services.StepPhone, "ask:code")
 }
+
+// TestAProvedPhoneThatIsNoHandlers, brought from an earlier case and named where
+// others are registered, is asked for a code as any number is.
+func TestAProvedPhoneThatIsNoHandlers(t *testing.T) {
+	w := newWorld(t)
+	w.handler(phone, "l1")
+	w.handler("13900000021", "l2")
+	w.handler("13900000022", "l2")
+	other := w.fake.grant("l2")
+	w.follow()
+	first := w.atPrepare()
+	o, err := w.Open(t.Context(), services.Caller{Token: first.Token}, w.opening(other))
+	w.must(err)
+	w.next(o, services.Input{})
+	w.reply(o, w.listing(other))
+	w.must(w.work())
+	w.expect(w.next(o, services.Input{}), services.Open, services.StepPhone, "ask:phone")
+	w.expect(w.answer(o, services.Answer{Phone: phone}), services.Open, services.StepPhone, "ask:code")
+	w.expect(w.answer(o, services.Answer{Phone: "13900000021"}), services.Open, services.StepPhone, "ask:code")
+}

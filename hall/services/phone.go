@@ -30,6 +30,13 @@ func (c *Counter) ask(ctx context.Context, k Case, s accounts.Session, n Next) (
 		return n, err
 	}
 	if proved {
+		bound, err := c.bound(ctx, k)
+		if err != nil {
+			return n, err
+		}
+		proved = len(bound) == 0 || isHandler(bound, k.Phone) // his own, perhaps, but no handler's: he learns nothing of that
+	}
+	if proved {
 		after, err := c.phoneProved(ctx, k)
 		if err != nil || !after.PhoneProved {
 			return n, err
