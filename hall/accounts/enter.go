@@ -51,6 +51,9 @@ func (d *Desk) enter(ctx context.Context, t *attempt) (token string, me Me, err 
 			if err := w.AddProof(session, a.Phone, t.provedAt.Add(ProofLife)); err != nil {
 				return err
 			}
+			if err := w.AddProof(session, shown(a.ID), t.provedAt.Add(shownFor)); err != nil {
+				return err
+			}
 			if err := w.ProvePhone(a.ID); err != nil {
 				return err
 			}

@@ -26,7 +26,7 @@ func (d *Desk) line(t *attempt) line {
 		sum := gm.SM3([]byte("certhall/user-name/1\x00"), gm.SM3(d.Secret), []byte(t.name.key))
 		counted = "name " + hex.EncodeToString(sum[:16])
 	}
-	return line{counted, loginProof(t.phone), notify.TemplateLogin}
+	return line{counted, loginProof(t.phone), notify.TemplateLogin, true}
 }
 
 // loginProof is what a code for a log-in proves: it counts for no case before

@@ -12,7 +12,7 @@ import (
 // What whoever has lost his phone is answered.
 var (
 	ErrWhoLost  = certhall.NewError("lost-phone-whose", certhall.Conflict)     // several people have this certificate: give the old number or the user name
-	ErrOnlyDesk = certhall.NewError("lost-phone-at-the-desk", certhall.Denied) // administers another organisation too
+	ErrOnlyDesk = certhall.NewError("lost-phone-at-the-desk", certhall.Denied) // has to do with another organisation too
 )
 
 // LostPhone is what somebody gives who has lost his phone and cannot log in.
@@ -49,6 +49,7 @@ func (d *Desk) SendLostPhoneCode(ctx context.Context, s Session, typed, address,
 		return CodeSent{}, err
 	}
 	l := newPhoneLine(phone, "lost")
+	l.visitor = true
 	send, err := d.prepareCode(ctx, s, l, address, work)
 	if err != nil {
 		return CodeSent{}, err
@@ -63,8 +64,8 @@ func (d *Desk) SendLostPhoneCode(ctx context.Context, s Session, typed, address,
 // proved by a code, and a key signs that was put into the account owner's hands
 // as the handler of its certificate. Whoever has that key and its PIN may sign
 // in the organisation's name anyway, so nothing is risked beyond that
-// organisation: the account of somebody who administers another one too is
-// mended by an officer alone. It logs in; all other log-ins end; the old number
+// organisation: the account of somebody who belongs to another one too,
+// or handles or has ordered its certificates, is mended by an officer alone. It logs in; all other log-ins end; the old number
 // is told.
 func (d *Desk) RecoverPhone(ctx context.Context, in LostPhone) (token string, me Me, err error) {
 	t := &attempt{Login: Login{Session: in.Session, Address: in.Address, Agent: in.Agent}}
@@ -131,13 +132,10 @@ func (d *Desk) whoLost(ctx context.Context, pair *authority.PairInfo, typed stri
 				return err
 			}
 		}
-		memberships, err := r.Memberships(a.ID)
-		for _, m := range memberships {
-			if m.Role == Administrator && m.Organisation != pair.Organisation {
-				return ErrOnlyDesk
-			}
+		if elsewhere, err := r.Elsewhere(pair.Organisation, a.ID, pair.Lineage); err != nil || elsewhere {
+			return cmp.Or(err, error(ErrOnlyDesk))
 		}
-		return err
+		return nil
 	})
 	return a, err
 }

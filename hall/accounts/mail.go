@@ -41,7 +41,7 @@ func MaskMail(address string) string {
 // mailLine sends to a mail address that is to become a person's. Sends and tries
 // are counted by the address.
 func mailLine(address, person string) line {
-	return line{"mail " + strings.ToLower(address), "mail " + person + " " + address, notify.TemplateMail}
+	return line{"mail " + strings.ToLower(address), "mail " + person + " " + address, notify.TemplateMail, false}
 }
 
 // SendMailCode sends a code to a mail address.

@@ -13,6 +13,7 @@ type Move struct {
 	Person   string // id
 	Was, Is  string
 	Unproved bool // nobody has shown yet that he has it
+	Untold   bool // nobody has shown that he had the old one: it is told nothing
 
 	By, Reason   string // for the record
 	Organisation string // whose administrator did it; "" if it was nobody's
@@ -63,7 +64,7 @@ func (d *Desk) Moved(ctx context.Context, m Move) {
 			d.Log.WarnContext(ctx, "cases do not wait for the new phone yet", "cause", certhall.CauseText(err))
 		}
 	}
-	if d.SMS == nil { // an officer's command line sends nothing
+	if d.SMS == nil || m.Untold { // an officer's command line sends nothing
 		return
 	}
 	id := certhall.NewID(d.now(), d.Random)

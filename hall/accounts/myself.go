@@ -18,11 +18,15 @@ const shownFor = 10 * time.Minute
 // ErrShowYourself asks for a code to the present phone, or a signature. (ways)
 var ErrShowYourself = certhall.NewError("show-yourself", certhall.Conflict)
 
-// keyShown is what a signature proves to a session.
-func keyShown(person string) string { return "key " + person }
+// shown is what a session has proved in which somebody has shown who he is. It
+// is no proof of a phone: a code that he reads out at his case, to whoever has
+// his session, does not give the account away.
+func shown(person string) string { return "shown " + person }
 
 // myselfLine sends to the phone that a person has.
-func myselfLine(phone string) line { return line{phone, "myself " + phone, notify.TemplateMyself} }
+func myselfLine(phone string) line {
+	return line{phone, "myself " + phone, notify.TemplateMyself, false}
+}
 
 // SendMyCode sends a code to the phone of whoever has logged in.
 func (d *Desk) SendMyCode(ctx context.Context, v Visit, address string) (CodeSent, error) {
@@ -65,7 +69,7 @@ func (d *Desk) ShowMyself(ctx context.Context, v Visit, code string, signed []by
 		return err
 	}
 	if len(signed) == 0 {
-		if err := d.checkCode(ctx, v.Session, myselfLine(a.Phone), code, a.Phone, ProofLife); err != nil {
+		if err := d.checkCode(ctx, v.Session, myselfLine(a.Phone), code, shown(a.ID), shownFor); err != nil {
 			return err
 		}
 		return d.Store.Write(ctx, func(w Writer) error { return w.ProvePhone(a.ID) })
@@ -86,22 +90,18 @@ func (d *Desk) ShowMyself(ctx context.Context, v Visit, code string, signed []by
 		if fresh, err := w.SpendNonce(k.nonce, k.expires, now); err != nil || !fresh {
 			return cmp.Or(err, error(ErrLoginNonce))
 		}
-		return w.AddProof(v.Session, keyShown(a.ID), now.Add(shownFor))
+		return w.AddProof(v.Session, shown(a.ID), now.Add(shownFor))
 	})
 }
 
 // shownLately tells whether somebody has just shown who he is.
-func (d *Desk) shownLately(ctx context.Context, s Session, a Account) (shown bool, err error) {
+func (d *Desk) shownLately(ctx context.Context, s Session, a Account) (lately bool, err error) {
 	err = d.Store.Read(ctx, func(r Reader) error {
-		phone, err := r.Proof(s, a.Phone)
-		if err != nil {
-			return err
-		}
-		key, err := r.Proof(s, keyShown(a.ID))
-		shown = d.now().Before(phone.Add(shownFor-ProofLife)) || d.now().Before(key)
+		until, err := r.Proof(s, shown(a.ID))
+		lately = d.now().Before(until)
 		return err
 	})
-	return shown, err
+	return lately, err
 }
 
 func handles(handlers []Handler, person string) bool {

@@ -17,7 +17,7 @@ var (
 // newPhoneLine sends to a number that is to become somebody's: who is part of
 // what the code is good for.
 func newPhoneLine(phone, who string) line {
-	return line{phone, "new-phone " + who + " " + phone, notify.TemplateNewPhone}
+	return line{phone, "new-phone " + who + " " + phone, notify.TemplateNewPhone, false}
 }
 
 // newPhoneProof is what such a code proves.

@@ -9,6 +9,7 @@ import (
 	"github.com/certhall/certhall"
 	"github.com/certhall/certhall/hall/accounts"
 	"github.com/certhall/certhall/hall/organisations"
+	"github.com/certhall/certhall/hall/work"
 	"github.com/certhall/certhall/proof"
 )
 
@@ -343,6 +344,51 @@ func TestANoticeThatDoesNotGo(t *testing.T) {
 		w.Wait()
 		if !strings.Contains(w.log.String(), "the old phone was not told") {
 			w.Error("it is noted")
+		}
+	})
+}
+
+// TestWhoHasToDoElsewhereGoesToTheDesk: the key of one organisation does not
+// open what somebody handles for another.
+func TestWhoHasToDoElsewhereGoesToTheDesk(t *testing.T) {
+	inMemory(t, func(w world) {
+		w.people()
+		w.person(zhang, "l1", "l2")
+		_, _, err := w.RecoverPhone(w.Context(), w.lost(w.pairs.grant(w.T, "l1"), ""))
+		w.refused(err, accounts.ErrOnlyDesk)
+	})
+}
+
+// TestACodeForACaseShowsNobody: read out to whoever has the session, it does
+// not give the account away.
+func TestACodeForACaseShowsNobody(t *testing.T) {
+	inMemory(t, func(w world) {
+		w.people()
+		v := w.byPassword(zhang, zhangsOwn)
+		if err := w.SendCode(w.Context(), v.Session, zhang, "a", false); err != nil {
+			w.Fatal(err)
+		}
+		if err := w.CheckCode(w.Context(), v.Session, zhang, w.sms.last()); err != nil {
+			w.Fatal(err)
+		}
+		_, err := w.newPhoneCode(v, newNumber)
+		w.refused(err, accounts.ErrShowYourself)
+		w.refused(w.setPassword(v, "", "Kx9-zebra-lamp"), accounts.ErrOldPassword)
+	})
+}
+
+// TestALogInVouchesForNoNumber: one account does not have messages sent to all
+// the world at the log-in.
+func TestALogInVouchesForNoNumber(t *testing.T) {
+	inMemory(t, func(w world) {
+		w.people()
+		v := w.visitor(zhang)
+		w.Difficulty = 50
+		w.refused(w.ask(v.Session, stranger, ""), work.ErrNeeded)
+		_, err := w.SendLostPhoneCode(w.Context(), v.Session, stranger, "b", "")
+		w.refused(err, work.ErrNeeded)
+		if err := w.ask(v.Session, stranger, w.worked()); err != nil {
+			w.Error(err)
 		}
 	})
 }

@@ -81,7 +81,7 @@ func (d *Desk) SetPhone(ctx context.Context, who, typed, operator, reason string
 		if err != nil {
 			return err
 		}
-		if m.Person, m.Was = a.ID, a.Phone; m.Was == m.Is {
+		if m.Person, m.Was, m.Untold = a.ID, a.Phone, a.PhoneUnproved; m.Was == m.Is {
 			return nil
 		}
 		return d.MovePhone(w, m)

@@ -19,10 +19,11 @@ type line struct {
 	counted  string // a phone; for log-ins by user name a digest of that
 	good     string // part of the digest of every code
 	template string // of the message
+	visitor  bool   // whoever asks names any number: neither a log-in nor a case vouches for him
 }
 
 // caseLine is the line of cases: the phone itself.
-func caseLine(phone string) line { return line{phone, phone, notify.TemplateCase} }
+func caseLine(phone string) line { return line{phone, phone, notify.TemplateCase, false} }
 
 // SendCode sends a new code to a phone, for cases. The send is counted and
 // durable before the provider is called; older codes stay valid. A decoy counts

@@ -132,6 +132,10 @@ type Reader interface {
 	BroughtName(person string) (string, error)
 	// Memberships are the organisations that a person belongs to.
 	Memberships(person string) ([]Membership, error)
+	// Elsewhere tells whether a person has to do with others than an
+	// organisation: belongs to another, handles another's certificate (but this
+	// one), or has ordered for another.
+	Elsewhere(organisation, person string, but certhall.LineageID) (bool, error)
 	// Acts are what was done to a person, in order.
 	Acts(person string) ([]Act, error)
 	// Logins are a person's log-ins before a time, latest first.

@@ -15,6 +15,7 @@ const (
 	triesOfName    = 10 // wrong passwords for one name
 	triesOfAddress = 60 // wrong passwords from one network address; whole offices share one
 	triesToRename  = 10 // user names that one person asks for
+	triesToMove    = 10 // other people's phones that one administrator sets
 	tryLife        = time.Hour
 )
 
@@ -57,6 +58,13 @@ func (d *Desk) try(ctx context.Context, limits ...limit) (id string, err error) 
 		}
 		return w.ForgetTries(now.Add(-tryLife))
 	})
+}
+
+// MaySetPhones counts how often an administrator sets phones of his members:
+// the answer tells whether somebody has an account with a number.
+func (d *Desk) MaySetPhones(ctx context.Context, v Visit) error {
+	_, err := d.try(ctx, d.limitOf("move", v.Person, triesToMove))
+	return err
 }
 
 func (d *Desk) takeBack(ctx context.Context, id string) error {

@@ -115,6 +115,9 @@ func (d *Desk) SetPhone(ctx context.Context, v accounts.Visit, code, person, typ
 	if err != nil {
 		return Members{}, err
 	}
+	if err := d.People.MaySetPhones(ctx, v); err != nil {
+		return Members{}, err
+	}
 	m := accounts.Move{Person: person, Is: is, Unproved: true, By: accounts.ByPerson(v.Person), Reason: "administrator", Organisation: code}
 	moved := false
 	list, err := d.change(ctx, v, code, func(w Writer) (accounts.Act, error) {
@@ -125,14 +128,14 @@ func (d *Desk) SetPhone(ctx context.Context, v accounts.Visit, code, person, typ
 		if _, err := member(w, code, person); err != nil {
 			return accounts.Act{}, err
 		}
-		if elsewhere, err := w.Elsewhere(code, person); err != nil || elsewhere {
+		if elsewhere, err := w.Elsewhere(code, person, ""); err != nil || elsewhere {
 			return accounts.Act{}, cmp.Or(err, error(ErrElsewhere))
 		}
 		a, err := w.Account(person)
 		if err != nil || a.Phone == is {
 			return accounts.Act{}, err
 		}
-		m.Was, moved = a.Phone, true
+		m.Was, m.Untold, moved = a.Phone, a.PhoneUnproved, true
 		return accounts.Act{}, d.People.MovePhone(w, m) // which records it
 	})
 	if err == nil && moved {

@@ -92,9 +92,6 @@ type Reader interface {
 	// Members are all of them, then those who are invited; phones in full.
 	Members(code string) ([]Member, error)
 	Administrators(code string) (int, error)
-	// Elsewhere tells whether a person handles a certificate of somebody else's,
-	// or belongs to another organisation.
-	Elsewhere(code, person string) (bool, error)
 	// CertificateOf finds a certificate of an organisation by the serial number
 	// of its pair; "" if it has none such.
 	CertificateOf(code string, serial certhall.Serial) (certhall.LineageID, error)

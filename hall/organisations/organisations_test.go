@@ -412,3 +412,22 @@ func TestAnInvitationEndsWithTheMembership(t *testing.T) {
 		}
 	})
 }
+
+// TestPhonesOfMembersAreNotSetOften: the answer tells whether a number has an
+// account, and a number that nobody has proved is told nothing.
+func TestPhonesOfMembersAreNotSetOften(t *testing.T) {
+	each(t, func(w world) {
+		a, c := w.logIn(boss), w.logIn(clerk)
+		sent := len(w.sms.phones)
+		for i := range 10 {
+			_, err := w.SetPhone(w.Context(), a, ours, c.Person, fmt.Sprintf("137%08d", i))
+			w.must(err)
+		}
+		_, err := w.SetPhone(w.Context(), a, ours, c.Person, newcomer)
+		w.refused(err, accounts.ErrLoginLimited)
+		w.People.Wait()
+		if told := w.sms.phones[sent:]; len(told) != 1 || told[0] != clerk {
+			t.Errorf("told: %v", told)
+		}
+	})
+}

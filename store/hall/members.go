@@ -88,10 +88,15 @@ func (r *rows) Administrators(code string) (n int, err error) {
 	return n, err
 }
 
-func (r *rows) Elsewhere(code, person string) (yes bool, err error) {
+// Elsewhere implements accounts.Reader. People's own certificates, without an
+// organisation, are each somebody else's.
+func (r *rows) Elsewhere(code, person string, but certhall.LineageID) (yes bool, err error) {
 	_, err = r.one(`SELECT EXISTS (SELECT 1 FROM members WHERE person = $1 AND organisation <> $2)
-		OR EXISTS (SELECT 1 FROM handlers WHERE person = $3 AND lineage NOT IN (SELECT lineage FROM certificates WHERE organisation = $4))`,
-		[]any{person, code, person, code}, &yes)
+		OR EXISTS (SELECT 1 FROM handlers WHERE person = $3 AND lineage <> $4
+			AND lineage NOT IN (SELECT lineage FROM certificates WHERE organisation = $5 AND organisation <> ''))
+		OR EXISTS (SELECT 1 FROM orders JOIN order_lines ON order_lines.order_id = orders.id
+			WHERE orders.person = $6 AND lineage <> $7 AND (organisation <> $8 OR organisation = ''))`,
+		[]any{person, code, person, string(but), code, person, string(but), code}, &yes)
 	return yes, err
 }
 
