@@ -18,8 +18,8 @@ type invoiceCmd struct {
 
 var errInvoiceDay = certhall.NewError("invoice-day", certhall.Invalid)
 
-// longestInvoiceList bounds a list.
-const longestInvoiceList = 1000
+// invoicesAtOnce are read from the database in one piece.
+const invoicesAtOnce = 1000
 
 type invoiceListCmd struct {
 	hallRoomFlags
@@ -42,11 +42,37 @@ func (c *invoiceListCmd) Run(env *environment) error {
 		return err
 	}
 	defer h.close()
-	all, err := h.counter.Invoices(env.ctx, orders.InvoiceStanding(c.State), since, longestInvoiceList)
+	all, err := allInvoices(since, invoicesAtOnce, func(since time.Time, limit int) ([]orders.Billed, error) {
+		return h.counter.Invoices(env.ctx, orders.InvoiceStanding(c.State), since, limit)
+	})
 	if err != nil {
 		return err
 	}
 	return env.invoices(c.tableFlags, all, c.Due)
+}
+
+// allInvoices reads piece by piece: what is due may lie behind any number of
+// invoices with which all is done.
+func allInvoices(since time.Time, limit int, read func(since time.Time, limit int) ([]orders.Billed, error)) (all []orders.Billed, err error) {
+	seen := map[certhall.OrderID]bool{}
+	for {
+		piece, err := read(since, limit)
+		if err != nil {
+			return nil, err
+		}
+		news := 0
+		for _, b := range piece {
+			if !seen[b.Order.ID] {
+				seen[b.Order.ID], all, news = true, append(all, b), news+1
+			}
+		}
+		if len(piece) < limit {
+			return all, nil
+		}
+		if since = piece[len(piece)-1].Invoice.ChangedAt; news == 0 { // all of them changed in one moment
+			limit *= 2
+		}
+	}
 }
 
 // invoices writes a list; of all, or of those with something to be done.

@@ -3,10 +3,12 @@ package main
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/certhall/certhall"
 	"github.com/certhall/certhall/hall/orders"
 	"github.com/certhall/certhall/locale"
 )
@@ -42,5 +44,26 @@ func TestDayOfAnInvoice(t *testing.T) {
 	}
 	if _, err := dayOf("14.12.2026"); !errors.Is(err, errInvoiceDay) {
 		t.Errorf("%v", err)
+	}
+}
+
+// TestAllInvoices: none is left out where there are more than are read at once,
+// nor where many changed in one moment.
+func TestAllInvoices(t *testing.T) {
+	var kept []orders.Billed
+	for i := range 10 {
+		at := time.Unix(int64(max(i, 5)), 0) // the first six in one moment
+		kept = append(kept, orders.Billed{Order: orders.Order{ID: certhall.OrderID(fmt.Sprint(i))}, Invoice: &orders.Invoice{ChangedAt: at}})
+	}
+	got, err := allInvoices(time.Time{}, 2, func(since time.Time, limit int) (piece []orders.Billed, err error) {
+		for _, b := range kept {
+			if !b.Invoice.ChangedAt.Before(since) && len(piece) < limit {
+				piece = append(piece, b)
+			}
+		}
+		return piece, nil
+	})
+	if err != nil || len(got) != len(kept) {
+		t.Errorf("%d of %d: %v", len(got), len(kept), err)
 	}
 }

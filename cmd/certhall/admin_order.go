@@ -122,7 +122,7 @@ type orderRefundCmd struct {
 	Entitlement []certhall.EntitlementID `help:"Only this of what was bought; may be repeated. Default: all that was not used."`
 	Again       bool                     `xor:"failed" help:"Make the order's failed refunds again, once their cause is gone."`
 	Given       bool                     `xor:"failed" help:"Record that the money of its failed refunds was given back another way."`
-	Reason      string                   `required:"" help:"Why, in your own words; kept with the order."`
+	Reason      string                   `required:"" help:"Why, in your own words; kept with the order, and the buyer reads it."`
 	Yes         bool                     `short:"y" help:"Do not ask."`
 }
 
