@@ -83,8 +83,9 @@ var certificates = []certificate{
 
 // Make makes the demo's state in dir, unless it stands there already. It is
 // made in a folder beside and moved into place at the end, so that half a demo
-// is never found: what a broken start left behind is thrown away.
-func Make(ctx context.Context, dir, base string, random io.Reader) error {
+// is never found: what a broken start left behind is thrown away. Where the
+// handler is not on record, whoever has the key and proves a phone becomes it.
+func Make(ctx context.Context, dir, base string, onRecord bool, random io.Reader) error {
 	if IsComplete(dir) {
 		return nil
 	}
@@ -98,7 +99,7 @@ func Make(ctx context.Context, dir, base string, random io.Reader) error {
 	if err := os.MkdirAll(making, 0o700); err != nil {
 		return err
 	}
-	m := maker{dir: making, base: base, clock: new(Clock), random: random}
+	m := maker{dir: making, base: base, onRecord: onRecord, clock: new(Clock), random: random}
 	if err := m.make(ctx); err != nil {
 		return errors.Join(err, os.RemoveAll(making))
 	}
@@ -154,10 +155,11 @@ func HandlerPIN(dir string) (string, error) { return secretLine(handler.pinFile(
 const HandlerSerial = "HT20260001"
 
 type maker struct {
-	dir    string
-	base   string
-	clock  *Clock
-	random io.Reader
+	dir      string
+	base     string
+	onRecord bool // the handler, for his certificates
+	clock    *Clock
+	random   io.Reader
 }
 
 // make runs the ceremony more than a year ago and comes back to the present
@@ -303,6 +305,9 @@ func (m maker) register(ctx context.Context, lineages []certhall.LineageID) erro
 		}
 		if _, err := w.PersonOfPhone(OtherPhone, certhall.NewID(now, m.random), now); err != nil {
 			return err
+		}
+		if !m.onRecord {
+			return nil
 		}
 		for _, l := range lineages {
 			if err := w.AddHandler(accounts.Handler{Person: person, Lineage: l, Source: accounts.ByImport}, now); err != nil {

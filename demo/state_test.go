@@ -25,7 +25,7 @@ func TestMake(t *testing.T) {
 	if err := os.MkdirAll(filepath.Join(dir+".making", "keys"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if err := Make(t.Context(), dir, base, rand.Reader); err != nil {
+	if err := Make(t.Context(), dir, base, true, rand.Reader); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := os.Stat(dir + ".making"); !errors.Is(err, os.ErrNotExist) {
@@ -76,7 +76,7 @@ func TestMake(t *testing.T) {
 	wantCatalog(t, filepath.Join(dir, "hall.db"))
 
 	mark := read(t, filepath.Join(dir, Mark))
-	if err := Make(t.Context(), dir, base, rand.Reader); err != nil || read(t, filepath.Join(dir, Mark)) != mark {
+	if err := Make(t.Context(), dir, base, true, rand.Reader); err != nil || read(t, filepath.Join(dir, Mark)) != mark {
 		t.Errorf("a second start made it anew: %v", err)
 	}
 	if err := Reset(dir); err != nil {
@@ -141,7 +141,7 @@ func TestForeignFolderIsLeftAlone(t *testing.T) {
 	if err := os.WriteFile(file, []byte("years of work"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := Make(t.Context(), dir, base, rand.Reader); !errors.Is(err, ErrFolder) {
+	if err := Make(t.Context(), dir, base, true, rand.Reader); !errors.Is(err, ErrFolder) {
 		t.Errorf("made in a foreign folder: %v", err)
 	}
 	if err := Reset(dir); !errors.Is(err, ErrFolder) {

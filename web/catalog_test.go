@@ -82,3 +82,13 @@ func TestPicture(t *testing.T) {
 	}
 	scenario{method: "GET", path: "/api/pictures/" + drawn.Digest, status: 404, content: problemType}.run(t)
 }
+
+// TestKinds: without a log-in, and of so many certificates at once as a PC holds.
+func TestKinds(t *testing.T) {
+	ask := func(serials string, status int, content string, has ...string) {
+		scenario{method: "POST", path: "/api/certificates/kinds", body: `{"serials":[` + serials + `]}`, status: status, content: content, has: has}.run(t)
+	}
+	ask(`"0a"`, 200, jsonType, `{"kinds":[{"serial":"0a","project":"gov","brand":"haitai"}]}`)
+	ask(``, 422, problemType)
+	ask(strings.Repeat(`"0a",`, 64)+`"0a"`, 422, problemType)
+}

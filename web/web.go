@@ -38,6 +38,7 @@ type Counter interface {
 	Case(ctx context.Context, who services.Caller, id certhall.CaseID) (services.CaseView, error)
 	Cases(ctx context.Context, who services.Caller) (services.CaseList, error)
 	Certificates(ctx context.Context, who services.Caller) (services.CertificateList, error)
+	Kinds(ctx context.Context, serials []certhall.Serial) (services.KindList, error)
 	OriginList(ctx context.Context) (services.Origins, error)
 }
 

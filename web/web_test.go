@@ -72,6 +72,13 @@ func (c *counter) Cases(_ context.Context, who services.Caller) (services.CaseLi
 	return services.CaseList{Cases: []services.CaseLine{line("c1"), line("c2")}, More: true}, c.called()
 }
 
+func (c *counter) Kinds(_ context.Context, serials []certhall.Serial) (list services.KindList, _ error) {
+	for _, s := range serials {
+		list.Kinds = append(list.Kinds, services.Kind{Serial: s, Project: "gov", Brand: "haitai"})
+	}
+	return list, c.called()
+}
+
 func (c *counter) Certificates(_ context.Context, who services.Caller) (services.CertificateList, error) {
 	c.who = who
 	return services.CertificateList{Certificates: []services.HeldCertificate{{

@@ -26,6 +26,7 @@ type demoCmd struct {
 	TLSKey    string `name:"tls-key" help:"Key, PEM."`
 	Agent     bool   `default:"true" negatable:"" help:"Start the agent of the handler's PC too."`
 	AgentPort []int  `name:"agent-port" help:"Port of 127.0.0.1 where the agent serves and pages look for it; may be repeated. Default 17083, 27083, 37083."`
+	Handler   bool   `default:"true" negatable:"" help:"Have the handler on record for the demo's certificates when it is made; without, whoever has the key and proves a phone becomes it."`
 	PayPort   int    `name:"pay-port" help:"Port of 127.0.0.1 of the trial payment; default is a free one."`
 	Reset     bool   `help:"Remove the demo's state and end."`
 }
@@ -49,7 +50,7 @@ func (c *demoCmd) Run(env *environment) error {
 	if !demo.IsComplete(c.Dir) {
 		env.say("cli.demo-making", "dir", c.Dir)
 	}
-	if err := demo.Make(env.ctx, c.Dir, base, env.random); err != nil {
+	if err := demo.Make(env.ctx, c.Dir, base, c.Handler, env.random); err != nil {
 		return err
 	}
 	lock, err := demo.Lock(c.Dir)

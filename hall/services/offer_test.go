@@ -216,3 +216,27 @@ func TestBoughtOutlastsThePolicy(t *testing.T) {
 	w.fake.refuse = nil
 	w.open(w.old, repair)
 }
+
+// TestKinds: whoever has the key hears what each certificate is for, and of
+// what is unknown nothing.
+func TestKinds(t *testing.T) {
+	w := newWorld(t)
+	serial := w.certificates(w.handler(phone, "l1"))[0].Serial
+	for _, want := range []services.Kind{{Serial: serial, Project: "gov"}, {Serial: serial, Project: "gov", Brand: "haitai"}} {
+		list, err := w.Kinds(w.Context(), []certhall.Serial{"0bad", serial})
+		w.must(err)
+		if len(list.Kinds) != 1 || list.Kinds[0] != want {
+			t.Errorf("%+v, want %+v", list.Kinds, want)
+		}
+		w.offering(catalog.Policy{})
+	}
+	many := make([]certhall.Serial, services.KindLimit+1)
+	for i := range many {
+		many[i] = serial
+	}
+	list, err := w.Kinds(w.Context(), many)
+	w.must(err)
+	if len(list.Kinds) != services.KindLimit {
+		t.Errorf("%d kinds", len(list.Kinds))
+	}
+}

@@ -466,6 +466,32 @@ export type InvoiceView = {
     title: string;
 };
 
+export type Kind = {
+    /**
+     * code; /api/catalog has the names; missing where none is known
+     */
+    brand?: string;
+    /**
+     * code; /api/hall has the names
+     */
+    project: string;
+    /**
+     * of the pair's signing certificate
+     */
+    serial: string;
+};
+
+export type KindList = {
+    kinds: Array<Kind>;
+};
+
+export type KindsInputBody = {
+    /**
+     * of signing certificates
+     */
+    serials: Array<string>;
+};
+
 export type LineView = {
     brand: string;
     /**
@@ -1858,6 +1884,39 @@ export type CertificatesResponses = {
 };
 
 export type CertificatesResponse = CertificatesResponses[keyof CertificatesResponses];
+
+export type KindsData = {
+    body: KindsInputBody;
+    path?: never;
+    query?: never;
+    url: '/api/certificates/kinds';
+};
+
+export type KindsErrors = {
+    /**
+     * Unprocessable Entity
+     */
+    422: ProblemDocument;
+    /**
+     * Internal Server Error
+     */
+    500: ProblemDocument;
+    /**
+     * Service Unavailable
+     */
+    503: ProblemDocument;
+};
+
+export type KindsError = KindsErrors[keyof KindsErrors];
+
+export type KindsResponses = {
+    /**
+     * OK
+     */
+    200: KindList;
+};
+
+export type KindsResponse = KindsResponses[keyof KindsResponses];
 
 export type EntitlementsData = {
     body?: never;

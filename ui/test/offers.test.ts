@@ -3,7 +3,7 @@ import { flushPromises, mount } from '@vue/test-utils';
 import { describe, expect, it } from 'vitest';
 
 import type { LineView, Offerings } from '../api';
-import { brandOf, choicesFor, entryOf, matching, nameOf, priceOf, startOf } from '../portal/catalog/entry';
+import { choicesFor, entryOf, matching, nameOf, priceOf, startOf } from '../portal/catalog/entry';
 import OfferForm from '../portal/pay/OfferForm.vue';
 import { clock, trialPage } from '../portal/pay/waiting';
 import PayStep from '../portal/service/PayStep.vue';
@@ -45,13 +45,6 @@ describe('what is offered', () => {
     expect(found('海泰 采购')).toEqual(['gov']);
     expect(found('insurance')).toEqual(['med']);
     expect(found('nothing')).toEqual([]);
-  });
-
-  it('knows the brand of a key by its number, else by its project', () => {
-    expect(brandOf(offered, 'med', 'HT-1')?.code).toBe('haitai');
-    expect(brandOf(offered, 'med', 'HTX-1')?.code).toBe('other');
-    expect(brandOf(offered, 'gov', 'ZZ-1')?.code).toBe('haitai');
-    expect(brandOf(offered, 'med', 'ZZ-1')).toBeUndefined();
   });
 });
 

@@ -35,9 +35,14 @@ export class Founded {
     return Founded.at(folder, { ...where, https: { origin: `https://${name}:${where.port}`, cert, key } });
   }
 
-  private static async at(folder: string, where: Site): Promise<Founded> {
+  /** Founds one that knows nobody: whoever has the key and proves a phone becomes handler. */
+  static async ofStrangers(): Promise<Founded> {
+    return Founded.at(await temporary(), await site(), '--no-handler');
+  }
+
+  private static async at(folder: string, where: Site, ...flags: string[]): Promise<Founded> {
     const founded = new Founded(folder, where);
-    const hall = await Hall.open(founded.state, where);
+    const hall = await Hall.open(founded.state, where, ...flags);
     await hall.close();
     return founded;
   }

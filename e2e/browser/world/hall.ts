@@ -1,4 +1,5 @@
 // The hall: `certhall demo`, the real server on a state folder of its own.
+import { Bank } from './bank';
 import { program } from './places';
 import { Program, run } from './program';
 
@@ -23,8 +24,8 @@ export class Hall {
   ) {}
 
   /** Opens the hall whose state lies in dir; the first time that founds an authority (3 s). */
-  static async open(dir: string, site: Site): Promise<Hall> {
-    return new Hall(dir, site, await serve(dir, site));
+  static async open(dir: string, site: Site, ...flags: string[]): Promise<Hall> {
+    return new Hall(dir, site, await serve(dir, site, flags));
   }
 
   get origin(): string {
@@ -55,6 +56,12 @@ export class Hall {
     await run(program('certhall'), ['admin', 'organisation', 'administrator', 'name', `--dir=${this.dir}`, '--reason=a letter of the organisation', '--yes', organisation, phone]);
   }
 
+  /** The bank of the demo: its faults are asked for here. */
+  async bank(): Promise<Bank> {
+    const { match } = await this.server.line(/(http:\/\/127\.0\.0\.1:\d+)\/pay\b/);
+    return new Bank(match[1] ?? '');
+  }
+
   /** Ends the server as a power cut would. */
   async kill(): Promise<void> {
     await this.server.kill();
@@ -71,13 +78,14 @@ export class Hall {
   }
 }
 
-async function serve(dir: string, { port, agentPort, https }: Site): Promise<Program> {
+async function serve(dir: string, { port, agentPort, https }: Site, flags: string[] = []): Promise<Program> {
   const server = Program.start(program('certhall'), [
     'demo',
     `--dir=${dir}`,
     `--listen=127.0.0.1:${port}`,
     '--agent=false',
     `--agent-port=${agentPort}`,
+    ...flags,
     ...(https ? [`--public=${https.origin}`, `--tls-cert=${https.cert}`, `--tls-key=${https.key}`] : []),
   ]);
   await server.line(/https?:\/\/\S+/);

@@ -1,5 +1,5 @@
 // Where a service begins, and how the catalogue's offers read.
-import type { Offering, OfferedBrand, OfferedProduct, Offerings } from '../../api';
+import type { Offering, OfferedProduct, Offerings } from '../../api';
 import { choices, type Choice, named, productOf } from '../../shared/catalog';
 import { i18n } from '../../shared/i18n';
 import { money } from '../../shared/money';
@@ -51,18 +51,4 @@ export function matching(all: Choice[], sought: string): Choice[] {
     const text = [...Object.values(c.project.names), ...Object.values(c.brand.names), ...c.brand.key_numbers].join('\n').toLowerCase();
     return words.every((w) => text.includes(w));
   });
-}
-
-// brandOf is the brand of a key by its number, as the hall finds it: the longest
-// beginning counts; else the project's own.
-export function brandOf(offered: Offerings, project: string, number: string): OfferedBrand | undefined {
-  let [longest, found] = [0, offered.projects.find((p) => p.code === project)?.brand ?? ''];
-  for (const b of offered.brands) {
-    for (const begins of b.key_numbers) {
-      if (begins.length > longest && number.startsWith(begins)) {
-        [longest, found] = [begins.length, b.code];
-      }
-    }
-  }
-  return offered.brands.find((b) => b.code === found);
 }
