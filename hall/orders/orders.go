@@ -103,9 +103,10 @@ var (
 	ErrEntitled     = certhall.NewError("entitled-already", certhall.Conflict)
 	ErrPriceChanged = certhall.NewError("price-changed", certhall.Conflict)
 	ErrYears        = certhall.NewError("years-unfit", certhall.Invalid)
-	ErrNoChannel    = certhall.NewError("payment-none", certhall.Unavailable) // the hall has no channel of payment
-	ErrOrderOver    = certhall.NewError("order-over", certhall.Conflict)      // paid or closed meanwhile
-	ErrUnfit        = certhall.NewError("order-unfit", certhall.Conflict)     // some of several certificates cannot be bought for
+	ErrNotPayable   = certhall.NewError("order-not-payable", certhall.Unavailable) // the channel has not yet said how to pay it
+	ErrNoChannel    = certhall.NewError("payment-none", certhall.Unavailable)      // the hall has no channel of payment
+	ErrOrderOver    = certhall.NewError("order-over", certhall.Conflict)           // paid or closed meanwhile
+	ErrUnfit        = certhall.NewError("order-unfit", certhall.Conflict)          // some of several certificates cannot be bought for
 	ErrCartFull     = certhall.NewError("cart-full", certhall.Conflict)
 	ErrUsed         = certhall.NewError("entitlement-spent", certhall.Conflict)
 	ErrNotFailed    = certhall.NewError("refund-not-failed", certhall.Conflict)

@@ -202,7 +202,7 @@ func TestCheckout(t *testing.T) {
 	refused(t, err, orders.ErrUnfit)
 	till.fail = certhall.NewError("payment-unavailable", certhall.Unavailable)
 	third := w.place(me, 40000, both[1])
-	if third.CodeURL != "" || third.Problem == nil || third.Problem.Code != "payment-unavailable" {
+	if third.CodeURL != "" || third.Problem == nil || third.Problem.Code != orders.ErrNotPayable.Code {
 		t.Errorf("without the channel: %+v", third)
 	}
 	till.fail = nil

@@ -147,7 +147,10 @@ func (c *Counter) payable(ctx context.Context, o orders.Order) (orders.Order, *P
 		return o, nil
 	}
 	ready, err := c.Till.Ready(ctx, o.ID)
-	if err != nil {
+	switch {
+	case err != nil && certhall.AsError(err).Kind == certhall.Unavailable:
+		return o, ProblemOf(orders.ErrNotPayable) // nobody has seen a code: nobody has paid
+	case err != nil:
 		return o, ProblemOf(err)
 	}
 	return ready, nil

@@ -215,7 +215,7 @@ func TestPaymentTrouble(t *testing.T) {
 	o, _ := w.atPay()
 	made.fail = certhall.NewError("payment-unavailable", certhall.Unavailable)
 	n := w.answer(o, agree(1, 200_00))
-	if n.Problem == nil || n.Problem.Code != "payment-unavailable" || n.Ask == nil || n.Ask.Pay.Order == nil || n.Ask.Pay.Order.CodeURL != "" {
+	if n.Problem == nil || n.Problem.Code != orders.ErrNotPayable.Code || n.Ask == nil || n.Ask.Pay.Order == nil || n.Ask.Pay.Order.CodeURL != "" {
 		t.Fatalf("the channel is away: %+v", n)
 	}
 	made.fail = nil
