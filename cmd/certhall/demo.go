@@ -80,14 +80,13 @@ func (c *demoCmd) Run(env *environment) error {
 	if err := c.trust(env, h.authority); err != nil {
 		return err
 	}
-	if err := c.introduce(env, base); err != nil {
+	if err := c.introduce(env, base, pay.flags.payPage); err != nil {
 		return err
 	}
 	ctx, stop := context.WithCancel(env.ctx)
 	var beside sync.WaitGroup
 	defer beside.Wait()
 	defer stop()
-	env.say("cli.demo-pay", "page", pay.flags.payPage)
 	beside.Go(func() { c.showMessages(ctx, env, h.hall.outbox) })
 	beside.Go(func() {
 		if err := pay.run(ctx, env); err != nil {
@@ -115,7 +114,7 @@ func (c *demoCmd) unseal(env *environment, h *house) error {
 }
 
 // introduce prints the addresses, keys and PINs.
-func (c *demoCmd) introduce(env *environment, base string) error {
+func (c *demoCmd) introduce(env *environment, base, payPage string) error {
 	env.say("cli.demo-running", "address", base, "dir", c.Dir)
 	people, err := demo.People(c.Dir)
 	if err != nil {
@@ -124,6 +123,7 @@ func (c *demoCmd) introduce(env *environment, base string) error {
 	for _, p := range people {
 		env.say("cli.demo-person", "who", env.text("cli.demo-"+p.Role), "file", filepath.Join(c.Dir, p.File), "serial", p.Serial, "pin", p.PIN)
 	}
+	env.say("cli.demo-pay", "page", payPage)
 	env.say("cli.demo-phone", "phone", demo.Phone, "name", demo.UserName, "first", demo.Phone[len(demo.Phone)-6:], "other", demo.OtherPhone)
 	return nil
 }

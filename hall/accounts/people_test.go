@@ -65,6 +65,7 @@ func (w world) person(phone string, lineages ...certhall.LineageID) {
 // code has a code sent and answers it; "" if nothing was sent.
 func (w world) code(s accounts.Session, name string) string {
 	w.Helper()
+	w.Wait() // for what is on its way already
 	before := len(w.sms.codes)
 	if _, err := w.SendLoginCode(w.Context(), s, name, "198.51.100.1", ""); err != nil {
 		w.Fatal(err)
