@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/certhall/certhall"
@@ -17,6 +18,7 @@ import (
 // till takes notices and answers in words of its own.
 type till struct {
 	err  error
+	mu   sync.Mutex
 	body string
 	hold chan struct{} // notices wait for it; nil: they do not
 	came chan struct{}
@@ -31,6 +33,8 @@ func (t *till) Notice(_ context.Context, r *http.Request) error {
 	if err != nil {
 		return payment.ErrNotice.Because(err)
 	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	t.body = string(body)
 	return t.err
 }
