@@ -38,13 +38,7 @@ var sold = []certhall.Service{certhall.Renew, certhall.Repair}
 
 var plainCode = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$`)
 
-// Check finds all that makes no sense in a catalogue: Faults, or nil.
-func Check(c *Catalog, l Limits) error {
-	f := &faults{}
-	check(c, l, f)
-	return f.found.sorted()
-}
-
+// check finds all that makes no sense in a catalogue.
 func check(c *Catalog, l Limits, f *faults) {
 	k := checker{c, l, f}
 	if max(len(c.Projects), len(c.Brands), len(c.Types), len(c.Offers)) > most {
