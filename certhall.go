@@ -27,6 +27,12 @@ func (SystemClock) Now() time.Time { return time.Now().UTC() }
 // in which terms are counted and dates are shown.
 var Beijing = time.FixedZone("Asia/Shanghai", 8*60*60)
 
+// Date writes the day of a time in Beijing: 2026-12-14.
+func Date(t time.Time) string { return t.In(Beijing).Format(time.DateOnly) }
+
+// DateTime writes a time in Beijing: 2026-12-14 09:30:00.
+func DateTime(t time.Time) string { return t.In(Beijing).Format(time.DateTime) }
+
 // Ids are opaque lower-case strings of at most 23 characters, made by NewID;
 // they sort by the time they were made.
 type (

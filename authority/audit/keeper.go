@@ -134,7 +134,7 @@ func (k *Keeper) compare(ctx context.Context) error {
 	}
 	there, err := k.store.Records(ctx, last.Number-1, 1)
 	if err == nil && !stands(last, there) {
-		err = ErrLost.With("number", numbered(last.Number)).With("time", last.At.In(certhall.Beijing).Format(time.DateTime))
+		err = ErrLost.With("number", numbered(last.Number)).With("time", certhall.DateTime(last.At))
 	}
 	return err
 }
@@ -217,7 +217,7 @@ func (k *Keeper) Ready(ctx context.Context) error {
 	if waited := now.Sub(end.Since); !end.Since.IsZero() && waited > Every+Patience && now.Sub(k.started) > Patience {
 		last := "-"
 		if end.Last.Number > 0 {
-			last = end.Last.At.In(certhall.Beijing).Format(time.DateTime)
+			last = certhall.DateTime(end.Last.At)
 		}
 		return ErrUnsigned.With("minutes", minutes(waited)).With("last", last).With("number", numbered(end.Last.Number))
 	}

@@ -57,17 +57,17 @@ func (ca *CA) judge(p *Pair, service certhall.Service, now time.Time) error {
 	switch service {
 	case certhall.Renew:
 		if now.After(p.NotAfter) {
-			return authority.ErrExpired.With("date", date(p.NotAfter))
+			return authority.ErrExpired.With("date", certhall.Date(p.NotAfter))
 		}
 		if now.Before(opens) {
-			return authority.ErrTooEarly.With("date", date(opens))
+			return authority.ErrTooEarly.With("date", certhall.Date(opens))
 		}
 	case certhall.Repair:
 		if !now.After(p.NotAfter) {
-			return authority.ErrNotExpired.With("date", date(p.NotAfter))
+			return authority.ErrNotExpired.With("date", certhall.Date(p.NotAfter))
 		}
 		if now.After(closes) {
-			return authority.ErrTooLate.With("date", date(closes))
+			return authority.ErrTooLate.With("date", certhall.Date(closes))
 		}
 	default:
 		return authority.ErrService
@@ -120,5 +120,3 @@ func (ca *CA) longestTerm(service certhall.Service, old *Pair, now time.Time) in
 	}
 	return years
 }
-
-func date(t time.Time) string { return t.In(certhall.Beijing).Format("2006-01-02") }

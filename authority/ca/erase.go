@@ -68,7 +68,7 @@ func (ca *CA) Erase(ctx context.Context, evidence proof.Signed, what Erasure) er
 			return authority.ErrUnknownLineage
 		}
 		if over := ca.overAt(pairs); now.Before(over) && !what.Early {
-			return ErrKeep.With("until", over.In(certhall.Beijing).Format(time.DateOnly))
+			return ErrKeep.With("until", certhall.Date(over))
 		}
 		fresh, err := w.UseNonce(o.nonce, now)
 		if err != nil || !fresh {

@@ -51,7 +51,7 @@ func Reconciled(s Store) Gate {
 			return err
 		}
 		if last != nil && last.ReconciledAt.IsZero() {
-			return authority.ErrRestored.With("taken_at", last.TakenAt.In(certhall.Beijing).Format(time.DateTime))
+			return authority.ErrRestored.With("taken_at", certhall.DateTime(last.TakenAt))
 		}
 		done.Store(true)
 		return nil

@@ -106,7 +106,7 @@ func (t *teller) ticket(a *ca.Attempt) Proof {
 	return notarized(t, a.Ticket, func(m proof.Ticket) bool {
 		return m.Authority == t.ID && m.Case == string(a.Case) && m.Attempt == a.Number && m.OldSerial == serialOf(t.old)
 	}, func(m proof.Ticket) map[string]string {
-		return map[string]string{"service": m.Service, "until": m.Expiry.In(certhall.Beijing).Format("2006-01-02 15:04:05")}
+		return map[string]string{"service": m.Service, "until": certhall.DateTime(m.Expiry)}
 	})
 }
 

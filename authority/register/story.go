@@ -251,5 +251,5 @@ func date(at time.Time) string {
 	if at.IsZero() {
 		return ""
 	}
-	return at.In(certhall.Beijing).Format(time.DateOnly)
+	return certhall.Date(at)
 }

@@ -89,7 +89,7 @@ func (r Rounds) warn(ctx context.Context) (int, error) {
 	ending, err := r.Register.Ending(ctx)
 	for _, m := range ending {
 		r.Log.Warn("a certificate of staff ends soon: enrol another (certhall admin "+m.Role+" enrol)",
-			"role", m.Role, "name", m.Name, "serial", m.Serial, "ends", m.NotAfter.In(certhall.Beijing).Format(time.DateOnly))
+			"role", m.Role, "name", m.Name, "serial", m.Serial, "ends", certhall.Date(m.NotAfter))
 	}
 	return len(ending), err
 }

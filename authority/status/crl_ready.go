@@ -35,9 +35,9 @@ func (s *Shelf) Ready(ctx context.Context, issuer string) error {
 func (h Head) ready(name string, left time.Duration, now time.Time) error {
 	switch {
 	case !now.Before(h.NextUpdate.Add(-left)):
-		return ErrCRLEnding.With("name", name).With("until", h.NextUpdate.In(certhall.Beijing).Format(time.DateTime))
+		return ErrCRLEnding.With("name", name).With("until", certhall.DateTime(h.NextUpdate))
 	case now.Add(clockSkew).Before(h.ThisUpdate):
-		return ErrCRLAhead.With("name", name).With("from", h.ThisUpdate.In(certhall.Beijing).Format(time.DateTime))
+		return ErrCRLAhead.With("name", name).With("from", certhall.DateTime(h.ThisUpdate))
 	}
 	return nil
 }

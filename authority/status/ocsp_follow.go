@@ -101,7 +101,7 @@ func (r *Responder) Ready(context.Context) error {
 			return ErrNoResponder.With("issuer", s.Name)
 		}
 		if !now.Add(endsWithin).Before(s.ends()) {
-			return ErrResponderEnds.With("issuer", s.Name).With("end", s.ends().In(certhall.Beijing).Format(time.DateOnly))
+			return ErrResponderEnds.With("issuer", s.Name).With("end", certhall.Date(s.ends()))
 		}
 	}
 	if last := r.follower.lastLook.Load(); last == nil || now.Sub(*last) > behindAfter {

@@ -122,7 +122,7 @@ func (r *round) key(l agent.Listed) {
 
 // pair carries one through and says what came of it.
 func (r *round) pair(o outcome) error {
-	r.say("cli.all.pair", "subject", agent.Printable(o.Subject), "to", day(o.NotAfter), "serial", string(o.Serial))
+	r.say("cli.all.pair", "subject", agent.Printable(o.Subject), "to", certhall.Date(o.NotAfter), "serial", string(o.Serial))
 	last, leftover, err := r.carry(o.Key, o.Serial)
 	if err != nil && r.ctx.Err() != nil {
 		err = errInterrupted.Because(err)

@@ -101,7 +101,7 @@ func (s *shell) listKey(d listedKey, k agent.Listed) {
 	}
 	fmt.Fprintf(s.out, "%s  %s  %s\n", d.Label, d.Serial, state)
 	for _, p := range d.Certificates {
-		s.say("cli.list.pair", "subject", p.Subject, "from", day(p.NotBefore), "to", day(p.NotAfter),
+		s.say("cli.list.pair", "subject", p.Subject, "from", certhall.Date(p.NotBefore), "to", certhall.Date(p.NotAfter),
 			"state", s.standing(p), "serial", string(p.SignSerial))
 	}
 }

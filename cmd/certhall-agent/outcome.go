@@ -81,7 +81,7 @@ func (r *round) end() error {
 	for _, o := range r.outcomes {
 		until := fmt.Sprintf("%10s", "")
 		if !o.NotAfter.IsZero() {
-			until = day(o.NotAfter)
+			until = certhall.Date(o.NotAfter)
 		}
 		fmt.Fprintf(r.out, "%-7s  %-*s  %s  %s  %s\n", r.text("cli.all."+o.Outcome), wide, agent.Printable(o.Key), until, cmp.Or(string(o.Serial), "-"), agent.Printable(o.Subject))
 		if o.Message != "" {

@@ -3,9 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
-	"time"
 
-	"github.com/certhall/certhall"
 	"github.com/certhall/certhall/locale"
 )
 
@@ -53,5 +51,3 @@ func (s *shell) done(key string, params ...string) {
 	}
 	s.say(key, params...)
 }
-
-func day(t time.Time) string { return t.In(certhall.Beijing).Format(time.DateOnly) }

@@ -110,10 +110,10 @@ func (s *shell) result(service certhall.Service, n courier.Next, leftover error)
 	if r := n.Result; r != nil && !s.JSON {
 		s.say("cli.result." + string(service))
 		if r.Old != nil {
-			s.say("cli.result.old", "from", day(r.Old.NotBefore), "to", day(r.Old.NotAfter), "serial", string(r.Old.SignSerial))
+			s.say("cli.result.old", "from", certhall.Date(r.Old.NotBefore), "to", certhall.Date(r.Old.NotAfter), "serial", string(r.Old.SignSerial))
 		}
 		if r.New != nil {
-			s.say("cli.result.new", "from", day(r.New.NotBefore), "to", day(r.New.NotAfter), "serial", string(r.New.SignSerial), "subject", r.New.Subject)
+			s.say("cli.result.new", "from", certhall.Date(r.New.NotBefore), "to", certhall.Date(r.New.NotAfter), "serial", string(r.New.SignSerial), "subject", r.New.Subject)
 		}
 		test := "cli.result.tested"
 		if r.Untestable {

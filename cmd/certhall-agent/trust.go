@@ -3,6 +3,7 @@ package main
 import (
 	"strconv"
 
+	"github.com/certhall/certhall"
 	"github.com/certhall/certhall/desk/courier"
 	"github.com/certhall/certhall/gm"
 )
@@ -42,6 +43,6 @@ func (c *trustCmd) Run(s *shell) error {
 	if err != nil {
 		return err
 	}
-	s.done("cli.agent-trusted", "authority", adopted.Authority, "number", strconv.FormatInt(adopted.Number, 10), "until", day(adopted.Until))
+	s.done("cli.agent-trusted", "authority", adopted.Authority, "number", strconv.FormatInt(adopted.Number, 10), "until", certhall.Date(adopted.Until))
 	return nil
 }

@@ -157,7 +157,7 @@ func day(t time.Time) string {
 	if t.IsZero() {
 		return ""
 	}
-	return t.In(certhall.Beijing).Format(time.DateOnly)
+	return certhall.Date(t)
 }
 
 // evidence reads one signed message of several files: who signs apart signs the

@@ -133,7 +133,7 @@ func moment(t time.Time) string {
 	if t.IsZero() {
 		return ""
 	}
-	return t.In(certhall.Beijing).Format(time.DateTime)
+	return certhall.DateTime(t)
 }
 
 func count[T int | int64](n T) string { return strconv.FormatInt(int64(n), 10) }

@@ -73,7 +73,7 @@ func (c *nodeCertificateCmd) Run(env *environment) error {
 		return err
 	}
 	env.say("cli.node-made", "dir", c.Out, "role", c.Role,
-		"serial", string(certhall.SerialOf(node.Certificate.SerialNumber)), "date", node.Certificate.NotAfter.In(certhall.Beijing).Format("2006-01-02"))
+		"serial", string(certhall.SerialOf(node.Certificate.SerialNumber)), "date", certhall.Date(node.Certificate.NotAfter))
 	return nil
 }
 

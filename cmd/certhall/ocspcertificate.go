@@ -38,7 +38,7 @@ func (c *ocspCertificateCmd) Run(env *environment) error {
 		return err
 	}
 	for _, i := range opened.Issuers {
-		env.say("cli.ocsp-renewed", "file", filepath.Join(folder, i.OCSP.Name+".cer"), "date", i.OCSP.Certificate.NotAfter.In(certhall.Beijing).Format("2006-01-02"))
+		env.say("cli.ocsp-renewed", "file", filepath.Join(folder, i.OCSP.Name+".cer"), "date", certhall.Date(i.OCSP.Certificate.NotAfter))
 	}
 	env.say("cli.ocsp-restart")
 	return nil

@@ -73,7 +73,7 @@ func (c *rootCRLCmd) tell(env *environment, folder string, public ceremony.Publi
 	if err != nil {
 		return err
 	}
-	env.say("cli.root-crl", "file", filepath.Join(folder, c.Root+".crl"), "number", l.Number.String(), "date", l.NextUpdate.In(certhall.Beijing).Format(time.DateOnly))
+	env.say("cli.root-crl", "file", filepath.Join(folder, c.Root+".crl"), "number", l.Number.String(), "date", certhall.Date(l.NextUpdate))
 	known := public.Known()
 	for _, e := range l.RevokedCertificateEntries {
 		serial := certhall.SerialOf(e.SerialNumber)

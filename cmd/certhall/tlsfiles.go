@@ -71,7 +71,7 @@ func (f *tlsFiles) ready() error {
 		return f.broken
 	}
 	if end := f.pair.Leaf.NotAfter; !f.clock.Now().Before(end.Add(-expiresSoon)) {
-		return errTLSExpires.With("file", f.cert).With("date", end.In(certhall.Beijing).Format(time.DateOnly))
+		return errTLSExpires.With("file", f.cert).With("date", certhall.Date(end))
 	}
 	return nil
 }

@@ -91,7 +91,7 @@ func explainEnrolment(m proof.Enrolment, documents [][]byte) ([]Fact, error) {
 	default:
 		return nil, ErrUnexplained.Becausef("neither a role given nor one taken")
 	}
-	return filled(append(facts, Fact{"expires", date(m.Expiry)})), nil
+	return filled(append(facts, Fact{"expires", certhall.Date(m.Expiry)})), nil
 }
 
 func explainTakeover(m proof.Takeover) (what string, facts []Fact) {
@@ -104,7 +104,7 @@ func explainTakeover(m proof.Takeover) (what string, facts []Fact) {
 			facts = append(facts, Fact{"subject", subject(c.RawSubject)}) // one that cannot be read is told by its fingerprint
 		}
 	}
-	return what, filled(append(facts, Fact{"expires", date(m.Expiry)}))
+	return what, filled(append(facts, Fact{"expires", certhall.Date(m.Expiry)}))
 }
 
 func explainDecision(m proof.Decision, documents [][]byte) (facts []Fact, err error) {
@@ -124,7 +124,7 @@ func explainDecision(m proof.Decision, documents [][]byte) (facts []Fact, err er
 	default:
 		err = ErrUnexplained.Becausef("verdict %.40q on service %.40q", m.Verdict, m.Service)
 	}
-	return filled(append(append(facts, more...), Fact{"reason", m.Reason}, Fact{"expires", date(m.Expiry)})), err
+	return filled(append(append(facts, more...), Fact{"reason", m.Reason}, Fact{"expires", certhall.Date(m.Expiry)})), err
 }
 
 // explainLineage explains a decision over what a lineage has: its certificates
@@ -225,7 +225,7 @@ func keyDigest(c *smx509.Certificate) []byte {
 
 // line is a certificate in one line: number, subject, end.
 func line(c *smx509.Certificate) string {
-	return strings.Join([]string{string(certhall.SerialOf(c.SerialNumber)), c.Subject.CommonName, date(c.NotAfter)}, " · ")
+	return strings.Join([]string{string(certhall.SerialOf(c.SerialNumber)), c.Subject.CommonName, certhall.Date(c.NotAfter)}, " · ")
 }
 
 // subject writes a DER Name for people, in the order it stands there.

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 	"unicode"
 
 	"github.com/certhall/certhall"
@@ -96,7 +95,7 @@ func (a *Agent) agree(ctx context.Context, r ConsentRequest, refusal error) erro
 func facts(t token.Terms) []Fact {
 	all := []Fact{{"service", string(t.Service)}, {"subject", t.Subject}, {"serial", string(t.Serial)}}
 	if !t.NotAfter.IsZero() {
-		all = append(all, Fact{"not-after", date(t.NotAfter)})
+		all = append(all, Fact{"not-after", certhall.Date(t.NotAfter)})
 	}
 	if t.Years > 0 {
 		all = append(all, Fact{"years", strconv.Itoa(t.Years)})
@@ -125,5 +124,3 @@ func Printable(s string) string {
 		return ' '
 	}, s)
 }
-
-func date(t time.Time) string { return t.In(certhall.Beijing).Format(time.DateOnly) }

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/certhall/certhall"
 	"github.com/certhall/certhall/desk/agent/trust"
 	"github.com/certhall/certhall/desk/courier"
 	"github.com/certhall/certhall/gm"
@@ -84,7 +85,7 @@ func (d *Doctor) examineAuthority(facts *courier.Facts, add adder) {
 
 func (d *Doctor) examineList(a trust.Authority, facts courier.Facts, add adder) {
 	params := []string{"authority", facts.Authority, "root", a.Root.Subject.CommonName, "server", d.Server,
-		"number", strconv.FormatInt(a.List.Number, 10), "until", day(a.List.Until)}
+		"number", strconv.FormatInt(a.List.Number, 10), "until", certhall.Date(a.List.Until)}
 	switch {
 	case !d.Listed:
 		add(Authority, Fine, "authority-fine-file", params...)

@@ -62,7 +62,7 @@ func (d *Doctor) examineCertificate(ctx context.Context, k agent.Listed, h *toke
 	left := c.NotAfter.Sub(d.now)
 	params := []string{
 		"key", k.Label, "subject", c.Subject.CommonName, "serial", string(certhall.SerialOf(c.SerialNumber)),
-		"from", day(c.NotBefore), "to", day(c.NotAfter), "days", strconv.Itoa(int(left.Abs() / (24 * time.Hour))),
+		"from", certhall.Date(c.NotBefore), "to", certhall.Date(c.NotAfter), "days", strconv.Itoa(int(left.Abs() / (24 * time.Hour))),
 	}
 	if !h.Fits() || h.Enc != nil && !h.Whole() {
 		add(Certificate, Fault, "certificate-incomplete", params...)
@@ -92,7 +92,5 @@ func (d *Doctor) examineCertificate(ctx context.Context, k agent.Listed, h *toke
 		add(Certificate, Fine, "certificate-fine", params...)
 	}
 }
-
-func day(t time.Time) string { return t.In(certhall.Beijing).Format(time.DateOnly) }
 
 func minute(t time.Time) string { return t.In(certhall.Beijing).Format("2006-01-02 15:04") }

@@ -6,7 +6,6 @@ import (
 	"bytes"
 	"strconv"
 	"strings"
-	"time"
 
 	"codeberg.org/go-pdf/fpdf"
 
@@ -135,7 +134,7 @@ func (p *page) stamp(x, y float64) {
 	p.style(vermilion, large)
 	p.write(x-stampRim, y-leading/2-2.4, 2*stampRim, "C", p.say("stamp."+state))
 	p.style(vermilion, small)
-	p.write(x-stampRim, y+2.2, 2*stampRim, "C", day(p.PaidAt))
+	p.write(x-stampRim, y+2.2, 2*stampRim, "C", certhall.Date(p.PaidAt))
 	p.TransformEnd()
 }
 
@@ -239,7 +238,7 @@ func (p *page) sums() {
 	for _, f := range p.Refunds {
 		y := p.GetY()
 		p.style(ink, normal)
-		p.write(margin, y, 120, "L", p.say("repaid", "at", moment(f.At), "number", f.Number))
+		p.write(margin, y, 120, "L", p.say("repaid", "at", certhall.DateTime(f.At), "number", f.Number))
 		p.write(margin+120, y, right-margin-120, "R", "-"+f.Amount.String())
 		p.SetY(y + leading + 1.5)
 	}
@@ -268,8 +267,8 @@ func (p *page) payment() {
 	p.room(5)
 	p.pair("channel", p.say("channel."+p.Channel))
 	p.pair("transaction", p.Transaction)
-	p.pair("paid-at", moment(p.PaidAt))
-	p.pair("made-at", moment(p.MadeAt))
+	p.pair("paid-at", certhall.DateTime(p.PaidAt))
+	p.pair("made-at", certhall.DateTime(p.MadeAt))
 }
 
 func (p *page) foot() {
@@ -280,9 +279,6 @@ func (p *page) foot() {
 }
 
 // moment and day are in Beijing time, as the receipt says.
-func moment(t time.Time) string { return t.In(certhall.Beijing).Format(time.DateTime) }
-
-func day(t time.Time) string { return t.In(certhall.Beijing).Format(time.DateOnly) }
 
 // printable replaces what the font's format cannot hold by the mark that stands
 // for a missing character (〓).

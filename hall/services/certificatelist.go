@@ -124,18 +124,16 @@ func (c *Counter) condition(policy catalog.Policy, p authority.PairInfo, now tim
 	case p.Suspended:
 		return Suspended, "", authority.ErrSuspended
 	case now.After(lost):
-		return Expired, "", authority.ErrTooLate.With("date", date(lost))
+		return Expired, "", authority.ErrTooLate.With("date", certhall.Date(lost))
 	case now.After(p.NotAfter):
 		return Expired, certhall.Repair, nil
 	case now.Before(p.NotBefore):
-		return NotYetValid, "", authority.ErrTooEarly.With("date", date(renewable))
+		return NotYetValid, "", authority.ErrTooEarly.With("date", certhall.Date(renewable))
 	case now.Before(renewable):
-		return Valid, "", authority.ErrTooEarly.With("date", date(renewable))
+		return Valid, "", authority.ErrTooEarly.With("date", certhall.Date(renewable))
 	}
 	return Expiring, certhall.Renew, nil
 }
-
-func date(t time.Time) string { return t.In(certhall.Beijing).Format(time.DateOnly) }
 
 // daysBetween counts calendar days in Beijing.
 func daysBetween(from, to time.Time) int {

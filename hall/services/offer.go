@@ -83,9 +83,9 @@ func (c *Counter) narrowed(ctx context.Context, s certhall.Service, p authority.
 	switch {
 	case err != nil:
 	case s == certhall.Renew && policy.RenewBefore > 0 && now.Before(opens):
-		err = authority.ErrTooEarly.With("date", date(opens))
+		err = authority.ErrTooEarly.With("date", certhall.Date(opens))
 	case s == certhall.Repair && policy.RepairAfter > 0 && now.After(closes):
-		err = authority.ErrTooLate.With("date", date(closes))
+		err = authority.ErrTooLate.With("date", certhall.Date(closes))
 	default:
 		return nil
 	}

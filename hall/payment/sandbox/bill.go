@@ -68,7 +68,7 @@ func printBill(rows []payment.BillRow) []byte {
 			total, refund, number, kind, state, refundState = 0, r.Amount, string(r.Refund), "ORIGINAL", refunded, r.State
 		}
 		sum, back = sum+total, back+refund
-		values(&text, r.At.In(certhall.Beijing).Format(time.DateTime), App, Merchant, "0", "", r.Transaction, string(r.Order), payer, "NATIVE", state, "OTHERS", currency,
+		values(&text, certhall.DateTime(r.At), App, Merchant, "0", "", r.Transaction, string(r.Order), payer, "NATIVE", state, "OTHERS", currency,
 			total.String(), "0.00", "0", number, refund.String(), "0.00", kind, refundState, "证书服务", "", "0.00000", "0.60%", total.String(), refund.String(), "")
 	}
 	text.WriteString("总交易单数,应结订单总金额,退款总金额,充值券退款总金额,手续费总金额,订单总金额,申请退款总金额\r\n")
