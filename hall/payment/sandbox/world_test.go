@@ -58,7 +58,7 @@ type world struct {
 	bank    *Bank
 	server  *Server
 	channel payment.Channel
-	arrived chan struct{} // a request has reached the sandbox
+	waiting chan struct{} // a request waits in the sandbox for its caller to leave
 
 	mu      sync.Mutex
 	refuses error // what the merchant answers notices
@@ -68,7 +68,7 @@ type world struct {
 
 func newWorld(t *testing.T, with ...func(*Options)) *world {
 	t.Helper()
-	w := &world{T: t, clock: &clock{now: time.Now().UTC()}, arrived: make(chan struct{}, 100)}
+	w := &world{T: t, clock: &clock{now: time.Now().UTC()}, waiting: make(chan struct{}, 100)}
 	o := Options{Name: "示范电子认证", Clock: w.clock, Random: rand.NewChaCha8([32]byte{1})}
 	for _, f := range with {
 		f(&o)
@@ -79,11 +79,7 @@ func newWorld(t *testing.T, with ...func(*Options)) *world {
 	}
 	w.server = NewServer(ServerOptions{Bank: w.bank, Keys: keys, Stamps: certhall.SystemClock{}})
 	gateway := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		select {
-		case w.arrived <- struct{}{}:
-		default:
-		}
-		w.server.ServeHTTP(rw, r)
+		w.server.ServeHTTP(rw, r.WithContext(watched{r.Context(), w.waiting}))
 	}))
 	t.Cleanup(gateway.Close)
 	merchant := httptest.NewServer(http.HandlerFunc(w.notice))
@@ -93,6 +89,21 @@ func newWorld(t *testing.T, with ...func(*Options)) *world {
 		Transport: &http.Transport{DisableKeepAlives: true}, // Go asks again by itself on a connection that was used before
 	})
 	return w
+}
+
+// watched tells when somebody waits for a request's end: by then the sandbox has
+// decided what the request is to suffer.
+type watched struct {
+	context.Context
+	waiting chan<- struct{}
+}
+
+func (w watched) Done() <-chan struct{} {
+	select {
+	case w.waiting <- struct{}{}:
+	default:
+	}
+	return w.Context.Done()
 }
 
 func (w *world) open(o wechat.Options) payment.Channel {
@@ -237,13 +248,13 @@ func TestFaults(t *testing.T) {
 					}
 					c.given(w)
 					w.upset(f.fault)
-					for len(w.arrived) > 0 {
-						<-w.arrived
+					for len(w.waiting) > 0 {
+						<-w.waiting
 					}
 					ctx, cancel := context.WithCancel(t.Context())
 					defer cancel()
 					if f.fault.Kind == Hang && wire {
-						go func() { <-w.arrived; cancel() }()
+						go func() { <-w.waiting; cancel() }()
 					}
 					err := c.act(w, ctx)
 					if !errors.Is(err, f.want) {
