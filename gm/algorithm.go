@@ -14,6 +14,7 @@ import (
 	"io"
 
 	"github.com/emmansun/gmsm/sm2"
+	"github.com/emmansun/gmsm/smx509"
 )
 
 // Algorithm is a kind of key with the one signature algorithm that is used with it.
@@ -126,6 +127,11 @@ func identifier(oid asn1.ObjectIdentifier, null bool) []byte {
 
 // Identifier is the signature's AlgorithmIdentifier (RFC 5280, 4.1.1.2), DER.
 func (a Algorithm) Identifier() []byte { return bytes.Clone(identifiers[a]) }
+
+// Signature is the algorithm's name in package smx509.
+func (a Algorithm) Signature() smx509.SignatureAlgorithm {
+	return map[Algorithm]smx509.SignatureAlgorithm{SM2: smx509.SM2WithSM3, RSA: smx509.SHA256WithRSA, ECDSA: smx509.ECDSAWithSHA256}[a]
+}
 
 // Digest is the digest that goes with the algorithm: SM3 or SHA-256, 32 bytes either.
 func (a Algorithm) Digest(parts ...[]byte) []byte {

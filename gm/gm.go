@@ -85,13 +85,20 @@ func ParseRevocationList(der []byte) (l *smx509.RevocationList, err error) {
 	return smx509.ParseRevocationList(der)
 }
 
-// CertificateKey is the certificate's SM2 public key.
-func CertificateKey(c *smx509.Certificate) (*ecdsa.PublicKey, error) {
-	pub, ok := c.PublicKey.(*ecdsa.PublicKey)
-	if !ok || !sm2.IsSM2PublicKey(pub) {
+// CertificateKey is the certificate's public key, of a kind that is used here
+// (AlgorithmOf).
+func CertificateKey(c *smx509.Certificate) (crypto.PublicKey, error) {
+	_, err := AlgorithmOf(c.PublicKey)
+	return c.PublicKey, err
+}
+
+// SM2Key is a public key that must be an SM2 one.
+func SM2Key(pub crypto.PublicKey) (*ecdsa.PublicKey, error) {
+	k, ok := pub.(*ecdsa.PublicKey)
+	if !ok || !sm2.IsSM2PublicKey(k) {
 		return nil, ErrNotSM2
 	}
-	return pub, nil
+	return k, nil
 }
 
 // ParseRequest parses a PKCS#10 request (RFC 2986, to which GB/T 20518 refers),
@@ -115,7 +122,7 @@ func ParseRequest(der []byte) (pub crypto.PublicKey, digest []byte, err error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	if req.SignatureAlgorithm != map[Algorithm]smx509.SignatureAlgorithm{SM2: smx509.SM2WithSM3, RSA: smx509.SHA256WithRSA, ECDSA: smx509.ECDSAWithSHA256}[a] {
+	if req.SignatureAlgorithm != a.Signature() {
 		return nil, nil, fmt.Errorf("gm: request signed with %v", req.SignatureAlgorithm)
 	}
 	if err := VerifyAny(req.PublicKey, req.RawTBSCertificateRequest, req.Signature); err != nil {
@@ -141,11 +148,7 @@ func ParsePublicKey(spki []byte) (pub *ecdsa.PublicKey, err error) {
 	if err != nil {
 		return nil, err
 	}
-	pub, ok := k.(*ecdsa.PublicKey)
-	if !ok || !sm2.IsSM2PublicKey(pub) {
-		return nil, ErrNotSM2
-	}
-	return pub, nil
+	return SM2Key(k)
 }
 
 // ParseAnyPublicKey reads a SubjectPublicKeyInfo of any kind that is used here

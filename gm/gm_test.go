@@ -275,7 +275,7 @@ func TestParseCertificate(t *testing.T) {
 	if _, err := ParseCertificate(make([]byte, MaxCertificate+1)); err == nil {
 		t.Error("too long")
 	}
-	if _, err := CertificateKey(&smx509.Certificate{}); !errors.Is(err, ErrNotSM2) {
+	if _, err := CertificateKey(&smx509.Certificate{}); !errors.Is(err, ErrAlgorithm) {
 		t.Error("no key")
 	}
 }

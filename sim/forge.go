@@ -106,7 +106,7 @@ func (w *World) forgeBundle() {
 	halves.Enc = b.Sign
 	swapped.Sign, swapped.Enc = b.Enc, b.Sign
 	if key, err := sm2.GenerateKey(w.random); err == nil {
-		if pub := w.signingKey(b.Container()); pub != nil {
+		if pub, err := gm.SM2Key(w.signingKey(b.Container())); err == nil {
 			strange.Envelope, _ = gm.EnvelopeKey(w.random, pub, key)
 		}
 	}

@@ -252,7 +252,7 @@ func (w *World) tamper(again bool) {
 		if err != nil {
 			return nil // no room for it
 		}
-		_, err = c.GenerateSigningKey(ctx)
+		_, err = c.GenerateSigningKey(ctx, gm.SM2)
 		return err
 	})
 }

@@ -2,9 +2,10 @@ package sim
 
 import (
 	"context"
-	"crypto/ecdsa"
+	"crypto"
 
 	"github.com/certhall/certhall/desk/token"
+	"github.com/certhall/certhall/gm"
 )
 
 // watchedKey is the USB key as the agent sees it: every command a boundary,
@@ -78,15 +79,15 @@ type watchedContainer struct {
 	k watchedKey
 }
 
-func (c watchedContainer) GenerateSigningKey(ctx context.Context) (pub *ecdsa.PublicKey, err error) {
+func (c watchedContainer) GenerateSigningKey(ctx context.Context, a gm.Algorithm) (pub crypto.PublicKey, err error) {
 	err = c.k.command("GenerateSigningKey", true, func() { c.k.w.judgeGenerate(c.Name()) }, func() (err error) {
-		pub, err = c.Container.GenerateSigningKey(ctx)
+		pub, err = c.Container.GenerateSigningKey(ctx, a)
 		return err
 	})
 	return pub, err
 }
 
-func (c watchedContainer) PublicKey(ctx context.Context, u token.Usage) (pub *ecdsa.PublicKey, err error) {
+func (c watchedContainer) PublicKey(ctx context.Context, u token.Usage) (pub crypto.PublicKey, err error) {
 	err = c.k.command("PublicKey", false, nil, func() (err error) { pub, err = c.Container.PublicKey(ctx, u); return err })
 	return pub, err
 }

@@ -1,7 +1,7 @@
 package sim
 
 import (
-	"crypto/ecdsa"
+	"crypto"
 	"io"
 	"math/rand/v2"
 	"time"
@@ -42,7 +42,7 @@ var (
 type kit struct {
 	founded  *ceremony.Authority
 	reviewer demo.Signer
-	notary   *ecdsa.PublicKey
+	notary   crypto.PublicKey
 
 	old          *ca.Pair
 	oldContainer string

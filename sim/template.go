@@ -120,7 +120,7 @@ func newMedium(room int, random io.Reader) (*softkey.Memory, error) {
 	}
 	c, err := k.Create(background, foreign)
 	if err == nil {
-		_, err = c.GenerateSigningKey(background)
+		_, err = c.GenerateSigningKey(background, gm.SM2)
 	}
 	return m, err
 }

@@ -203,12 +203,16 @@ func works(c token.Container, p *ca.Pair) error {
 			if err != nil {
 				return err
 			}
-			if err := gm.Verify(pub, probe, sig); err != nil {
+			if err := gm.VerifyAny(pub, probe, sig); err != nil {
 				return err
 			}
 			continue
 		}
-		sealed, err := gm.Seal(probeRandom{}, pub, probe)
+		to, err := gm.SM2Key(pub)
+		if err != nil {
+			return err
+		}
+		sealed, err := gm.Seal(probeRandom{}, to, probe)
 		if err != nil {
 			return err
 		}

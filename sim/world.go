@@ -2,7 +2,7 @@ package sim
 
 import (
 	"context"
-	"crypto/ecdsa"
+	"crypto"
 	"fmt"
 	"hash/crc64"
 	"io"
@@ -194,7 +194,7 @@ func (w *World) pairs() (pairs []*ca.Pair) {
 func containerOf(id string, p *ca.Pair) string { return certhall.ContainerName(id, p.Case, p.Attempt) }
 
 // signingKey is the signing key that lies in a container, nil if none.
-func (w *World) signingKey(name string) (pub *ecdsa.PublicKey) {
+func (w *World) signingKey(name string) (pub crypto.PublicKey) {
 	w.bare(func(k token.Key) error {
 		if c, err := k.Container(background, name); err == nil {
 			pub, _ = c.PublicKey(background, token.Signing)

@@ -249,5 +249,5 @@ func (ca *CA) activeStaff(ctx context.Context, der []byte, role string, now time
 	if m == nil || m.Role != role || !bytes.Equal(m.Certificate, der) || !now.IsZero() && (m.State != StaffActive || !inOffice(m, now)) {
 		return nil, authority.ErrEvidence.Becausef("signer is not an active %s", role)
 	}
-	return gm.CertificateKey(shown)
+	return gm.SM2Key(shown.PublicKey)
 }

@@ -21,7 +21,7 @@ var ErrNotEnvelope = certhall.NewError("envelope-unreadable", certhall.Invalid)
 // Encrypt puts content into an envelope (GB/T 35275 envelopedData, SM4-CBC)
 // for the holder of an encryption certificate.
 func Encrypt(certificate *smx509.Certificate, content []byte) ([]byte, error) {
-	if _, err := gm.CertificateKey(certificate); err != nil {
+	if _, err := gm.SM2Key(certificate.PublicKey); err != nil {
 		return nil, ErrNotEnvelope.Because(err)
 	}
 	return pkcs7.EncryptSM(pkcs.SM4CBC, content, []*smx509.Certificate{certificate})

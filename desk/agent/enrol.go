@@ -41,7 +41,7 @@ func (a *Agent) Enrol(ctx context.Context, keySerial, commonName string) (p10 []
 				}
 			}
 		}
-		h, err := token.WithKey(ctx, key, name)
+		h, err := token.WithKey(ctx, key, name, gm.SM2)
 		if err != nil {
 			return err
 		}

@@ -11,7 +11,7 @@ import (
 // Acknowledge proves that the bundle's pair is whole on the key and works, and
 // signs so. It answers proof.Signed (an Acknowledgement) or proof.Trouble.
 //
-// ◆ All in one session: it relies on no earlier install, reads all four parts
+// ◆ All in one session: it relies on no earlier install, reads all parts
 // back, compares them with the bundle, repeats the self-test, then signs.
 func Acknowledge(ctx context.Context, key Key, order proof.Acknowledge, env Env) (proof.Message, error) {
 	p, err := env.prove(order.Authority, order.Bundle)
@@ -47,7 +47,7 @@ func Acknowledge(ctx context.Context, key Key, order proof.Acknowledge, env Env)
 	return SignAs(ctx, h, proof.Acknowledgement{
 		Authority: p.authority, Case: p.id, Attempt: p.number,
 		SignSerial: string(certhall.SerialOf(p.sign.SerialNumber)),
-		EncSerial:  string(certhall.SerialOf(p.enc.SerialNumber)),
+		EncSerial:  p.encSerial(),
 		KeyDigest:  digest, Nonce: nonce, Untestable: untestable,
 	})
 }

@@ -3,23 +3,24 @@ package token
 import (
 	"bytes"
 	"context"
-	"crypto/ecdsa"
+	"crypto"
 	"errors"
 
 	"github.com/emmansun/gmsm/smx509"
 
+	"github.com/certhall/certhall"
 	"github.com/certhall/certhall/gm"
 	"github.com/certhall/certhall/proof"
 )
 
 // parts are a bundle's parts, each proved: both certificates chain to one
 // trusted root and carry the same subject, the envelope's key is the
-// encryption certificate's.
+// encryption certificate's. Of a single certificate, enc and encKey are nil.
 type parts struct {
 	attempt
 	proof.Bundle
 	sign, enc       *smx509.Certificate
-	signKey, encKey *ecdsa.PublicKey
+	signKey, encKey crypto.PublicKey
 	root            *smx509.Certificate
 }
 
@@ -32,29 +33,42 @@ func (e Env) prove(authority string, b proof.Bundle) (*parts, error) {
 	if p.sign, p.signKey, err = parse(b.Sign); err != nil {
 		return nil, err
 	}
-	if p.enc, p.encKey, err = parse(b.Enc); err != nil {
-		return nil, err
-	}
 	if p.root, err = e.Trust.Root(p.sign, b.Chain); err != nil {
 		return nil, err
-	}
-	if root, err := e.Trust.Root(p.enc, b.Chain); err != nil || !root.Equal(p.root) {
-		return nil, ErrUntrusted.Becausef("encryption certificate under another root: %v", err)
-	}
-	wrapped, err := gm.EnvelopedPublicKey(b.Envelope)
-	if err != nil || !gm.SameKey(wrapped, p.encKey) {
-		return nil, ErrBundle.Becausef("the envelope holds another key than the certificate's: %v", err)
-	}
-	if !bytes.Equal(p.sign.RawSubject, p.enc.RawSubject) {
-		return nil, ErrBundle.Becausef("two subjects")
 	}
 	if b.OldSerial == "" && !bytes.Equal(p.sign.RawSubject, b.Subject) {
 		return nil, ErrBundle.Becausef("not the decision's subject")
 	}
-	return p, nil
+	if p.single() {
+		if len(b.Envelope) != 0 || len(b.SealedNonce) != 0 {
+			return nil, ErrBundle.Becausef("an encryption key without its certificate")
+		}
+		return p, nil
+	}
+	return p, p.proveEncryption(e.Trust)
 }
 
-func parse(der []byte) (*smx509.Certificate, *ecdsa.PublicKey, error) {
+// single tells whether there is no encryption half.
+func (p *parts) single() bool { return len(p.Bundle.Enc) == 0 }
+
+func (p *parts) proveEncryption(t *Trust) (err error) {
+	if p.enc, p.encKey, err = parse(p.Bundle.Enc); err != nil {
+		return err
+	}
+	if root, err := t.Root(p.enc, p.Chain); err != nil || !root.Equal(p.root) {
+		return ErrUntrusted.Becausef("encryption certificate under another root: %v", err)
+	}
+	wrapped, err := gm.EnvelopedPublicKey(p.Envelope)
+	if err != nil || !gm.SameKey(wrapped, p.encKey) {
+		return ErrBundle.Becausef("the envelope holds another key than the certificate's: %v", err)
+	}
+	if !bytes.Equal(p.sign.RawSubject, p.enc.RawSubject) {
+		return ErrBundle.Becausef("two subjects")
+	}
+	return nil
+}
+
+func parse(der []byte) (*smx509.Certificate, crypto.PublicKey, error) {
 	c, err := gm.ParseCertificate(der)
 	if err != nil {
 		return nil, nil, ErrBundle.Because(err)
@@ -75,16 +89,30 @@ func (p *parts) home(all []*Holding) (*Holding, string) {
 		return h, proof.Absent
 	case !gm.SameKey(h.SignKey, p.signKey):
 		return h, proof.AnotherKey
-	case h.EncKey != nil && !gm.SameKey(h.EncKey, p.encKey):
+	case h.EncKey != nil && (p.single() || !gm.SameKey(h.EncKey, p.encKey)):
 		return h, proof.AnotherKey
 	}
 	return h, ""
 }
 
-// complete tells whether all four parts lie in the container.
+// complete tells whether all four parts, or both of a single certificate, lie
+// in the container.
 func (p *parts) complete(h *Holding) bool {
-	return gm.SameKey(h.SignKey, p.signKey) && gm.SameKey(h.EncKey, p.encKey) &&
-		h.Sign != nil && h.Sign.Equal(p.sign) && h.Enc != nil && h.Enc.Equal(p.enc)
+	if !gm.SameKey(h.SignKey, p.signKey) || h.Sign == nil || !h.Sign.Equal(p.sign) {
+		return false
+	}
+	if p.single() {
+		return h.EncKey == nil && h.Enc == nil
+	}
+	return gm.SameKey(h.EncKey, p.encKey) && h.Enc != nil && h.Enc.Equal(p.enc)
+}
+
+// encSerial is the serial of the encryption certificate; "" of a single one.
+func (p *parts) encSerial() string {
+	if p.single() {
+		return ""
+	}
+	return string(certhall.SerialOf(p.enc.SerialNumber))
 }
 
 // test proves that a complete container works and opens the bundle's nonce.
@@ -94,6 +122,9 @@ func (p *parts) test(ctx context.Context, h *Holding, e Env) (nonce []byte, unte
 		return nil, false, "", err
 	} else if !ok {
 		return nil, false, proof.FailingSelfTest, nil
+	}
+	if p.single() {
+		return nil, false, "", nil
 	}
 	nonce, err = h.Decrypt(ctx, p.SealedNonce)
 	switch {

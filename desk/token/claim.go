@@ -3,7 +3,7 @@ package token
 import (
 	"bytes"
 	"context"
-	"crypto/ecdsa"
+	"crypto"
 
 	"github.com/certhall/certhall/gm"
 	"github.com/certhall/certhall/proof"
@@ -64,7 +64,7 @@ func unusable(ctx context.Context, h *Holding, order proof.MakeClaim, env Env) (
 }
 
 // another tells whether a key lies there that is not the recorded one.
-func another(pub *ecdsa.PublicKey, recorded []byte) bool {
+func another(pub crypto.PublicKey, recorded []byte) bool {
 	if pub == nil || len(recorded) == 0 {
 		return false
 	}

@@ -2,7 +2,7 @@ package token
 
 import (
 	"context"
-	"crypto/ecdsa"
+	"crypto"
 	"errors"
 
 	"github.com/emmansun/gmsm/smx509"
@@ -17,7 +17,7 @@ import (
 type Holding struct {
 	Container
 	Sign, Enc       *smx509.Certificate
-	SignKey, EncKey *ecdsa.PublicKey
+	SignKey, EncKey crypto.PublicKey
 }
 
 // Empty tells whether nothing was ever written into it.
@@ -34,9 +34,34 @@ func (h *Holding) Fits() bool {
 	return err == nil && gm.SameKey(pub, h.SignKey)
 }
 
-// Whole tells whether all four parts lie there and belong together.
+// Single tells whether the certificate is for every use and has no encryption
+// half beside it: with RSA and ECDSA always, with SM2 where its key usage says so.
+func (h *Holding) Single() bool {
+	if h.Sign == nil {
+		return false
+	}
+	a, err := gm.AlgorithmOf(h.Sign.PublicKey)
+	return err == nil && (a != gm.SM2 || h.Sign.KeyUsage&forSecrets != 0)
+}
+
+// forSecrets are the key usages of a certificate that others encrypt to.
+const forSecrets = smx509.KeyUsageKeyEncipherment | smx509.KeyUsageDataEncipherment | smx509.KeyUsageKeyAgreement
+
+// Whole tells whether all parts lie there and belong together: four of a pair,
+// two of a single certificate.
 func (h *Holding) Whole() bool {
-	if !h.Fits() || h.Enc == nil {
+	if !h.Fits() {
+		return false
+	}
+	if h.Enc == nil && h.EncKey == nil {
+		return h.Single()
+	}
+	return h.encFits()
+}
+
+// encFits tells whether the encryption certificate is for the encryption key.
+func (h *Holding) encFits() bool {
+	if h.Enc == nil {
 		return false
 	}
 	pub, err := gm.CertificateKey(h.Enc)

@@ -82,6 +82,9 @@ func (p *parts) write(ctx context.Context, h *Holding, env Env) error {
 		}
 	}
 	env.progress(PartSignCert)
+	if p.single() {
+		return nil
+	}
 	if h.EncKey == nil {
 		if err := h.ImportEncryptionKey(ctx, p.Envelope); err != nil {
 			return err

@@ -55,7 +55,7 @@ func Prepare(ctx context.Context, key Key, order proof.Prepare, env Env) (proof.
 	if err := env.unlock(ctx); err != nil {
 		return nil, err
 	}
-	if here, err = WithKey(ctx, key, a.container()); err != nil {
+	if here, err = WithKey(ctx, key, a.container(), algorithm(old)); err != nil {
 		if errors.Is(err, ErrKeyFull) {
 			return a.trouble(proof.KeyFull), nil
 		}
@@ -94,9 +94,19 @@ func prepareTerms(ticket proof.Ticket, order proof.Prepare, old *Holding) Terms 
 	return t
 }
 
+// algorithm is the one of the old pair's key, which its successor's is to have.
+func algorithm(old *Holding) gm.Algorithm {
+	if old != nil {
+		if a, err := gm.AlgorithmOf(old.Sign.PublicKey); err == nil {
+			return a
+		}
+	}
+	return gm.SM2
+}
+
 // WithKey opens a container; it makes the container and the key in it where
 // they are not there yet. What is in it already is left as it is.
-func WithKey(ctx context.Context, key Key, name string) (*Holding, error) {
+func WithKey(ctx context.Context, key Key, name string, a gm.Algorithm) (*Holding, error) {
 	h, err := lookAt(ctx, key, name)
 	if errors.Is(err, ErrNoContainer) {
 		var c Container
@@ -106,7 +116,7 @@ func WithKey(ctx context.Context, key Key, name string) (*Holding, error) {
 	if err != nil || !h.Empty() {
 		return h, err
 	}
-	if _, err := h.GenerateSigningKey(ctx); err != nil {
+	if _, err := h.GenerateSigningKey(ctx, a); err != nil {
 		return nil, err
 	}
 	return lookAt(ctx, key, name) // believe what lies there, not what was answered
@@ -122,7 +132,7 @@ func SignAs(ctx context.Context, h *Holding, m proof.Message) (proof.Signed, err
 	if err != nil {
 		return proof.Signed{}, err
 	}
-	if err := gm.Verify(h.SignKey, s.Message, s.Signatures[0].Value); err != nil {
+	if err := gm.VerifyAny(h.SignKey, s.Message, s.Signatures[0].Value); err != nil {
 		return proof.Signed{}, ErrKeyPairBroken.Because(err)
 	}
 	return s, nil
@@ -138,9 +148,11 @@ func commonName(old *Holding) string {
 // Request makes the P10. The authority takes only the key from it; the same
 // key and name give the same CertificationRequestInfo.
 func Request(ctx context.Context, h *Holding, commonName string, random io.Reader) (der, digest []byte, err error) {
-	template := &smx509.CertificateRequest{
-		Subject: pkix.Name{CommonName: commonName}, SignatureAlgorithm: smx509.SM2WithSM3,
+	a, err := gm.AlgorithmOf(h.SignKey)
+	if err != nil {
+		return nil, nil, ErrKeyPairBroken.Because(err)
 	}
+	template := &smx509.CertificateRequest{Subject: pkix.Name{CommonName: commonName}, SignatureAlgorithm: a.Signature()}
 	der, err = smx509.CreateCertificateRequest(random, template, &signer{ctx, h})
 	if err != nil {
 		return nil, nil, err
@@ -149,7 +161,8 @@ func Request(ctx context.Context, h *Holding, commonName string, random io.Reade
 	return der, digest, err
 }
 
-// signer lets smx509 sign by a container: for SM2 it passes the whole message.
+// signer lets smx509 sign by a container: its Sign takes a digest, but where
+// there is none (SM2) the whole message.
 type signer struct {
 	ctx context.Context
 	h   *Holding
@@ -157,6 +170,11 @@ type signer struct {
 
 func (s *signer) Public() crypto.PublicKey { return s.h.SignKey }
 
-func (s *signer) Sign(_ io.Reader, message []byte, _ crypto.SignerOpts) ([]byte, error) {
+func (s *signer) Sign(io.Reader, []byte, crypto.SignerOpts) ([]byte, error) {
+	return nil, errors.New("token: keys sign messages, not digests")
+}
+
+// SignMessage implements crypto.MessageSigner.
+func (s *signer) SignMessage(_ io.Reader, message []byte, _ crypto.SignerOpts) ([]byte, error) {
 	return s.h.Container.Sign(s.ctx, message)
 }

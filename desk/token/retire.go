@@ -198,20 +198,20 @@ func (r *retirement) successor(ctx context.Context, rc receipt) (*Holding, strin
 	return h, "", nil
 }
 
-// whole tells whether both certificates that the receipt names lie there,
-// with their keys, under the receipt's root.
+// whole tells whether the certificates that the receipt names lie there, with
+// their keys, under the receipt's root.
 func (r *retirement) whole(h *Holding, rc receipt) bool {
-	if !h.Fits() || h.Enc == nil ||
-		string(certhall.SerialOf(h.Sign.SerialNumber)) != rc.NewSign ||
-		string(certhall.SerialOf(h.Enc.SerialNumber)) != rc.NewEnc {
+	if !h.Fits() || string(certhall.SerialOf(h.Sign.SerialNumber)) != rc.NewSign {
 		return false
 	}
 	root, err := r.env.Trust.Root(h.Sign, r.order.Chain)
 	if err != nil || !root.Equal(rc.root) {
 		return false
 	}
-	encKey, err := gm.CertificateKey(h.Enc)
-	return err == nil && gm.SameKey(encKey, h.EncKey)
+	if rc.NewEnc == "" { // a single certificate
+		return h.Enc == nil && h.EncKey == nil
+	}
+	return h.encFits() && string(certhall.SerialOf(h.Enc.SerialNumber)) == rc.NewEnc
 }
 
 // superseded is the receipt's old container, nil if it is not here, or a

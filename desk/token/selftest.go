@@ -45,7 +45,11 @@ func try(ctx context.Context, h *Holding, random io.Reader) (ok, untestable bool
 	if err != nil {
 		return false, false, err
 	}
-	sealed, err := gm.Seal(random, h.EncKey, nonce)
+	to, err := gm.SM2Key(h.EncKey)
+	if err != nil {
+		return false, false, nil
+	}
+	sealed, err := gm.Seal(random, to, nonce)
 	if err != nil {
 		return false, false, nil // no point of the curve
 	}
@@ -79,5 +83,5 @@ func signs(ctx context.Context, h *Holding, random io.Reader) (bool, error) {
 		}
 		return false, err
 	}
-	return gm.Verify(h.SignKey, message, signature) == nil, nil
+	return gm.VerifyAny(h.SignKey, message, signature) == nil, nil
 }

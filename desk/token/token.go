@@ -1,15 +1,15 @@
 // Package token is what a USB key is to the house, and the safe renewal on it.
-// Drivers (softkey; later SKF and PKCS#11) answer the interfaces Key and
-// Container; the files identify, prepare, install, acknowledge, retire, claim
+// Drivers (softkey, SKF, PKCS#11) answer the interfaces Key and Container; the files identify, prepare, install, acknowledge, retire, claim
 // and selftest are the steps of the protocol as far as they happen on the key.
 // It knows nothing of the hall or the authority beyond their messages.
 package token
 
 import (
 	"context"
-	"crypto/ecdsa"
+	"crypto"
 
 	"github.com/certhall/certhall"
+	"github.com/certhall/certhall/gm"
 )
 
 // Usage tells the two halves of a container apart.
@@ -27,6 +27,7 @@ type Info struct {
 	Label        string // what its owner calls it, or the maker
 	Manufacturer string
 	Driver       string          // softkey, skf, pkcs11
+	Library      string          // name of the driver's library, as its table has it; "" for soft keys in the house
 	Trouble      *certhall.Error // why it cannot be used; nil if it can
 }
 
@@ -55,30 +56,61 @@ type Key interface {
 	// Create makes an empty one: ErrContainerExists, ErrKeyFull.
 	Create(ctx context.Context, name string) (Container, error)
 	Delete(ctx context.Context, name string) error
+	// Room tells how many more containers fit; -1 where the driver cannot tell.
+	Room(ctx context.Context) (int, error)
+	// ChangePIN replaces the user's PIN. A wrong old one answers as Login does
+	// and spends a try; ErrPINRefused if the key does not take the new one.
+	// Nobody is logged in afterwards.
+	ChangePIN(ctx context.Context, old, new string) error
+	// AdminPINState is PINState of the administrator's PIN.
+	AdminPINState(ctx context.Context) (PINState, error)
+	// Unblock sets a new user's PIN by the administrator's and gives all tries
+	// back: ErrAdminPINWrong (with parameter tries), ErrAdminPINLocked,
+	// ErrPINRefused; ErrUnsupported where the library cannot.
+	Unblock(ctx context.Context, admin, new string) error
+	// ChangeAdminPIN replaces the administrator's PIN; errors as Unblock.
+	ChangeAdminPIN(ctx context.Context, old, new string) error
 	Close() error
 }
 
-// Container holds a signing pair, an encryption pair and their certificates.
+// Challenger is a Key that its maker unlocks by question and answer instead of
+// an administrator's PIN.
+type Challenger interface {
+	// Challenge asks the key for its question.
+	Challenge(ctx context.Context) ([]byte, error)
+	// Respond gives the maker's answer and sets a new user's PIN: ErrAdminPINWrong
+	// if it is not the answer.
+	Respond(ctx context.Context, answer []byte, new string) error
+}
+
+// Container holds a signing pair, an encryption pair and their certificates; or,
+// with RSA and ECDSA, one pair and one certificate, which count as the signing ones.
 type Container interface {
 	Name() string
 	// GenerateSigningKey makes a new signing pair. On real keys this destroys
 	// one that lies there: the renewal calls it on empty containers only.
-	GenerateSigningKey(ctx context.Context) (*ecdsa.PublicKey, error)
+	// RSA keys have RSABits. ErrAlgorithmUnsupported where the key has none such.
+	GenerateSigningKey(ctx context.Context, a gm.Algorithm) (crypto.PublicKey, error)
 	// PublicKey answers ErrNoKey where there is none.
-	PublicKey(ctx context.Context, u Usage) (*ecdsa.PublicKey, error)
+	PublicKey(ctx context.Context, u Usage) (crypto.PublicKey, error)
 	// Certificate answers ErrNoCertificate where there is none.
 	Certificate(ctx context.Context, u Usage) ([]byte, error)
 	ImportCertificate(ctx context.Context, u Usage, der []byte) error
 	// ImportEncryptionKey unwraps an SM2EnvelopedKey with the signing key and
 	// replaces the encryption pair: never called where one lies already.
 	ImportEncryptionKey(ctx context.Context, envelope []byte) error
-	// Sign signs a message (SM2 with SM3, default id); needs a login.
+	// Sign signs a message, not a digest, by the algorithm of its key (SM2 with
+	// SM3 and the default id; RSA and ECDSA with SHA-256; DER where it is a pair
+	// of numbers); needs a login.
 	Sign(ctx context.Context, message []byte) ([]byte, error)
 	// Decrypt decrypts an SM2Cipher with the encryption key; needs a login;
 	// ErrUntestable where the driver cannot. Both answer ErrNoKey, or
 	// ErrKeyPairBroken where the private half does not work.
 	Decrypt(ctx context.Context, ciphertext []byte) ([]byte, error)
 }
+
+// RSABits is the length of RSA keys that are made.
+const RSABits = 2048
 
 // What keys answer beside success.
 var (
@@ -89,6 +121,9 @@ var (
 	ErrPINWrong        = certhall.NewError("pin-wrong", certhall.Denied)
 	ErrPINLocked       = certhall.NewError("pin-locked", certhall.Denied)
 	ErrPINNeeded       = certhall.NewError("pin-needed", certhall.Denied)
+	ErrPINRefused      = certhall.NewError("pin-refused", certhall.Invalid) // the key does not take it: length or characters
+	ErrAdminPINWrong   = certhall.NewError("admin-pin-wrong", certhall.Denied)
+	ErrAdminPINLocked  = certhall.NewError("admin-pin-locked", certhall.Denied)
 	ErrNoContainer     = certhall.NewError("container-missing", certhall.NotFound)
 	ErrContainerExists = certhall.NewError("container-exists", certhall.Conflict)
 	ErrNoKey           = certhall.NewError("key-pair-missing", certhall.NotFound)
@@ -97,4 +132,17 @@ var (
 	ErrEnvelope        = certhall.NewError("envelope-wrong", certhall.Invalid)
 	ErrCiphertext      = certhall.NewError("ciphertext-wrong", certhall.Invalid)
 	ErrUntestable      = certhall.NewError("decrypt-unsupported", certhall.Unavailable)
+	// ErrUnsupported: the library has no such function.
+	ErrUnsupported = certhall.NewError("key-unsupported", certhall.Unavailable)
+	// ErrAlgorithmUnsupported: the key makes no keys of this algorithm (parameter algorithm).
+	ErrAlgorithmUnsupported = certhall.NewError("algorithm-unsupported", certhall.Invalid)
+)
+
+// What libraries that reach keys answer: the child process in which they run
+// was ended, and the next use begins another.
+var (
+	ErrDriverMissing = certhall.NewError("driver-missing", certhall.Unavailable) // no such library, or not for this machine (parameters library, cause)
+	ErrDriverHung    = certhall.NewError("driver-hung", certhall.Unavailable)    // no answer in time (parameter library)
+	ErrDriverCrashed = certhall.NewError("driver-crashed", certhall.Unavailable) // it ended its process (parameter library)
+	ErrDriverWrong   = certhall.NewError("driver-wrong", certhall.Unavailable)   // it answered what cannot be (parameters library, call, code)
 )

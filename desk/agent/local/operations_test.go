@@ -1,7 +1,7 @@
 package local
 
 import (
-	"crypto/ecdsa"
+	"crypto"
 	"encoding/json"
 	"slices"
 	"testing"
@@ -106,7 +106,7 @@ func TestRenewal(t *testing.T) {
 	}
 }
 
-func (h *house) signing(certificate []byte) *ecdsa.PublicKey {
+func (h *house) signing(certificate []byte) crypto.PublicKey {
 	h.t.Helper()
 	c, err := gm.ParseCertificate(certificate)
 	h.must(err)

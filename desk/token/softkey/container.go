@@ -2,7 +2,8 @@ package softkey
 
 import (
 	"context"
-	"crypto/ecdsa"
+	"crypto"
+	"crypto/x509"
 
 	"github.com/emmansun/gmsm/sm2"
 
@@ -45,21 +46,21 @@ func (c *container) change(ctx context.Context, what string, u token.Usage, whol
 	return c.key.write(ctx, what, on(whole), on(torn))
 }
 
-func (c *container) GenerateSigningKey(ctx context.Context) (*ecdsa.PublicKey, error) {
+func (c *container) GenerateSigningKey(ctx context.Context, a gm.Algorithm) (crypto.PublicKey, error) {
 	if _, err := c.box(ctx); err != nil {
 		return nil, err
 	}
 	if c.key.vault == nil {
 		return nil, token.ErrPINNeeded
 	}
-	secret, err := sm2.GenerateKey(c.key.random)
+	secret, err := a.GenerateKey(c.key.random, token.RSABits)
 	if err != nil {
-		return nil, err
+		return nil, token.ErrAlgorithmUnsupported.With("algorithm", a.String()).Because(err)
 	}
 	if err := c.storeKey(ctx, "generate", token.Signing, secret); err != nil {
 		return nil, err
 	}
-	return &secret.PublicKey, nil
+	return secret.Public(), nil
 }
 
 func (c *container) ImportEncryptionKey(ctx context.Context, envelope []byte) error {
@@ -67,19 +68,27 @@ func (c *container) ImportEncryptionKey(ctx context.Context, envelope []byte) er
 	if err != nil {
 		return err
 	}
-	secret, err := gm.OpenEnvelopedKey(signing, envelope)
+	unwraps, ok := signing.(*sm2.PrivateKey)
+	if !ok {
+		return token.ErrEnvelope.Becausef("the signing key is no SM2 key")
+	}
+	secret, err := gm.OpenEnvelopedKey(unwraps, envelope)
 	if err != nil {
 		return token.ErrEnvelope.Because(err)
 	}
 	return c.storeKey(ctx, "encryption-key", token.Encryption, secret)
 }
 
-func (c *container) storeKey(ctx context.Context, what string, u token.Usage, secret *sm2.PrivateKey) error {
-	public, err := gm.MarshalPublicKey(&secret.PublicKey)
+func (c *container) storeKey(ctx context.Context, what string, u token.Usage, secret crypto.Signer) error {
+	public, err := gm.MarshalPublicKey(secret.Public())
 	if err != nil {
 		return err
 	}
-	sealed, err := c.key.vault.hide(secret.D.FillBytes(make([]byte, 32)), place(c.name, u, public), c.key.random)
+	plain, err := plainKey(secret)
+	if err != nil {
+		return err
+	}
+	sealed, err := c.key.vault.hide(plain, place(c.name, u, public), c.key.random)
 	if err != nil {
 		return err
 	}
@@ -88,7 +97,7 @@ func (c *container) storeKey(ctx context.Context, what string, u token.Usage, se
 		func(h *half) { h.Public, h.Secret = public, sealed[:len(sealed)/2] })
 }
 
-func (c *container) PublicKey(ctx context.Context, u token.Usage) (*ecdsa.PublicKey, error) {
+func (c *container) PublicKey(ctx context.Context, u token.Usage) (crypto.PublicKey, error) {
 	b, err := c.box(ctx)
 	if err != nil {
 		return nil, err
@@ -96,7 +105,7 @@ func (c *container) PublicKey(ctx context.Context, u token.Usage) (*ecdsa.Public
 	if len(b.half(u).Public) == 0 {
 		return nil, token.ErrNoKey
 	}
-	pub, err := gm.ParsePublicKey(b.half(u).Public)
+	pub, err := gm.ParseAnyPublicKey(b.half(u).Public)
 	if err != nil {
 		return nil, token.ErrKeyDamaged.Because(err)
 	}
@@ -133,7 +142,7 @@ func (c *container) Sign(ctx context.Context, message []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return gm.Sign(c.key.random, key, message)
+	return gm.SignAny(c.key.random, key, message)
 }
 
 func (c *container) Decrypt(ctx context.Context, ciphertext []byte) ([]byte, error) {
@@ -141,7 +150,11 @@ func (c *container) Decrypt(ctx context.Context, ciphertext []byte) ([]byte, err
 	if err != nil {
 		return nil, err
 	}
-	plain, err := gm.Open(key, ciphertext)
+	opens, ok := key.(*sm2.PrivateKey)
+	if !ok {
+		return nil, token.ErrUntestable
+	}
+	plain, err := gm.Open(opens, ciphertext)
 	if err != nil {
 		return nil, token.ErrCiphertext.Because(err)
 	}
@@ -149,7 +162,7 @@ func (c *container) Decrypt(ctx context.Context, ciphertext []byte) ([]byte, err
 }
 
 // private opens a private key; parsed ones are kept while logged in.
-func (c *container) private(ctx context.Context, u token.Usage) (*sm2.PrivateKey, error) {
+func (c *container) private(ctx context.Context, u token.Usage) (crypto.Signer, error) {
 	b, err := c.box(ctx)
 	if err != nil {
 		return nil, err
@@ -164,14 +177,40 @@ func (c *container) private(ctx context.Context, u token.Usage) (*sm2.PrivateKey
 	if key := c.key.secret[string(h.Secret)]; key != nil {
 		return key, nil
 	}
-	d, err := c.key.vault.reveal(h.Secret, place(c.name, u, h.Public))
+	plain, err := c.key.vault.reveal(h.Secret, place(c.name, u, h.Public))
 	if err != nil {
 		return nil, token.ErrKeyPairBroken.Because(err)
 	}
-	key, err := sm2.NewPrivateKey(d)
+	key, err := parsePlainKey(plain)
 	if err != nil {
 		return nil, token.ErrKeyPairBroken.Because(err)
 	}
 	c.key.secret[string(h.Secret)] = key
 	return key, nil
+}
+
+// plainKey is a private key before it is hidden: the 32 bytes of an SM2 one,
+// PKCS #8 of others (RFC 5958).
+func plainKey(key crypto.Signer) ([]byte, error) {
+	if k, ok := key.(*sm2.PrivateKey); ok {
+		return k.D.FillBytes(make([]byte, sm2Length)), nil
+	}
+	return x509.MarshalPKCS8PrivateKey(key)
+}
+
+const sm2Length = 32
+
+func parsePlainKey(plain []byte) (crypto.Signer, error) {
+	if len(plain) == sm2Length {
+		return sm2.NewPrivateKey(plain)
+	}
+	key, err := x509.ParsePKCS8PrivateKey(plain)
+	if err != nil {
+		return nil, err
+	}
+	signer, ok := key.(crypto.Signer)
+	if !ok {
+		return nil, gm.ErrAlgorithm
+	}
+	return signer, nil
 }

@@ -62,3 +62,17 @@ func (k *Key) Login(ctx context.Context, pin string) error {
 	k.vault = v
 	return nil
 }
+
+// ChangePIN: not yet.
+func (k *Key) ChangePIN(context.Context, string, string) error { return token.ErrUnsupported }
+
+// AdminPINState: not yet.
+func (k *Key) AdminPINState(context.Context) (token.PINState, error) {
+	return token.PINState{}, token.ErrUnsupported
+}
+
+// Unblock: not yet.
+func (k *Key) Unblock(context.Context, string, string) error { return token.ErrUnsupported }
+
+// ChangeAdminPIN: not yet.
+func (k *Key) ChangeAdminPIN(context.Context, string, string) error { return token.ErrUnsupported }

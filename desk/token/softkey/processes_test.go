@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/certhall/certhall/desk/token"
+	"github.com/certhall/certhall/gm"
 )
 
 const (
@@ -122,7 +123,7 @@ func TestTwoSessions(t *testing.T) {
 	if err := two.Delete(background, "a"); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := c.GenerateSigningKey(background); !errors.Is(err, token.ErrNoContainer) {
+	if _, err := c.GenerateSigningKey(background, gm.SM2); !errors.Is(err, token.ErrNoContainer) {
 		t.Error(err)
 	}
 }

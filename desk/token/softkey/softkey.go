@@ -9,6 +9,7 @@ package softkey
 
 import (
 	"context"
+	"crypto"
 	"crypto/rand"
 	"errors"
 	"io"
@@ -16,8 +17,6 @@ import (
 	"slices"
 	"strconv"
 	"unicode/utf8"
-
-	"github.com/emmansun/gmsm/sm2"
 
 	"github.com/certhall/certhall"
 	"github.com/certhall/certhall/desk/token"
@@ -116,7 +115,7 @@ type Key struct {
 	raw    []byte // what image was decoded from
 	image  image
 	vault  *vault // nil while logged out
-	secret map[string]*sm2.PrivateKey
+	secret map[string]crypto.Signer
 	writes int
 	gone   bool // power cut, removed or closed
 }
@@ -128,7 +127,7 @@ func Open(path string) (*Key, error) { return Use(File(path), rand.Reader, nil) 
 // Use opens the key on a medium. Keys and nonces are drawn from random; cut
 // (or nil) is asked before every write.
 func Use(m Medium, random io.Reader, cut Switch) (*Key, error) {
-	k := &Key{medium: m, random: random, cut: cut, secret: map[string]*sm2.PrivateKey{}}
+	k := &Key{medium: m, random: random, cut: cut, secret: map[string]crypto.Signer{}}
 	if err := k.load(); err != nil {
 		return nil, err
 	}
@@ -300,6 +299,14 @@ func (k *Key) Delete(ctx context.Context, name string) error {
 		}
 		return err
 	})
+}
+
+// Room tells how many more containers fit.
+func (k *Key) Room(ctx context.Context) (int, error) {
+	if err := k.ready(ctx); err != nil {
+		return 0, err
+	}
+	return k.image.Room - len(k.image.Containers), nil
 }
 
 // Close ends the use of the key. Calls after it answer token.ErrRemoved.

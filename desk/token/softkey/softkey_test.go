@@ -71,7 +71,7 @@ func life(k *Key) error {
 
 // fill writes all four parts of a container and uses them.
 func fill(ctx context.Context, c token.Container) error {
-	pub, err := c.GenerateSigningKey(ctx)
+	pub, err := c.GenerateSigningKey(ctx, gm.SM2)
 	if err != nil {
 		return err
 	}
@@ -79,7 +79,7 @@ func fill(ctx context.Context, c token.Container) error {
 	if err != nil {
 		return err
 	}
-	if err := gm.Verify(pub, []byte("hello"), sig); err != nil {
+	if err := gm.VerifyAny(pub, []byte("hello"), sig); err != nil {
 		return err
 	}
 	if err := c.ImportCertificate(ctx, token.Signing, []byte("signing certificate")); err != nil {
@@ -89,7 +89,11 @@ func fill(ctx context.Context, c token.Container) error {
 	if err != nil {
 		return err
 	}
-	envelope, err := gm.EnvelopeKey(rand.Reader, pub, secret)
+	to, err := gm.SM2Key(pub)
+	if err != nil {
+		return err
+	}
+	envelope, err := gm.EnvelopeKey(rand.Reader, to, secret)
 	if err != nil {
 		return err
 	}
@@ -130,7 +134,7 @@ func TestNothingWithoutPIN(t *testing.T) {
 		t.Fatal(err)
 	}
 	for what, err := range map[string]error{
-		"generate":    second(c.GenerateSigningKey(ctx)),
+		"generate":    second(c.GenerateSigningKey(ctx, gm.SM2)),
 		"certificate": c.ImportCertificate(ctx, token.Signing, []byte("x")),
 		"encryption":  c.ImportEncryptionKey(ctx, []byte("x")),
 		"sign":        second(c.Sign(ctx, []byte("x"))),
