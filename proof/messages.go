@@ -157,15 +157,15 @@ type Takeover struct {
 	Expiry      time.Time `asn1:"generalized"`
 }
 
-// Draft is a Decision, an Enrolment or a Takeover that waits for a signature, with what the
-// signer's agent needs to explain it. Nobody signs the draft: each part proves
-// itself.
+// Draft is a Decision, an UnlockDecision, an Enrolment or a Takeover that waits
+// for a signature, with what the signer's agent needs to explain it. Nobody
+// signs the draft: each part proves itself.
 type Draft struct {
 	Authority string `asn1:"utf8"`
 	Message   []byte // DER: what is signed
 	// Documents are what Decision.Documents are the digests of: to revoke or
-	// resume, the signing certificates of the lineage; to retire somebody, his
-	// certificate.
+	// resume, the signing certificates of the lineage; to unlock, those on the
+	// key; to retire somebody, his certificate.
 	Documents [][]byte
 	Chain     [][]byte // issuing CAs; the root is not in it
 	Voucher   Signed   // any Ticket or Receipt: whose notary's word binds the authority's id to its root; empty before there is one

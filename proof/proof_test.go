@@ -44,6 +44,11 @@ var samples = []Message{
 	},
 	Enrolment{"ra", Reviewer, "审核员1", sum, "42", nonce, when},
 	Takeover{"ra", "old-ca", []byte{0x30, 0}, "http://old.example/ca.crl", "http://old.example/ocsp", true, nonce, when},
+	UnlockRequest{"ra", "SK1", []byte{0x30, 0}, nonce, []byte{9}, 3, -1},
+	UnlockDecision{"ra", sum, "SK1", sum, [][]byte{sum}, "电话核实", nonce, when},
+	UnlockAnswer{"ra", sum, "SK1", []byte{1}},
+	AdminPINs{"ra", sum, [][]byte{[]byte("12345678"), []byte("87654321")}, []byte("13572468"), []byte{9}},
+	UnlockReport{"ra", sum, "SK1", UnlockKept, 1},
 	Draft{"ra", []byte{1, 2}, [][]byte{{3}}, [][]byte{{7}}, some},
 	whole,
 	Acknowledgement{"ra", "c1", 2, "43", "44", sum, nonce, true},
@@ -80,7 +85,9 @@ func init() {
 		decode func([]byte) (Message, error)
 	}{
 		{TagOf[Opening](), decoder[Opening]()}, {TagOf[Login](), decoder[Login]()}, {TagOf[OriginList](), decoder[OriginList]()}, {TagOf[Ticket](), decoder[Ticket]()}, {TagOf[OldKey](), decoder[OldKey]()},
-		{TagOf[Decision](), decoder[Decision]()}, {TagOf[Enrolment](), decoder[Enrolment]()}, {TagOf[Draft](), decoder[Draft]()}, {TagOf[Takeover](), decoder[Takeover]()}, {TagOf[Bundle](), decoder[Bundle]()},
+		{TagOf[Decision](), decoder[Decision]()}, {TagOf[Enrolment](), decoder[Enrolment]()}, {TagOf[Draft](), decoder[Draft]()},
+		{TagOf[UnlockRequest](), decoder[UnlockRequest]()}, {TagOf[UnlockDecision](), decoder[UnlockDecision]()}, {TagOf[UnlockAnswer](), decoder[UnlockAnswer]()},
+		{TagOf[AdminPINs](), decoder[AdminPINs]()}, {TagOf[UnlockReport](), decoder[UnlockReport]()}, {TagOf[Takeover](), decoder[Takeover]()}, {TagOf[Bundle](), decoder[Bundle]()},
 		{TagOf[Acknowledgement](), decoder[Acknowledgement]()}, {TagOf[Receipt](), decoder[Receipt]()}, {TagOf[Retired](), decoder[Retired]()},
 		{TagOf[Checkpoint](), decoder[Checkpoint]()}, {TagOf[Claim](), decoder[Claim]()}, {TagOf[VoidNotice](), decoder[VoidNotice]()}, {TagOf[Closing](), decoder[Closing]()},
 		{TagOf[Identify](), decoder[Identify]()}, {TagOf[Listing](), decoder[Listing]()}, {TagOf[Prepare](), decoder[Prepare]()},
@@ -291,6 +298,22 @@ func TestSignatures(t *testing.T) {
 	}
 	if _, err := VerifyKey[VoidNotice](Signed{}, &key.PublicKey); !errors.Is(err, ErrMalformed) || !(Signed{}).IsZero() {
 		t.Error("nothing at all")
+	}
+}
+
+// TestUnlockCode: the number's last sixteen digits, zeros in front too.
+func TestUnlockCode(t *testing.T) {
+	for _, c := range []struct {
+		digest []byte
+		want   string
+	}{
+		{nil, "0000 0000 0000 0000"},
+		{[]byte{1, 0}, "0000 0000 0000 0256"},
+		{bytes.Repeat([]byte{0xff}, 32), "4007 9131 2963 9935"},
+	} {
+		if got := UnlockCode(c.digest); got != c.want {
+			t.Errorf("%x: %q, want %q", c.digest, got, c.want)
+		}
 	}
 }
 
