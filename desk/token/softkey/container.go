@@ -11,49 +11,58 @@ import (
 	"github.com/certhall/certhall/gm"
 )
 
-type container struct {
+// Container is one of a soft key.
+type Container struct {
 	key  *Key
 	name string
 }
 
-func (c *container) Name() string { return c.name }
+// Name is the container's.
+func (c *Container) Name() string { return c.name }
 
-func (c *container) box(ctx context.Context) (*box, error) {
-	if err := c.key.ready(ctx); err != nil {
+func (c *Container) box(ctx context.Context) (*box, error) {
+	a, err := c.key.ready(ctx)
+	if err != nil {
 		return nil, err
 	}
-	if i := c.key.image.find(c.name); i >= 0 {
-		return &c.key.image.Containers[i], nil
+	if i := a.find(c.name); i >= 0 {
+		return &a.Containers[i], nil
 	}
 	return nil, token.ErrNoContainer
 }
 
 // change writes one half of the container; needs a login.
-func (c *container) change(ctx context.Context, what string, u token.Usage, whole, torn func(*half)) error {
-	on := func(f func(*half)) func(*image) error {
-		return func(img *image) error {
-			if c.key.vault == nil {
-				return token.ErrPINNeeded
-			}
-			i := img.find(c.name)
+func (c *Container) change(ctx context.Context, what string, u token.Usage, whole, torn func(*half)) error {
+	on := func(f func(*half)) func(*application) error {
+		return func(a *application) error {
+			i := a.find(c.name)
 			if i < 0 {
 				return token.ErrNoContainer
 			}
-			f(img.Containers[i].half(u))
+			f(a.Containers[i].half(u))
 			return nil
 		}
 	}
-	return c.key.write(ctx, what, on(whole), on(torn))
+	return c.key.asUser(ctx, what, on(whole), on(torn))
 }
 
-func (c *container) GenerateSigningKey(ctx context.Context, a gm.Algorithm) (crypto.PublicKey, error) {
+// GenerateSigningKey makes a new signing pair; see token.Container.
+func (c *Container) GenerateSigningKey(ctx context.Context, a gm.Algorithm) (crypto.PublicKey, error) {
+	return c.Generate(ctx, a, token.RSABits)
+}
+
+// Generate is GenerateSigningKey with the length of an RSA key.
+func (c *Container) Generate(ctx context.Context, a gm.Algorithm, bits int) (crypto.PublicKey, error) {
 	if _, err := c.box(ctx); err != nil {
 		return nil, err
 	}
-	if c.key.vault == nil {
+	if !c.key.LoggedIn() {
 		return nil, token.ErrPINNeeded
 	}
-	secret, err := a.GenerateKey(c.key.random, token.RSABits)
+	secret, err := a.GenerateKey(c.key.store.random, bits)
+	if err == nil {
+		_, err = gm.AlgorithmOf(secret.Public())
+	}
 	if err != nil {
 		return nil, token.ErrAlgorithmUnsupported.With("algorithm", a.String()).Because(err)
 	}
@@ -63,8 +72,40 @@ func (c *container) GenerateSigningKey(ctx context.Context, a gm.Algorithm) (cry
 	return secret.Public(), nil
 }
 
-func (c *container) ImportEncryptionKey(ctx context.Context, envelope []byte) error {
-	signing, err := c.private(ctx, token.Signing)
+// ImportKey replaces the encryption pair, SM2 or RSA, of which the caller
+// opened the envelope.
+func (c *Container) ImportKey(ctx context.Context, secret crypto.Signer) error {
+	if _, err := c.box(ctx); err != nil {
+		return err
+	}
+	if _, err := gm.AlgorithmOf(secret.Public()); err != nil {
+		return token.ErrAlgorithmUnsupported.Because(err)
+	}
+	return c.storeKey(ctx, "encryption-key", token.Encryption, secret)
+}
+
+// Type is what keys lie in the container: 0 where there are none.
+func (c *Container) Type(ctx context.Context) (gm.Algorithm, error) {
+	b, err := c.box(ctx)
+	if err != nil {
+		return 0, err
+	}
+	for _, u := range []token.Usage{token.Signing, token.Encryption} {
+		if len(b.half(u).Public) == 0 {
+			continue
+		}
+		pub, err := c.PublicKey(ctx, u)
+		if err != nil {
+			return 0, err
+		}
+		return gm.AlgorithmOf(pub)
+	}
+	return 0, nil
+}
+
+// ImportEncryptionKey unwraps an SM2EnvelopedKey; see token.Container.
+func (c *Container) ImportEncryptionKey(ctx context.Context, envelope []byte) error {
+	signing, err := c.Private(ctx, token.Signing)
 	if err != nil {
 		return err
 	}
@@ -79,7 +120,10 @@ func (c *container) ImportEncryptionKey(ctx context.Context, envelope []byte) er
 	return c.storeKey(ctx, "encryption-key", token.Encryption, secret)
 }
 
-func (c *container) storeKey(ctx context.Context, what string, u token.Usage, secret crypto.Signer) error {
+func (c *Container) storeKey(ctx context.Context, what string, u token.Usage, secret crypto.Signer) error {
+	if !c.key.LoggedIn() {
+		return token.ErrPINNeeded
+	}
 	public, err := gm.MarshalPublicKey(secret.Public())
 	if err != nil {
 		return err
@@ -88,7 +132,7 @@ func (c *container) storeKey(ctx context.Context, what string, u token.Usage, se
 	if err != nil {
 		return err
 	}
-	sealed, err := c.key.vault.hide(plain, place(c.name, u, public), c.key.random)
+	sealed, err := c.key.vault.hide(plain, place(c.name, u, public), c.key.store.random)
 	if err != nil {
 		return err
 	}
@@ -97,7 +141,8 @@ func (c *container) storeKey(ctx context.Context, what string, u token.Usage, se
 		func(h *half) { h.Public, h.Secret = public, sealed[:len(sealed)/2] })
 }
 
-func (c *container) PublicKey(ctx context.Context, u token.Usage) (crypto.PublicKey, error) {
+// PublicKey answers token.ErrNoKey where there is none.
+func (c *Container) PublicKey(ctx context.Context, u token.Usage) (crypto.PublicKey, error) {
 	b, err := c.box(ctx)
 	if err != nil {
 		return nil, err
@@ -112,7 +157,8 @@ func (c *container) PublicKey(ctx context.Context, u token.Usage) (crypto.Public
 	return pub, nil
 }
 
-func (c *container) Certificate(ctx context.Context, u token.Usage) ([]byte, error) {
+// Certificate answers token.ErrNoCertificate where there is none.
+func (c *Container) Certificate(ctx context.Context, u token.Usage) ([]byte, error) {
 	b, err := c.box(ctx)
 	if err != nil {
 		return nil, err
@@ -123,7 +169,8 @@ func (c *container) Certificate(ctx context.Context, u token.Usage) ([]byte, err
 	return b.half(u).Certificate, nil
 }
 
-func (c *container) ImportCertificate(ctx context.Context, u token.Usage, der []byte) error {
+// ImportCertificate writes a certificate.
+func (c *Container) ImportCertificate(ctx context.Context, u token.Usage, der []byte) error {
 	if len(der) == 0 || len(der) > gm.MaxCertificate {
 		return ErrOptions.Becausef("certificate of %d bytes", len(der))
 	}
@@ -137,16 +184,18 @@ func (c *container) ImportCertificate(ctx context.Context, u token.Usage, der []
 		func(h *half) { h.Certificate = der[:len(der)/2] })
 }
 
-func (c *container) Sign(ctx context.Context, message []byte) ([]byte, error) {
-	key, err := c.private(ctx, token.Signing)
+// Sign signs a message; see token.Container.
+func (c *Container) Sign(ctx context.Context, message []byte) ([]byte, error) {
+	key, err := c.Private(ctx, token.Signing)
 	if err != nil {
 		return nil, err
 	}
-	return gm.SignAny(c.key.random, key, message)
+	return gm.SignAny(c.key.store.random, key, message)
 }
 
-func (c *container) Decrypt(ctx context.Context, ciphertext []byte) ([]byte, error) {
-	key, err := c.private(ctx, token.Encryption)
+// Decrypt decrypts an SM2Cipher with the encryption key; see token.Container.
+func (c *Container) Decrypt(ctx context.Context, ciphertext []byte) ([]byte, error) {
+	key, err := c.Private(ctx, token.Encryption)
 	if err != nil {
 		return nil, err
 	}
@@ -161,13 +210,16 @@ func (c *container) Decrypt(ctx context.Context, ciphertext []byte) ([]byte, err
 	return plain, nil
 }
 
-// private opens a private key; parsed ones are kept while logged in.
-func (c *container) private(ctx context.Context, u token.Usage) (crypto.Signer, error) {
+// Private is a private half, *sm2.PrivateKey, *rsa.PrivateKey or
+// *ecdsa.PrivateKey, for callers that say themselves what it is to do: the C
+// interface signs digests and decrypts with either. Needs a login;
+// token.ErrNoKey, token.ErrKeyPairBroken.
+func (c *Container) Private(ctx context.Context, u token.Usage) (crypto.Signer, error) {
 	b, err := c.box(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if c.key.vault == nil {
+	if !c.key.LoggedIn() {
 		return nil, token.ErrPINNeeded
 	}
 	h := b.half(u)

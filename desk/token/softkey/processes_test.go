@@ -21,7 +21,7 @@ const (
 
 func TestMain(m *testing.M) {
 	if path := os.Getenv(pathVariable); path != "" {
-		if err := use(path, os.Getenv(nameVariable)); err != nil {
+		if err := occupy(path, os.Getenv(nameVariable)); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
@@ -30,8 +30,8 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// use fills and deletes containers of its own, as one of several processes.
-func use(path, name string) error {
+// occupy fills and deletes containers of its own, as one of several processes.
+func occupy(path, name string) error {
 	for n := range rounds {
 		k, err := Open(path)
 		if err != nil {
@@ -104,7 +104,7 @@ func TestTwoProcesses(t *testing.T) {
 // TestTwoSessions: what one session changed, the other sees.
 func TestTwoSessions(t *testing.T) {
 	one, m := newKey(t, nil)
-	two, err := Use(m, one.random, nil)
+	two, err := Use(m, one.store.random, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

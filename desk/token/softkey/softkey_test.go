@@ -478,7 +478,7 @@ func FuzzDecode(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if _, err := img.encode(nil); err != nil {
+		if _, err := img.encode(); err != nil {
 			t.Errorf("decodes but does not encode: %v", err)
 		}
 	})

@@ -13,12 +13,14 @@ import (
 	"github.com/certhall/certhall/desk/token"
 )
 
-// vault holds the key's two secrets while the PIN is known: one hides private
-// keys, one seals what is stored. Both are drawn once and stored hidden under
-// a key made of the PIN.
+// vault is an application's master while a PIN is known: one half hides private
+// keys and files, the other seals what is stored. It is drawn once and stored
+// hidden under a key made of the user's PIN, and under one of the
+// administrator's.
 type vault struct {
-	aead cipher.AEAD
-	mac  []byte
+	master []byte
+	aead   cipher.AEAD
+	mac    []byte
 }
 
 const (
@@ -28,32 +30,9 @@ const (
 
 var errHidden = errors.New("softkey: does not open")
 
-func newVault(s *state, pin string, random io.Reader) (*vault, error) {
+func newVault(random io.Reader) (*vault, error) {
 	master := make([]byte, masterLength)
-	s.Salt = make([]byte, saltLength)
 	if _, err := io.ReadFull(random, master); err != nil {
-		return nil, err
-	}
-	if _, err := io.ReadFull(random, s.Salt); err != nil {
-		return nil, err
-	}
-	outer, err := fromPIN(s, pin)
-	if err != nil {
-		return nil, err
-	}
-	if s.Master, err = hide(outer, master, []byte("master"), random); err != nil {
-		return nil, err
-	}
-	return vaultOf(master)
-}
-
-func openVault(s *state, pin string) (*vault, error) {
-	outer, err := fromPIN(s, pin)
-	if err != nil {
-		return nil, err
-	}
-	master, err := reveal(outer, s.Master, []byte("master"))
-	if err != nil {
 		return nil, err
 	}
 	return vaultOf(master)
@@ -64,11 +43,46 @@ func vaultOf(master []byte) (*vault, error) {
 		return nil, errHidden
 	}
 	aead, err := gcm(master[:16])
-	return &vault{aead: aead, mac: master[16:]}, err
+	return &vault{master: master, aead: aead, mac: master[16:]}, err
 }
 
-func fromPIN(s *state, pin string) (cipher.AEAD, error) {
-	key, err := pbkdf2.Key(sm3.New, pin, s.Salt, s.Iterations, 16)
+// under hides the master under somebody's PIN.
+func (v *vault) under(pin string, who Right, iterations int, random io.Reader) (h hidden, err error) {
+	h.Salt = make([]byte, saltLength)
+	if _, err := io.ReadFull(random, h.Salt); err != nil {
+		return h, err
+	}
+	aead, err := fromPIN(pin, h.Salt, iterations)
+	if err != nil {
+		return h, err
+	}
+	h.Master, err = hide(aead, v.master, whose(who), random)
+	return h, err
+}
+
+// open finds the master by somebody's PIN.
+func (h hidden) open(pin string, who Right, iterations int) (*vault, error) {
+	aead, err := fromPIN(pin, h.Salt, iterations)
+	if err != nil {
+		return nil, err
+	}
+	master, err := reveal(aead, h.Master, whose(who))
+	if err != nil {
+		return nil, err
+	}
+	return vaultOf(master)
+}
+
+// whose keeps the two hidden masters from being exchanged.
+func whose(who Right) []byte {
+	if who == Admin {
+		return []byte("administrator's master")
+	}
+	return []byte("master")
+}
+
+func fromPIN(pin string, salt []byte, iterations int) (cipher.AEAD, error) {
+	key, err := pbkdf2.Key(sm3.New, pin, salt, iterations, 16)
 	if err != nil {
 		return nil, err
 	}
@@ -97,8 +111,8 @@ func (v *vault) seal(body []byte) []byte {
 	return h.Sum(nil)
 }
 
-// sealed tells whether an image was written by someone who knew the PIN.
-func (v *vault) sealed(img image) bool { return hmac.Equal(img.seal, v.seal(img.body)) }
+// sealed tells whether an application was written by someone who knew a PIN.
+func (v *vault) sealed(a *application) bool { return hmac.Equal(a.Seal, v.seal(a.Body.FullBytes)) }
 
 func hide(aead cipher.AEAD, plain, context []byte, random io.Reader) ([]byte, error) {
 	nonce := make([]byte, aead.NonceSize(), aead.NonceSize()+len(plain)+aead.Overhead())
