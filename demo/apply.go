@@ -6,6 +6,7 @@ import (
 
 	"github.com/certhall/certhall"
 	"github.com/certhall/certhall/authority"
+	"github.com/certhall/certhall/authority/ca"
 	"github.com/certhall/certhall/proof"
 )
 
@@ -45,7 +46,7 @@ func (a *Authority) issueFirst(ctx context.Context, desk Desk, keySerial string,
 	}
 	prepared, err := order[proof.Prepared](ctx, desk, keySerial, proof.Prepare{
 		Authority: a.ID, Ticket: signed, Project: p.Project, Profile: p.profile(), TermYears: p.TermYears,
-		Disposal: string(certhall.Keep), Chain: a.Founded.Chain(),
+		Disposal: string(certhall.Keep), Chain: a.Founded.Chain(), Algorithm: ca.Profiles()[p.profile()].Algorithm.String(),
 	})
 	if err != nil {
 		return proof.Bundle{}, err

@@ -103,6 +103,12 @@ func newStack(t *testing.T, kind string) *stack {
 // newStackAt does so in the database at an address, for a portal at base.
 func newStackAt(t *testing.T, address, base string) *stack {
 	t.Helper()
+	return newStackFor(t, address, base, applicant1)
+}
+
+// newStackFor does so with the certificate of an applicant.
+func newStackFor(t *testing.T, address, base string, who demo.Applicant) *stack {
+	t.Helper()
 	ctx := t.Context()
 	s := &stack{t: t, clock: new(demo.Clock), key: stackKey, pin: stackPIN, phone: stackPhone}
 	s.authorityDB = s.open(address)
@@ -114,7 +120,7 @@ func newStackAt(t *testing.T, address, base string) *stack {
 	s.clock.Set(issued.AddDate(0, 0, -1))
 	a, err := demo.NewAuthority(ctx, demo.Options{
 		ID: "test", Name: "测试机构", Store: s.authorityStore, Policy: ca.DefaultPolicy(),
-		Base: base, Clock: s.clock, Random: rand.Reader,
+		Algorithms: []gm.Algorithm{gm.RSA, gm.ECDSA}, Base: base, Clock: s.clock, Random: rand.Reader,
 	})
 	if err != nil {
 		t.Fatal(certhall.CauseText(err))
@@ -131,7 +137,7 @@ func newStackAt(t *testing.T, address, base string) *stack {
 		Person: typist{s}, Clock: s.clock, Random: rand.Reader,
 	})
 	s.clock.Set(issued)
-	if s.pair, err = a.Apply(ctx, s.agent, stackKey, applicant1); err != nil {
+	if s.pair, err = a.Apply(ctx, s.agent, stackKey, who); err != nil {
 		t.Fatal(certhall.CauseText(err))
 	}
 	s.clock.Set(time.Time{})

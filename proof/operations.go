@@ -38,6 +38,9 @@ type Prepare struct {
 	TermYears   int
 	Disposal    string   `asn1:"utf8"`
 	Chain       [][]byte // issuing certificates of the old pair, as in its Bundle; the root is not in it
+	// Algorithm is that of the key to make (gm.Algorithm's name) where there is
+	// no old pair, whose own it would be; empty: sm2.
+	Algorithm string `asn1:"utf8,optional,omitempty"`
 }
 
 // Prepared answers Prepare. Where the service needs a decision instead of

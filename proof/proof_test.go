@@ -60,7 +60,7 @@ var samples = []Message{
 	Checkpoint{"ra", 77, sum, when},
 	Identify{"ra", "c1"},
 	Listing{"ra", "SK1", "海泰KEY", []ListedContainer{{"ch-ra-c1-2", []byte{1}, []byte{2}, sum, true}}},
-	Prepare{"ra", some, "e1", "p1", "org", 3, "keep", [][]byte{{7}}},
+	Prepare{"ra", some, "e1", "p1", "org", 3, "keep", [][]byte{{7}}, ""},
 	Prepared{"ra", "c1", 2, "SK1", []byte{1}, some},
 	Install{"ra", whole},
 	Installed{"ra", "c1", 2, true},

@@ -116,7 +116,10 @@ func (s *shell) result(service certhall.Service, n courier.Next, leftover error)
 			s.say("cli.result.new", "from", certhall.Date(r.New.NotBefore), "to", certhall.Date(r.New.NotAfter), "serial", string(r.New.SignSerial), "subject", r.New.Subject)
 		}
 		test := "cli.result.tested"
-		if r.Untestable {
+		switch {
+		case r.New != nil && r.New.EncSerial == "":
+			test = "cli.result.signed"
+		case r.Untestable:
 			test = "cli.result.untestable"
 		}
 		s.say(test)

@@ -9,6 +9,7 @@ import (
 
 // Tested is what a self-test showed: a signature was made and verified.
 type Tested struct {
+	Single     bool // there is no encryption pair
 	Untestable bool // the driver cannot decrypt; else what was encrypted to the pair was decrypted
 	At         time.Time
 }
@@ -25,7 +26,7 @@ func (a *Agent) SelfTest(ctx context.Context, keySerial, serial string) (tested 
 			return err
 		}
 		tested.Untestable, err = token.TestPair(ctx, h, a.random)
-		tested.At = a.clock.Now()
+		tested.Single, tested.At = h.EncKey == nil, a.clock.Now()
 		return err
 	})
 	return tested, err

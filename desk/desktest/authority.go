@@ -6,7 +6,6 @@ package desktest
 
 import (
 	"crypto"
-	"crypto/ecdsa"
 	"crypto/rand"
 	"crypto/x509/pkix"
 	"encoding/asn1"
@@ -106,19 +105,23 @@ func (a *Authority) Ticket(service certhall.Service, c certhall.CaseID, attempt 
 	})
 }
 
-// Pair is a pair that the authority issued, with the secrets of its bundle.
+// Pair is a pair that the authority issued, with the secrets of its bundle; a
+// single certificate has none.
 type Pair struct {
 	Bundle proof.Bundle
 	Enc    *sm2.PrivateKey
 	Nonce  []byte
 }
 
-// Issue makes a pair for a signing key.
+// Issue makes a pair for a signing key; a single certificate if it is no SM2 key.
 func (a *Authority) Issue(c certhall.CaseID, attempt int, old certhall.Serial, commonName string, pub crypto.PublicKey, years int) Pair {
 	a.tb.Helper()
-	signing, ok := pub.(*ecdsa.PublicKey)
-	if !ok {
-		a.tb.Fatalf("a pair for a %T", pub)
+	signing, err := gm.SM2Key(pub)
+	if err != nil {
+		sign := a.End(commonName, pub, smx509.KeyUsageDigitalSignature|smx509.KeyUsageContentCommitment, years)
+		return Pair{Bundle: proof.Bundle{
+			Authority: a.ID, Case: string(c), Attempt: attempt, OldSerial: string(old), Subject: sign.RawSubject, Sign: sign.Raw, Chain: a.Chain(),
+		}}
 	}
 	enc, err := sm2.GenerateKey(rand.Reader)
 	if err != nil {
@@ -175,7 +178,7 @@ func (a *Authority) Void(c certhall.CaseID, attempt int) proof.Signed {
 // Sign is the serial of the pair's signing certificate.
 func (p Pair) Sign() certhall.Serial { return serial(p.Bundle.Sign) }
 
-// EncSerial is the serial of the pair's encryption certificate.
+// EncSerial is the serial of the pair's encryption certificate; "" of a single one.
 func (p Pair) EncSerial() certhall.Serial { return serial(p.Bundle.Enc) }
 
 func serial(der []byte) certhall.Serial {

@@ -49,13 +49,17 @@ func Prepare(ctx context.Context, key Key, order proof.Prepare, env Env) (proof.
 			return nil, ErrUntrusted.Becausef("%s is the old pair's own container", old.Name())
 		}
 	}
+	makes, err := algorithm(order, old)
+	if err != nil {
+		return nil, ErrUntrusted.Because(err)
+	}
 	if err := env.agree(ctx, prepareTerms(ticket, order, old)); err != nil {
 		return nil, err
 	}
 	if err := env.unlock(ctx); err != nil {
 		return nil, err
 	}
-	if here, err = WithKey(ctx, key, a.container(), algorithm(old)); err != nil {
+	if here, err = WithKey(ctx, key, a.container(), makes); err != nil {
 		if errors.Is(err, ErrKeyFull) {
 			return a.trouble(proof.KeyFull), nil
 		}
@@ -94,14 +98,17 @@ func prepareTerms(ticket proof.Ticket, order proof.Prepare, old *Holding) Terms 
 	return t
 }
 
-// algorithm is the one of the old pair's key, which its successor's is to have.
-func algorithm(old *Holding) gm.Algorithm {
-	if old != nil {
-		if a, err := gm.AlgorithmOf(old.Sign.PublicKey); err == nil {
-			return a
-		}
+// algorithm is that of the old pair's key, which its successor's is to have;
+// without an old pair the order's.
+func algorithm(order proof.Prepare, old *Holding) (a gm.Algorithm, err error) {
+	switch {
+	case old != nil:
+		return gm.AlgorithmOf(old.Sign.PublicKey)
+	case order.Algorithm == "":
+		return gm.SM2, nil
 	}
-	return gm.SM2
+	err = a.UnmarshalText([]byte(order.Algorithm))
+	return a, err
 }
 
 // WithKey opens a container; it makes the container and the key in it where

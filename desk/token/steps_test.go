@@ -31,13 +31,19 @@ type bench struct {
 	key    token.Key
 	env    token.Env
 	old    desktest.Pair
+	kind   gm.Algorithm
 	agreed map[string]bool // what the person says to; absent is yes
 	shown  []token.Terms
 }
 
 func newBench(t testing.TB, room int) *bench {
 	t.Helper()
-	b := &bench{TB: t, ctx: t.Context(), auth: desktest.New(t, "ra"), other: desktest.New(t, "rb"), medium: softkey.NewMemory(), agreed: map[string]bool{}}
+	return newBenchOf(t, gm.SM2, room)
+}
+
+func newBenchOf(t testing.TB, kind gm.Algorithm, room int) *bench {
+	t.Helper()
+	b := &bench{TB: t, kind: kind, ctx: t.Context(), auth: desktest.New(t, "ra"), other: desktest.New(t, "rb"), medium: softkey.NewMemory(), agreed: map[string]bool{}}
 	if err := softkey.Format(b.medium, softkey.Options{Serial: "SK1", Label: "key", PIN: pin, Room: room, Iterations: 1}); err != nil {
 		t.Fatal(err)
 	}
@@ -100,7 +106,7 @@ type answer struct {
 func (b *bench) prepareOrder(ticket proof.Signed, a *desktest.Authority) proof.Prepare {
 	return proof.Prepare{
 		Authority: a.ID, Ticket: ticket, Entitlement: "e1", Project: "p1", Profile: "org", TermYears: 1,
-		Disposal: string(certhall.Keep), Chain: a.Chain(),
+		Disposal: string(certhall.Keep), Chain: a.Chain(), Algorithm: b.kind.String(),
 	}
 }
 

@@ -1,10 +1,10 @@
 import type { Container, Key } from '@certhall/page';
 import { describe, expect, it } from 'vitest';
 
-import { type Pair, partsOn, type Sight, stripOf, written } from '../shared/key/strip';
+import { isSingle, type Pair, partNames, partsOn, type Sight, stripOf, written } from '../shared/key/strip';
 
 const now = Date.parse('2026-11-23T00:00:00Z');
-const container: Container = { name: 'old', serial: '0a', parts: ['signing-key', 'sign-certificate', 'encryption-key', 'encryption-certificate'], complete: true };
+const container: Container = { name: 'old', serial: '0a', enc_serial: '0b', parts: ['signing-key', 'sign-certificate', 'encryption-key', 'encryption-certificate'], complete: true };
 const growing: Container = { name: 'ch-demo-c1-1', case: 'c1', attempt: 1, parts: ['signing-key', 'sign-certificate'], complete: false };
 const key: Key = {
   serial: 'K1', label: 'key', manufacturer: 'm', driver: 'd', state: 'ready', others: 0, containers: [container],
@@ -84,6 +84,18 @@ describe('the key strip', () => {
     expect(written(new Set(['signing-key', 'sign-certificate', 'encryption-key']))).toBe(2);
     expect(written(new Set(['signing-key', 'sign-certificate', 'encryption-key', 'encryption-certificate']))).toBe(3);
     expect(written(new Set(['signing-key', 'sign-certificate', 'encryption-key', 'encryption-certificate', 'tested']))).toBe(4);
+  });
+
+  it('counts no encryption pair of a single certificate', () => {
+    const alone: Container = { name: 'old', serial: '0a', parts: ['signing-key', 'sign-certificate'], complete: true };
+    expect([isSingle({ ...key, containers: [alone] }, '0a'), isSingle(key, '0a'), isSingle(other, '0a')]).toEqual([true, false, undefined]);
+    expect(isSingle({ ...key, containers: [{ ...alone, complete: false }] }, '0a')).toBe(false);
+    expect(partNames(true)).toEqual(['key', 'certificate', 'tested']);
+    expect(written(new Set(['signing-key', 'sign-certificate']), true)).toBe(2);
+    expect(written(new Set(['signing-key', 'sign-certificate', 'tested']), true)).toBe(3);
+    const fresh = (parts: number) => stripOf({ reach: 'here', keys: [key] }, { ...pair, single: true }, parts, now).fresh;
+    expect(fresh(2)).toMatchObject({ text: 'key.lamp.writing', params: { parts: 2, of: 3 }, of: 3 });
+    expect(fresh(3)).toMatchObject({ text: 'key.lamp.written', parts: 3, of: 3 });
   });
 
   it('takes the parts of the latest attempt', () => {

@@ -92,6 +92,7 @@ func signLogin(ctx context.Context, a *agent.Agent, site trust.Site, in request)
 const (
 	decrypted  = "yes"
 	untestable = "untestable"
+	nothing    = "none" // a single certificate has no encryption pair
 )
 
 type tested struct {
@@ -107,7 +108,10 @@ func selfTest(ctx context.Context, a *agent.Agent, _ trust.Site, in request) (an
 		return nil, err
 	}
 	done := tested{Signed: true, Decrypted: decrypted, At: t.At}
-	if t.Untestable {
+	switch {
+	case t.Single:
+		done.Decrypted = nothing
+	case t.Untestable:
 		done.Decrypted = untestable
 	}
 	return done, nil

@@ -263,3 +263,49 @@ func TestIdleSession(t *testing.T) {
 	h.asked(r, yes)
 	r.want("reply")
 }
+
+// TestSingleCertificate: a certificate for every use has two parts, is complete
+// with them, and has nothing to decrypt with.
+func TestSingleCertificate(t *testing.T) {
+	for _, kind := range []gm.Algorithm{gm.RSA, gm.ECDSA} {
+		h := newHouse(t, nil)
+		p := h.paired(portal)
+		r := p.begin("/prepare", h.order(proof.Prepare{
+			Authority: "ra", Ticket: h.auth.Ticket(certhall.Apply, "c1", 1, ""), TermYears: 1, Disposal: string(certhall.Keep), Chain: h.auth.Chain(), Algorithm: kind.String(),
+		}))
+		h.asked(r, yes)
+		r.want("progress")
+		pub, _, err := gm.ParseRequest(replyOf[proof.Prepared](h, r.want("reply")).Request)
+		h.must(err)
+		made := h.auth.Issue("c1", 1, "", "测试医院", pub, 1)
+		r = p.begin("/install", h.order(proof.Install{Authority: "ra", Bundle: made.Bundle}))
+		for _, part := range []string{token.PartSigningKey, token.PartSignCert, token.PartTested} {
+			if e := r.want("progress"); e.Part != part {
+				t.Fatalf("%s: told of %s, not of %s", kind, e.Part, part)
+			}
+		}
+		replyOf[proof.Installed](h, r.want("reply"))
+		r = p.begin("/acknowledge", h.order(proof.Acknowledge{Authority: "ra", Bundle: made.Bundle}))
+		r.want("progress")
+		ack, err := proof.VerifyKey[proof.Acknowledgement](replyOf[proof.Signed](h, r.want("reply")), pub)
+		if err != nil || ack.Untestable || ack.EncSerial != "" || len(ack.Nonce) != 0 {
+			t.Fatalf("%s: %+v, %v", kind, ack, err)
+		}
+		r = p.begin("/self-test", request{Key: keySerial, Serial: string(made.Sign())})
+		var done tested
+		h.must(json.Unmarshal(r.want("reply").Raw, &done))
+		if !done.Signed || done.Decrypted != nothing {
+			t.Errorf("%s: %+v", kind, done)
+		}
+		var all keys
+		p.call("/keys", struct{}{}, &all)
+		i := slices.IndexFunc(all.Keys[0].Containers, func(c container) bool { return c.Serial == made.Sign() })
+		if i < 0 {
+			t.Fatalf("%s: %+v", kind, all)
+		}
+		if c := all.Keys[0].Containers[i]; len(c.Parts) != 2 || !c.Complete || c.EncSerial != "" {
+			t.Errorf("%s: %+v", kind, c)
+		}
+		h.stop()
+	}
+}

@@ -97,7 +97,8 @@ export type Line =
 /** A test signature and a test decryption made just now. */
 export interface SelfTest {
   signed: boolean;
-  decrypted: 'yes' | 'untestable';
+  /** 'none': a single certificate of a key that only signs has nothing to decrypt with. */
+  decrypted: 'yes' | 'untestable' | 'none';
   at: string;
 }
 

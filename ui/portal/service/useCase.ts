@@ -5,7 +5,7 @@ import { computed, onScopeDispose, shallowRef, watch } from 'vue';
 import type { Answer, CaseView } from '../../api';
 import { ours } from '../../shared/hall';
 import type { Desk as Way } from '../../shared/key/agent';
-import { keyOf, type Pair, partsOn, type Reach, stripOf, unread, written } from '../../shared/key/strip';
+import { isSingle, keyOf, type Pair, partsOn, type Reach, stripOf, unread, written } from '../../shared/key/strip';
 import { problemOf } from '../../shared/problem';
 import { cancel, counterOf } from './counter';
 import { type Desk, Run, type Standing } from './run';
@@ -16,6 +16,7 @@ export function useCase(view: CaseView, way: Way) {
   const standing = shallowRef<Standing>({ situation: { kind: 'asking-hall' } });
   const heard = shallowRef<ReadonlySet<Part>>(new Set());
   const last = shallowRef<Key>(); // the case's key when it was last there
+  const single = shallowRef(false); // whether the old pair, and so the new one, is a single certificate
   const asked = shallowRef(false); // whether this page saw the phone being proved
   const turn = useTurn(view.case);
   let run: Run | undefined;
@@ -28,15 +29,23 @@ export function useCase(view: CaseView, way: Way) {
       keyNumber: view.key_number,
       end: view.not_after_old ?? '',
       case: view.case,
+      single: single.value,
       held: next?.problem?.code === 'suspended',
       ...(next?.result?.new ? { newEnd: next.result.new.not_after } : {}),
     };
   });
 
   const present = computed(() => keyOf(way.keys.value, pair.value));
-  watch(present, (key) => (last.value = key ?? last.value), { immediate: true });
+  watch(
+    present,
+    (key) => {
+      last.value = key ?? last.value;
+      single.value = isSingle(key, view.serial) ?? single.value; // the old container may go in the end
+    },
+    { immediate: true },
+  );
 
-  const parts = computed(() => written(new Set([...heard.value, ...partsOn(present.value ?? last.value, view.case)])));
+  const parts = computed(() => written(new Set([...heard.value, ...partsOn(present.value ?? last.value, view.case)]), single.value));
   const strip = computed(() => {
     // what is written is not known before the key was seen, once it may be begun
     const known = last.value !== undefined || (standing.value.next ?? view).stage < 3;
@@ -101,6 +110,7 @@ export function useCase(view: CaseView, way: Way) {
     standing,
     turn,
     parts,
+    single,
     asked,
     pair,
     strip,

@@ -13,7 +13,8 @@ export interface Lamp {
   light: Light;
   text: string;
   params: Record<string, string | number>;
-  parts: number; // of four
+  parts: number; // written
+  of: number; // how many there are: four, or three of a single certificate
 }
 
 export interface Strip {
@@ -31,6 +32,7 @@ export interface Pair {
   serial: string;
   keyNumber: string; // '' if it is not known yet
   end: string; // of the old pair
+  single?: boolean; // one certificate for every use, without an encryption pair
   held?: boolean; // suspended
   case?: string;
   newEnd?: string; // once the new pair is in use
@@ -44,11 +46,31 @@ export function keyOf(keys: Key[], pair: Pair): Key | undefined {
   return keys.find((k) => k.containers.some((c) => c.serial === pair.serial || (pair.case !== undefined && c.case === pair.case)));
 }
 
-// written tells how many of the four parts of a case's new pair are on the key:
-// key, certificate, encryption key, test.
-export function written(heard: ReadonlySet<Part>): number {
-  const has = (...parts: Part[]) => (parts.every((p) => heard.has(p)) ? 1 : 0);
-  return has('signing-key') + has('sign-certificate') + has('encryption-key', 'encryption-certificate') + has('tested');
+// The parts of a new pair as they come to lie on the key, by their names on the
+// page; a single certificate has no encryption pair.
+export type PartName = 'key' | 'certificate' | 'encryption' | 'tested';
+
+export function partNames(single: boolean): PartName[] {
+  return single ? ['key', 'certificate', 'tested'] : ['key', 'certificate', 'encryption', 'tested'];
+}
+
+const heardAs: Record<PartName, Part[]> = {
+  key: ['signing-key'],
+  certificate: ['sign-certificate'],
+  encryption: ['encryption-key', 'encryption-certificate'],
+  tested: ['tested'],
+};
+
+// written tells how many of these parts of a case's new pair are on the key.
+export function written(heard: ReadonlySet<Part>, single = false): number {
+  return partNames(single).filter((name) => heardAs[name].every((p) => heard.has(p))).length;
+}
+
+// isSingle tells whether a certificate lies on the key alone, without an
+// encryption pair; undefined if it is not there.
+export function isSingle(key: Key | undefined, serial: string): boolean | undefined {
+  const found = key?.containers.find((c) => c.serial === serial);
+  return found && found.complete && found.enc_serial === undefined;
 }
 
 // partsOn are the parts that lie on the key for a case.
@@ -71,7 +93,7 @@ export interface Sight {
 }
 
 // stripOf makes the strip of a pair, or of the first key where there is none.
-// parts, of four, are those of the new pair; undefined if that is not known.
+// parts are those of the new pair that are written; undefined if that is not known.
 export function stripOf(sight: Sight, pair: Pair | undefined, parts: number | undefined, now: number): Strip {
   const { reach, keys } = sight;
   const key = pair ? keyOf(keys, pair) : keys[0];
@@ -102,7 +124,7 @@ function without(reach: Reach, keys: Key[]): KeyState {
   return keys.length > 0 ? 'other' : 'absent';
 }
 
-const lamp = (light: Light, text: string, params: Lamp['params'] = {}, parts = 0): Lamp => ({ light, text, params, parts });
+const lamp = (light: Light, text: string, params: Lamp['params'] = {}, parts = 0, of = 4): Lamp => ({ light, text, params, parts, of });
 
 function noLamp(state: KeyState): Lamp {
   switch (state) {
@@ -134,14 +156,15 @@ function oldLamp(pair: Pair, state: KeyState, now: number): Lamp {
 }
 
 function freshLamp(pair: Pair | undefined, parts: number | undefined, plugged: boolean): Lamp {
+  const of = partNames(pair?.single ?? false).length;
   if (pair?.newEnd !== undefined) {
-    return lamp('good', 'key.lamp.good', { date: day(pair.newEnd) }, 4);
+    return lamp('good', 'key.lamp.good', { date: day(pair.newEnd) }, of, of);
   }
   if (parts === undefined) {
     return lamp('unknown', 'key.lamp.unknown');
   }
-  if (parts >= 4) {
-    return lamp('filling', 'key.lamp.written', {}, 4);
+  if (parts >= of) {
+    return lamp('filling', 'key.lamp.written', {}, of, of);
   }
-  return parts > 0 ? lamp('filling', plugged ? 'key.lamp.writing' : 'key.lamp.paused', { parts }, parts) : lamp('off', 'key.lamp.none');
+  return parts > 0 ? lamp('filling', plugged ? 'key.lamp.writing' : 'key.lamp.paused', { parts, of }, parts, of) : lamp('off', 'key.lamp.none');
 }

@@ -9,7 +9,7 @@ import type { Problem } from '../../../shared/problem';
 
 export type SelfTest =
   | { kind: 'testing' }
-  | { kind: 'made'; decrypted: 'yes' | 'untestable'; at: string }
+  | { kind: 'made'; decrypted: 'yes' | 'untestable' | 'none'; at: string }
   | { kind: 'failed'; problem: Problem };
 
 export function useSelfTest(desk: Desk, result: Ref<Result | undefined>, ended: () => boolean) {
