@@ -141,7 +141,9 @@ var (
 // What libraries that reach keys answer: the child process in which they run
 // was ended, and the next use begins another.
 var (
-	ErrDriverMissing = certhall.NewError("driver-missing", certhall.Unavailable) // no such library, or not for this machine (parameters library, cause)
+	ErrDriverMissing = certhall.NewError("driver-missing", certhall.Unavailable) // no such library, or it cannot be loaded (parameter library)
+	ErrDriverUnfit   = certhall.NewError("driver-unfit", certhall.Unavailable)   // made for another system or architecture than this program (parameters library, has, needs)
+	ErrDriverRests   = certhall.NewError("driver-rests", certhall.Unavailable)   // it failed again and again and is left alone for a while (parameters library, seconds)
 	ErrDriverHung    = certhall.NewError("driver-hung", certhall.Unavailable)    // no answer in time (parameter library)
 	ErrDriverCrashed = certhall.NewError("driver-crashed", certhall.Unavailable) // it ended its process (parameter library)
 	ErrDriverWrong   = certhall.NewError("driver-wrong", certhall.Unavailable)   // it answered what cannot be (parameters library, call, code)
