@@ -16,6 +16,7 @@ import (
 	"github.com/emmansun/gmsm/smx509"
 
 	"github.com/certhall/certhall"
+	"github.com/certhall/certhall/desk/token"
 	"github.com/certhall/certhall/gm"
 	"github.com/certhall/certhall/proof"
 )
@@ -32,21 +33,25 @@ func (c *Clock) Now() time.Time { return c.T }
 // Party is a certificate with its key.
 type Party struct {
 	Certificate *smx509.Certificate
-	Key         *sm2.PrivateKey
+	Key         crypto.Signer
 }
 
 // Authority is a small authority.
 type Authority struct {
 	tb                    testing.TB
+	kind                  gm.Algorithm // of its own keys
 	ID                    string
 	Root, Issuing, Notary Party
 	Lister                Party           // signs origin lists
 	NextSerial            certhall.Serial // of the next certificate; drawn if empty
 }
 
-// New founds an authority.
-func New(tb testing.TB, id string) *Authority {
-	a := &Authority{tb: tb, ID: id}
+// New founds an authority that signs with SM2.
+func New(tb testing.TB, id string) *Authority { return NewOf(tb, gm.SM2, id) }
+
+// NewOf founds an authority that signs with keys of this kind.
+func NewOf(tb testing.TB, kind gm.Algorithm, id string) *Authority {
+	a := &Authority{tb: tb, kind: kind, ID: id}
 	a.Root = a.issue(nil, id+" root", func(t *smx509.Certificate) { ca(t) }, 20)
 	a.Issuing = a.issue(&a.Root, id+" issuing", func(t *smx509.Certificate) { ca(t); t.MaxPathLenZero = true }, 15)
 	a.Notary = a.issue(&a.Root, id+" notary", func(t *smx509.Certificate) {
@@ -89,7 +94,7 @@ func (a *Authority) Notarize(m proof.Message) proof.Signed {
 func SignAs(tb testing.TB, p Party, m proof.Message) proof.Signed {
 	tb.Helper()
 	s, err := proof.Sign(m, p.Certificate.Raw, func(message []byte) ([]byte, error) {
-		return gm.Sign(rand.Reader, p.Key, message)
+		return gm.SignAny(rand.Reader, p.Key, message)
 	})
 	if err != nil {
 		tb.Fatal(err)
@@ -195,14 +200,14 @@ func (a *Authority) End(commonName string, pub crypto.PublicKey, usage smx509.Ke
 }
 
 func (a *Authority) issue(issuer *Party, name string, fill func(*smx509.Certificate), years int) Party {
-	key, err := sm2.GenerateKey(rand.Reader)
+	key, err := a.kind.GenerateKey(rand.Reader, token.RSABits)
 	if err != nil {
 		a.tb.Fatal(err)
 	}
 	if issuer == nil {
 		issuer = &Party{Key: key}
 	}
-	return Party{a.certify(issuer, name, &key.PublicKey, fill, years), key}
+	return Party{a.certify(issuer, name, key.Public(), fill, years), key}
 }
 
 func (a *Authority) certify(issuer *Party, name string, pub crypto.PublicKey, fill func(*smx509.Certificate), years int) *smx509.Certificate {
@@ -218,7 +223,7 @@ func (a *Authority) certify(issuer *Party, name string, pub crypto.PublicKey, fi
 	t := &smx509.Certificate{
 		SerialNumber: number.Big(), Subject: pkix.Name{Country: []string{"CN"}, CommonName: name},
 		NotBefore: Now.AddDate(-1, 0, 0), NotAfter: certhall.AddYears(Now, years), SubjectKeyId: digest[:20],
-		BasicConstraintsValid: true, SignatureAlgorithm: smx509.SM2WithSM3,
+		BasicConstraintsValid: true, SignatureAlgorithm: a.kind.Signature(),
 	}
 	if a.NextSerial != "" {
 		t.SerialNumber, a.NextSerial = a.NextSerial.Big(), ""
