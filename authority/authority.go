@@ -43,6 +43,14 @@ type Authority interface {
 	Suspend(ctx context.Context, lineage certhall.LineageID, reason string) error
 	// Resume lifts a suspension on a reviewer's Decision with service resume.
 	Resume(ctx context.Context, evidence proof.Signed) error
+	// Unlockable tells whether the administrator's PIN of a USB key is escrowed:
+	// ErrAdminPINUnknown.
+	Unlockable(ctx context.Context, keySerial string) error
+	// Unlock checks a reviewer's UnlockDecision over an agent's UnlockRequest and
+	// answers an UnlockAnswer, the same for ever for the same request.
+	Unlock(ctx context.Context, r UnlockRequest) (proof.Signed, error)
+	// Unlocked takes an UnlockReport; the first about a request counts.
+	Unlocked(ctx context.Context, report proof.Signed) error
 	// Pair tells what is stored of an attempt or a serial.
 	Pair(ctx context.Context, q PairQuery) (PairView, error)
 	// Origins answers the signed list of the authority's portals (an

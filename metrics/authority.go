@@ -80,6 +80,21 @@ func (c counted) Resume(ctx context.Context, evidence proof.Signed) error {
 	return countOnly(c.m, "resume", func() error { return c.Authority.Resume(ctx, evidence) })
 }
 
+// Unlockable implements authority.Authority.
+func (c counted) Unlockable(ctx context.Context, keySerial string) error {
+	return countOnly(c.m, "unlockable", func() error { return c.Authority.Unlockable(ctx, keySerial) })
+}
+
+// Unlock implements authority.Authority.
+func (c counted) Unlock(ctx context.Context, r authority.UnlockRequest) (proof.Signed, error) {
+	return count(c.m, "unlock", func() (proof.Signed, error) { return c.Authority.Unlock(ctx, r) })
+}
+
+// Unlocked implements authority.Authority.
+func (c counted) Unlocked(ctx context.Context, report proof.Signed) error {
+	return countOnly(c.m, "unlocked", func() error { return c.Authority.Unlocked(ctx, report) })
+}
+
 // Pair implements authority.Authority.
 func (c counted) Pair(ctx context.Context, q authority.PairQuery) (authority.PairView, error) {
 	return count(c.m, "pair", func() (authority.PairView, error) { return c.Authority.Pair(ctx, q) })

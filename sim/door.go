@@ -127,6 +127,24 @@ func (d door) Pair(ctx context.Context, q authority.PairQuery) (authority.PairVi
 	})
 }
 
+func (d door) Unlockable(ctx context.Context, keySerial string) error {
+	_, err := ask(d, "Unlockable", false, func(a authority.Authority) (struct{}, error) {
+		return struct{}{}, a.Unlockable(ctx, keySerial)
+	})
+	return err
+}
+
+func (d door) Unlock(ctx context.Context, r authority.UnlockRequest) (proof.Signed, error) {
+	return ask(d, "Unlock", true, func(a authority.Authority) (proof.Signed, error) { return a.Unlock(ctx, r) })
+}
+
+func (d door) Unlocked(ctx context.Context, report proof.Signed) error {
+	_, err := ask(d, "Unlocked", true, func(a authority.Authority) (struct{}, error) {
+		return struct{}{}, a.Unlocked(ctx, report)
+	})
+	return err
+}
+
 func (d door) Origins(ctx context.Context) (proof.Signed, error) {
 	return ask(d, "Origins", false, func(a authority.Authority) (proof.Signed, error) { return a.Origins(ctx) })
 }

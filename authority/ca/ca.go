@@ -7,6 +7,7 @@ package ca
 
 import (
 	"context"
+	"crypto/ecdsa"
 	"encoding/asn1"
 	"encoding/json"
 	"io"
@@ -19,6 +20,7 @@ import (
 	"github.com/certhall/certhall/authority/kmc"
 	"github.com/certhall/certhall/gm"
 	"github.com/certhall/certhall/proof"
+	"github.com/emmansun/gmsm/sm2"
 	"github.com/emmansun/gmsm/smx509"
 )
 
@@ -31,11 +33,12 @@ type Options struct {
 	Chains    map[string][][]byte // by issuing CA's name: its DER, and what lies between it and the root that desks trust
 	Profiles  map[string]Profile
 	Addresses Addresses
-	Gates     []Gate         // each can refuse to issue
-	Elders    Elders         // what predecessors say of their certificates; nil: nothing, so that cases with them wait
-	Portals   []proof.Portal // whose pages agents obey, by the signed origin list
-	RunBy     string         // who runs this process, and where; stands in the record of unsealing
-	OrderedBy string         // who gives this CA its orders by hand, for the record; "" in a server
+	Gates     []Gate           // each can refuse to issue
+	Elders    Elders           // what predecessors say of their certificates; nil: nothing, so that cases with them wait
+	Portals   []proof.Portal   // whose pages agents obey, by the signed origin list
+	UnlockKey *ecdsa.PublicKey // administrators' PINs are sealed to it; nil: none was made yet
+	RunBy     string           // who runs this process, and where; stands in the record of unsealing
+	OrderedBy string           // who gives this CA its orders by hand, for the record; "" in a server
 	Clock     certhall.Clock
 	Random    io.Reader // crypto/rand.Reader, but in simulations
 }
@@ -65,6 +68,8 @@ type Policy struct {
 	Lapse         time.Duration // a case with no progress is closed after this
 	Backdate      time.Duration // notBefore lies this long before issuing
 	SuspendPerDay int           // suspensions on the hall's word
+	UnlocksPerDay int           // answers that unlock USB keys
+	UnlocksPerKey int           // of them to one USB key: each may cost tries of its administrator's PIN
 }
 
 // DefaultPolicy is the protocol's.
@@ -73,6 +78,7 @@ func DefaultPolicy() Policy {
 	return Policy{
 		RenewBefore: 90 * day, RepairAfter: 365 * day, TicketLife: time.Hour,
 		Grace: 30 * day, Lapse: 30 * day, Backdate: 5 * time.Minute, SuspendPerDay: 100,
+		UnlocksPerDay: 200, UnlocksPerKey: 3,
 	}
 }
 
@@ -90,6 +96,7 @@ type Keys struct {
 	Issuers map[string]Signer // sign certificates, by name; authority.MainIssuer is always there
 	Notary  Signer            // signs tickets, receipts, void notices, closings
 	Origins Signer            // signs origin lists
+	Unlock  *sm2.PrivateKey   // opens administrators' PINs; nil: none was made yet
 }
 
 // issuer is the issuing CA of a name.

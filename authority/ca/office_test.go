@@ -129,7 +129,7 @@ func (o *office) node(store ca.Store) *ca.CA {
 	n := ca.New(ca.Options{
 		ID: "test", Store: store, KMC: kmc.New(o.founded.EscrowKey(), rand.Reader), Policy: policy,
 		Profiles: ca.Profiles(), Chains: o.founded.Chains(), Addresses: ca.AddressesAt("https://hall.example"), Portals: portals, Clock: o.clock, Random: rand.Reader,
-		Gates: o.gates, Elders: &predecessors.Status{Store: o.store, Clock: o.clock},
+		UnlockKey: &o.founded.Unlock.PublicKey, Gates: o.gates, Elders: &predecessors.Status{Store: o.store, Clock: o.clock},
 	})
 	must(o.t, n.Unseal(o.t.Context(), o.founded.Keys(rand.Reader)))
 	return n

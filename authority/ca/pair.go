@@ -126,6 +126,7 @@ var internal = map[authority.EventKind]bool{
 	authority.AuthorityMade: true, authority.Unsealed: true, authority.SerialsLost: true,
 	authority.PredecessorTaken: true, authority.PredecessorWithdrawn: true,
 	authority.OriginsSigned: true, authority.DataErased: true,
+	authority.AdminPINsImported: true, authority.AdminPINForgotten: true, authority.KeyUnlocked: true, authority.UnlockReported: true,
 }
 
 // Events pages through the sequenced record. Numbers have gaps where an entry

@@ -84,6 +84,16 @@ type Reader interface {
 	DataRecords(certhall.LineageID) ([]Record, error)
 	// Erasures are the numbered records that say whose data is erased.
 	Erasures() ([]Record, error)
+	// AdminPIN is what is escrowed of a USB key, forgotten ones too.
+	AdminPIN(keySerial string) (*AdminPIN, error)
+	// Unlocking finds the one answer to a request, by the request's digest.
+	Unlocking(digest []byte) (*Unlocking, error)
+	// UnlockingsSince counts the answers given at or after t, to one USB key or,
+	// with "", to all.
+	UnlockingsSince(keySerial string, t time.Time) (int, error)
+	// PairsOnKey are the pairs in state issued, current or superseded whose
+	// containers lie on a USB key, oldest first.
+	PairsOnKey(keySerial string) ([]*Pair, error)
 	// Events are sequenced records behind a number, in order.
 	Events(after int64, limit int) ([]Record, error)
 	// Restoration is the last one from a backup; nil if there was none.
@@ -128,6 +138,15 @@ type Writer interface {
 	UseNonce(nonce []byte, at time.Time) (bool, error)
 	// SavePredecessor stores a predecessor in place of the one with its name.
 	SavePredecessor(Predecessor) error
+	// LockUnlocking makes those who unlock, or count unlockings, wait for each
+	// other. It comes after all other locks.
+	LockUnlocking() error
+	// SaveAdminPIN stores what is escrowed of a USB key in place of what was.
+	SaveAdminPIN(AdminPIN) error
+	AddUnlocking(Unlocking) error
+	// ReportUnlocking stores the first report about an unlocking: a
+	// compare-and-swap on its having none.
+	ReportUnlocking(digest []byte, outcome string, report []byte, at time.Time) (bool, error)
 	AddRecord(Record) error
 	// AddLostSerial stores a serial whose pair is lost, as revoked, and keeps it
 	// from being given away again; false if it is known already.
@@ -268,6 +287,41 @@ const (
 	StaffActive   = "active"
 	StaffRetired  = "retired"
 )
+
+// States of an AdminPIN.
+const (
+	AdminPINKnown     = "known"
+	AdminPINLost      = "lost"      // an unlocking reported that it is not the one on the key
+	AdminPINForgotten = "forgotten" // by an officer's order
+)
+
+// AdminPIN is the escrowed administrator's PIN of one USB key. Both sealed
+// values are SM2Cipher to the unlock key.
+type AdminPIN struct {
+	KeySerial string
+	State     string
+	KeyDigest []byte // of the unlock key's public half that Sealed and Pending are sealed to
+	Sealed    []byte // what lies on the key, as far as is known; nil once forgotten
+	// Pending was drawn for an unlocking of which no report came: it may lie on
+	// the key. nil if there is none.
+	Pending    []byte
+	Last       []byte // digest of the request that was answered last; nil before the first
+	ImportedAt time.Time
+	ChangedAt  time.Time // when State or Sealed last changed
+}
+
+// Unlocking is the one answer to an UnlockRequest, kept for good.
+type Unlocking struct {
+	Digest     []byte // of the request
+	KeySerial  string
+	Request    []byte // proof.UnlockRequest, DER
+	Decision   []byte // proof.Signed, DER
+	Answer     []byte // proof.Signed, DER
+	AnsweredAt time.Time
+	Outcome    string // of the report; "" until there is one
+	Report     []byte // proof.Signed, DER
+	ReportedAt time.Time
+}
 
 // Record is an entry of the authority's record: audit entry and, but for the
 // authority's own kinds, event for the hall. The sequencer numbers and chains it after

@@ -1,4 +1,4 @@
-// Package ceremony founds an authority: root, issuing CA, escrow key pair,
+// Package ceremony founds an authority: root, issuing CA, escrow and unlock key pairs,
 // notary, origin-list signer and OCSP certificate, and for every further
 // algorithm a root, an issuing CA and an OCSP certificate of its own. Each key
 // lies sealed in a folder of its own. The roots' keys are written apart, so
@@ -52,6 +52,7 @@ type Authority struct {
 	Origins Party    // signs lists of portals
 	Issuers []Issuer // the main one (SM2) first
 	Escrow  *sm2.PrivateKey
+	Unlock  *sm2.PrivateKey // nil in a folder of an earlier release (MakeUnlockKey)
 }
 
 // Party is a certificate with its key; the key is nil while it is away.
@@ -133,6 +134,9 @@ func Found(p Plan) (*Authority, error) {
 	if a.Escrow, err = sm2.GenerateKey(p.Random); err != nil {
 		return nil, fmt.Errorf("ceremony: escrow key: %w", err)
 	}
+	if a.Unlock, err = sm2.GenerateKey(p.Random); err != nil {
+		return nil, fmt.Errorf("ceremony: unlock key: %w", err)
+	}
 	return a, nil
 }
 
@@ -158,7 +162,7 @@ func (a *Authority) Main() Issuer { return a.Issuers[0] }
 
 // Keys are what unsealing the CA takes.
 func (a *Authority) Keys(random io.Reader) ca.Keys {
-	k := ca.Keys{Issuers: map[string]ca.Signer{}, Notary: a.Notary.signer(random), Origins: a.Origins.signer(random)}
+	k := ca.Keys{Issuers: map[string]ca.Signer{}, Notary: a.Notary.signer(random), Origins: a.Origins.signer(random), Unlock: a.Unlock}
 	for _, i := range a.Issuers {
 		k.Issuers[i.Name] = i.signer(random)
 	}

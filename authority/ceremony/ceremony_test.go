@@ -79,7 +79,10 @@ func TestFolder(t *testing.T) {
 	if _, err := Open(dir, []byte("wrong passphrase")); !errors.Is(err, ErrPassphrase) {
 		t.Errorf("wrong passphrase: %v", err)
 	}
-	for _, name := range []string{"issuing.key", "ocsp.key", "publish.secret", "offline/root.key"} {
+	if opened.Unlock == nil || !gm.SameKey(&opened.Unlock.PublicKey, &a.Unlock.PublicKey) {
+		t.Error("the unlock key changed")
+	}
+	for _, name := range []string{"issuing.key", "unlock.key", "ocsp.key", "publish.secret", "offline/root.key"} {
 		if info, err := os.Stat(filepath.Join(dir, name)); err != nil || info.Mode().Perm() != 0o600 {
 			t.Errorf("%s: %v %v", name, info.Mode(), err)
 		}
@@ -89,6 +92,42 @@ func TestFolder(t *testing.T) {
 	}
 	if _, err := Open(dir, pass.Daily); !errors.Is(err, ErrFolder) {
 		t.Errorf("garbled certificate: %v", err)
+	}
+}
+
+// TestMakeUnlockKey: the folder of an earlier release gets its unlock key, once,
+// by whoever can open its other keys; one that was interrupted is made again.
+func TestMakeUnlockKey(t *testing.T) {
+	a, err := Found(plan)
+	must(t, err)
+	dir := filepath.Join(t.TempDir(), "authority")
+	pass := Passphrases{Root: []byte("root passphrase"), Daily: []byte("daily passphrase")}
+	must(t, Write(dir, a, plan, false, pass))
+	if err := MakeUnlockKey(dir, pass.Daily, rand.Reader); !errors.Is(err, ErrUnlockKeyExists) {
+		t.Errorf("made twice: %v", err)
+	}
+	must(t, os.Remove(filepath.Join(dir, "unlock.pub"))) // so that unlock.key is what an interruption leaves
+	opened, err := Open(dir, pass.Daily)
+	must(t, err)
+	if p, err := ReadPublic(dir); err != nil || p.Unlock != nil || opened.Unlock != nil || opened.Keys(rand.Reader).Unlock != nil {
+		t.Errorf("an unlock key without its public half: %v", err)
+	}
+	if err := MakeUnlockKey(dir, []byte("wrong passphrase"), rand.Reader); !errors.Is(err, ErrPassphrase) {
+		t.Errorf("by a wrong passphrase: %v", err)
+	}
+	must(t, MakeUnlockKey(dir, pass.Daily, rand.Reader))
+	opened, err = Open(dir, pass.Daily)
+	must(t, err)
+	if p, err := ReadPublic(dir); err != nil || !gm.SameKey(p.Unlock, &opened.Unlock.PublicKey) || gm.SameKey(p.Unlock, &a.Unlock.PublicKey) {
+		t.Errorf("made: %v", err)
+	}
+	other, err := Found(plan)
+	must(t, err)
+	w := folderWriter{dir: dir}
+	w.publicKey("unlock.pub", &other.Unlock.PublicKey)
+	must(t, w.err)
+	if _, err := Open(dir, pass.Daily); !errors.Is(err, ErrFolder) {
+		t.Errorf("halves of two keys: %v", err)
 	}
 }
 

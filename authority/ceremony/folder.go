@@ -51,6 +51,7 @@ type Public struct {
 	Roots                          []Party             // of every tree, Root first; without keys
 	Issuers                        []Issuer            // the main one first; without keys
 	Escrow                         *ecdsa.PublicKey
+	Unlock                         *ecdsa.PublicKey // nil where none was made yet
 }
 
 // Chains are what lies between users' certificates and Root, by the issuing
@@ -88,17 +89,14 @@ func ReadPublic(dir string) (Public, error) {
 		return p, r.err
 	}
 	p.Root, p.Issuing = p.Roots[0].Certificate, p.Issuers[0].Certificate
-	der, err := readPEM(filepath.Join(dir, escrowFile), "PUBLIC KEY")
-	if err != nil {
+	if p.Escrow, err = readPublicKey(dir, escrowFile); err != nil {
 		return p, err
 	}
-	if p.Escrow, err = gm.ParsePublicKey(der); err != nil {
-		return p, ErrFolder.Becausef("%s: %w", escrowFile, err)
-	}
-	return p, nil
+	p.Unlock, err = readUnlockPublic(dir)
+	return p, err
 }
 
-// Open reads the day-to-day keys: of issuing CAs, notary and origin list. Roots,
+// Open reads the day-to-day keys: of issuing CAs, notary, origin list and unlocking. Roots,
 // escrow and OCSP keep their certificates or public half only.
 func Open(dir string, pass []byte) (*Authority, error) {
 	p, err := ReadPublic(dir)
@@ -118,7 +116,8 @@ func Open(dir string, pass []byte) (*Authority, error) {
 			return nil, err
 		}
 	}
-	return a, nil
+	a.Unlock, err = readUnlockKey(dir, p.Unlock, pass)
+	return a, err
 }
 
 // reader reads certificates and remembers the first failure.

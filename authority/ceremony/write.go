@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 
 	"github.com/certhall/certhall/durable"
-	"github.com/certhall/certhall/gm"
 	"github.com/emmansun/gmsm/pkcs"
 	"github.com/emmansun/gmsm/pkcs8"
 	"github.com/emmansun/gmsm/smx509"
@@ -22,7 +21,7 @@ const kdfCost = 200_000
 // never by argument, environment or configuration.
 type Passphrases struct {
 	Root  []byte // of the roots and of the escrow's private half: away from day-to-day work
-	Daily []byte // of issuing CAs, notary and origin list
+	Daily []byte // of issuing CAs, notary, origin list and unlocking
 }
 
 // Write stores a founded authority in a folder that holds none yet (what an
@@ -62,11 +61,8 @@ func Write(dir string, a *Authority, p Plan, demo bool, pass Passphrases) error 
 		w.key(party.Name, party.Key, pass.Daily, cost)
 		w.certificate(party.Name, party.Certificate)
 	}
-	spki, err := gm.MarshalPublicKey(a.EscrowKey())
-	if err != nil {
-		return err
-	}
-	w.file(escrowFile, pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: spki}), durable.Public)
+	w.publicKey(escrowFile, a.EscrowKey())
+	w.unlockKey(a.Unlock, pass.Daily, cost)
 	text, err := json.MarshalIndent(about{a.ID, p.Name, p.Address, p.algorithms()[1:], demo}, "", "  ")
 	if err != nil {
 		return err

@@ -37,6 +37,8 @@ type Reader interface {
 	CaseRecords(certhall.CaseID) ([]ca.Record, error)
 	// AllStaff lists everybody who has or had a role, in order.
 	AllStaff(role string) ([]*ca.Staff, error)
+	// AdminPINs are what is escrowed of USB keys behind a serial, by serial.
+	AdminPINs(after string, limit int) ([]*ca.AdminPIN, error)
 	// LastTicket is the ticket that was signed last; nil before there is one.
 	LastTicket() ([]byte, error)
 }

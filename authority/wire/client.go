@@ -125,6 +125,23 @@ func (c *Client) Resume(ctx context.Context, evidence proof.Signed) error {
 	return err
 }
 
+// Unlockable implements authority.Authority.
+func (c *Client) Unlockable(ctx context.Context, keySerial string) error {
+	_, err := ask(ctx, c, unlockable, keySerial)
+	return err
+}
+
+// Unlock implements authority.Authority.
+func (c *Client) Unlock(ctx context.Context, r authority.UnlockRequest) (proof.Signed, error) {
+	return ask(ctx, c, unlock, r)
+}
+
+// Unlocked implements authority.Authority.
+func (c *Client) Unlocked(ctx context.Context, report proof.Signed) error {
+	_, err := ask(ctx, c, unlocked, report)
+	return err
+}
+
 // Pair implements authority.Authority.
 func (c *Client) Pair(ctx context.Context, q authority.PairQuery) (authority.PairView, error) {
 	return ask(ctx, c, pair, q)

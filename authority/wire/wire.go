@@ -107,6 +107,15 @@ var (
 	resume = call[proof.Signed, nothing]{"resume", true, func(ctx context.Context, d door, in proof.Signed) (nothing, error) {
 		return without(d.Resume(ctx, in))
 	}}
+	unlockable = call[string, nothing]{"unlockable", true, func(ctx context.Context, d door, in string) (nothing, error) {
+		return without(d.Unlockable(ctx, in))
+	}}
+	unlock = call[authority.UnlockRequest, proof.Signed]{"unlock", true, func(ctx context.Context, d door, in authority.UnlockRequest) (proof.Signed, error) {
+		return d.Unlock(ctx, in)
+	}}
+	unlocked = call[proof.Signed, nothing]{"unlocked", true, func(ctx context.Context, d door, in proof.Signed) (nothing, error) {
+		return without(d.Unlocked(ctx, in))
+	}}
 	pair = call[authority.PairQuery, authority.PairView]{"pair", true, func(ctx context.Context, d door, in authority.PairQuery) (authority.PairView, error) {
 		return d.Pair(ctx, in)
 	}}

@@ -154,6 +154,14 @@ func (s *spoken) Suspend(_ context.Context, l certhall.LineageID, reason string)
 
 func (s *spoken) Resume(_ context.Context, in proof.Signed) error { return s.hear(in) }
 
+func (s *spoken) Unlockable(_ context.Context, keySerial string) error { return s.hear(keySerial) }
+
+func (s *spoken) Unlock(_ context.Context, r authority.UnlockRequest) (proof.Signed, error) {
+	return signed, s.hear(r)
+}
+
+func (s *spoken) Unlocked(_ context.Context, in proof.Signed) error { return s.hear(in) }
+
 func (s *spoken) Pair(_ context.Context, q authority.PairQuery) (authority.PairView, error) {
 	return view, s.hear(q)
 }
@@ -182,6 +190,11 @@ var calls = map[string]func(context.Context, authority.Authority) []any{
 	"Revoke":      func(ctx context.Context, a authority.Authority) []any { return []any{a.Revoke(ctx, signed)} },
 	"Suspend":     func(ctx context.Context, a authority.Authority) []any { return []any{a.Suspend(ctx, "l1", "挂失")} },
 	"Resume":      func(ctx context.Context, a authority.Authority) []any { return []any{a.Resume(ctx, signed)} },
+	"Unlockable":  func(ctx context.Context, a authority.Authority) []any { return []any{a.Unlockable(ctx, "K")} },
+	"Unlock": func(ctx context.Context, a authority.Authority) []any {
+		return all2(a.Unlock(ctx, authority.UnlockRequest{Request: []byte{1}, Decision: signed, Response: []byte{2}}))
+	},
+	"Unlocked": func(ctx context.Context, a authority.Authority) []any { return []any{a.Unlocked(ctx, signed)} },
 	"Pair": func(ctx context.Context, a authority.Authority) []any {
 		return all2(a.Pair(ctx, authority.PairQuery{Case: "c1", Attempt: 2, Serial: "0a"}))
 	},

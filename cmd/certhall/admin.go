@@ -97,7 +97,7 @@ func (f officeFlags) openOffice(env *environment) (*office, error) {
 		Register: &register.Register{Store: store, ID: public.ID, Root: public.Root, Chains: public.Chains(), Clock: env.clock, Random: env.random},
 		ca: ca.New(ca.Options{
 			ID: public.ID, Store: store, KMC: kmc.New(public.Escrow, env.random), Policy: ca.DefaultPolicy(), Chains: public.Chains(),
-			Profiles: ca.Profiles(), Addresses: ca.AddressesAt(public.Address), OrderedBy: operator, Clock: env.clock, Random: env.random,
+			Profiles: ca.Profiles(), Addresses: ca.AddressesAt(public.Address), UnlockKey: public.Unlock, OrderedBy: operator, Clock: env.clock, Random: env.random,
 			Elders: &predecessors.Status{Store: store, Clock: env.clock},
 		}),
 		store:  store,

@@ -67,7 +67,7 @@ func (f stateFlags) openAuthority(env *environment, origin string, demo bool) (*
 	w.ca = ca.New(ca.Options{
 		ID: published.ID, Store: store, KMC: kmc.New(published.Escrow, env.random), Policy: ca.DefaultPolicy(),
 		Chains: published.Chains(), Profiles: ca.Profiles(), Gates: []ca.Gate{reconciled, w.keeper.Gate}, Elders: elders,
-		Addresses: ca.AddressesAt(published.Address), Portals: []proof.Portal{portal}, RunBy: operator(),
+		Addresses: ca.AddressesAt(published.Address), Portals: []proof.Portal{portal}, UnlockKey: published.Unlock, RunBy: operator(),
 		Clock: env.clock, Random: env.random,
 	})
 	return w, nil

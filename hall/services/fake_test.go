@@ -366,6 +366,15 @@ func (f *fake) shut(id certhall.CaseID) {
 	f.emit(authority.CaseClosed, &authority.PairView{Case: id})
 }
 
+// What unlocks keys is asked by another room.
+func (f *fake) Unlockable(context.Context, string) error { return certhall.ErrInternal }
+
+func (f *fake) Unlock(context.Context, authority.UnlockRequest) (proof.Signed, error) {
+	return proof.Signed{}, certhall.ErrInternal
+}
+
+func (f *fake) Unlocked(context.Context, proof.Signed) error { return certhall.ErrInternal }
+
 func (f *fake) Origins(context.Context) (proof.Signed, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -6,9 +6,11 @@ import (
 	"errors"
 
 	"github.com/certhall/certhall"
+	"github.com/certhall/certhall/authority"
 	"github.com/certhall/certhall/authority/audit"
 	"github.com/certhall/certhall/authority/ca"
 	"github.com/certhall/certhall/gm"
+	"github.com/certhall/certhall/proof"
 	store "github.com/certhall/certhall/store/authority"
 )
 
@@ -80,8 +82,76 @@ var authorityRules = []Rule{
 	{Key: "checkpoints", broken: `
 		SELECT CAST(number AS TEXT) FROM checkpoints c WHERE NOT EXISTS (SELECT 1 FROM records r WHERE r.seq = c.number AND r.hash = c.hash)
 		UNION SELECT CAST(number AS TEXT) FROM (SELECT number, lag(number) OVER (ORDER BY n) AS earlier FROM checkpoints) AS c WHERE earlier >= number`},
+	{Key: "admin-pins", broken: `
+		SELECT key_serial FROM admin_pins WHERE state NOT IN ('known', 'lost', 'forgotten') OR (sealed IS NULL) <> (state = 'forgotten')
+			OR pending IS NOT NULL AND (sealed IS NULL OR last IS NULL) OR length(key_digest) <> 32
+		UNION SELECT key_serial FROM admin_pins a WHERE last IS NOT NULL AND NOT EXISTS (SELECT 1 FROM unlockings u WHERE u.digest = a.last AND u.key_serial = a.key_serial)`},
+	{Key: "unlockings", check: (*run).unlockings},
 	{Key: "erased", broken: `
 		SELECT CAST(n AS TEXT) FROM records WHERE (data IS NULL) <> (length(salt) = 0)`},
+}
+
+// unlockings holds request, decision, answer and report of each unlocking
+// against each other, and their number against the record's.
+func (r *run) unlockings() error {
+	answered, reported := 0, 0
+	err := r.each("SELECT digest, key_serial, request, decision, answer, outcome, report FROM unlockings ORDER BY n", func(scan func(...any) error) error {
+		var u ca.Unlocking
+		if err := scan(&u.Digest, &u.KeySerial, &u.Request, &u.Decision, &u.Answer, &u.Outcome, &u.Report); err != nil {
+			return err
+		}
+		answered++
+		if u.Outcome != "" {
+			reported++
+		}
+		if !agree(u) {
+			r.found(u.KeySerial)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for kind, n := range map[authority.EventKind]int{authority.KeyUnlocked: answered, authority.UnlockReported: reported} {
+		var recorded int
+		if err := r.tx.QueryRow("SELECT count(*) FROM records WHERE kind = $1", kind).Scan(&recorded); err != nil {
+			return err
+		}
+		if recorded != n {
+			r.found(string(kind))
+		}
+	}
+	return nil
+}
+
+// agree tells whether all that is stored of an unlocking is about one request.
+func agree(u ca.Unlocking) bool {
+	q, err := proof.Decode[proof.UnlockRequest](u.Request)
+	if err != nil || !bytes.Equal(q.Digest(), u.Digest) || q.KeySerial != u.KeySerial {
+		return false
+	}
+	d, err := said[proof.UnlockDecision](u.Decision)
+	if err != nil || !bytes.Equal(d.RequestDigest, u.Digest) || d.KeySerial != u.KeySerial {
+		return false
+	}
+	a, err := said[proof.UnlockAnswer](u.Answer)
+	if err != nil || !bytes.Equal(a.RequestDigest, u.Digest) || a.KeySerial != u.KeySerial {
+		return false
+	}
+	if len(u.Report) == 0 {
+		return u.Outcome == ""
+	}
+	m, err := said[proof.UnlockReport](u.Report)
+	return err == nil && bytes.Equal(m.RequestDigest, u.Digest) && m.Outcome == u.Outcome
+}
+
+// said is the message in a proof.Signed.
+func said[M proof.Message](der []byte) (m M, err error) {
+	s, err := proof.Decode[proof.Signed](der)
+	if err != nil {
+		return m, err
+	}
+	return proof.Decode[M](s.Message)
 }
 
 // certificates compares every certificate with the bytes that were linted, where

@@ -280,6 +280,8 @@ func TestEveryRuleNotices(t *testing.T) {
 		"crl-numbers":         "UPDATE crl_turns SET number = 1",
 		"crl-complete":        "UPDATE pairs SET state = 'revoked', revoked_at = 1 WHERE state = 'superseded'; UPDATE records SET kind = 'revoked' WHERE kind = 'intended'",
 		"checkpoints":         "INSERT INTO checkpoints (number, hash, at, signed) VALUES (5, x'00', 1, x'00')",
+		"admin-pins":          "INSERT INTO admin_pins (key_serial, state, key_digest, imported_at, changed_at) VALUES ('K', 'known', x'00', 1, 1)",
+		"unlockings":          "INSERT INTO unlockings (digest, key_serial, request, decision, answer, answered_at, outcome, reported_at) VALUES (x'00', 'K', x'00', x'00', x'00', 1, '', 0)",
 		"erased":              "UPDATE records SET data = NULL WHERE seq = 5",
 	}
 	inHall := map[string]string{
