@@ -54,7 +54,7 @@ func (k *kit) age(a *demo.Authority, store *authoritystore.Store, clock *clock, 
 			return err
 		}
 	}
-	k.aged, k.oldContainer = k.oldContainer, bundle.Container()
+	k.before, k.oldContainer = k.oldContainer, bundle.Container()
 	k.old, err = pairOf(store, bundle)
 	return err
 }
@@ -85,7 +85,7 @@ func (k *kit) buy(store *hallstore.Store, clock certhall.Clock, random io.Reader
 // historyGone: where nothing went wrong, the oldest container made room for the
 // pair's own.
 func (w *World) historyGone() error {
-	if w.t.aged != "" && len(w.sched.Faults) == 0 && w.signingKey(w.t.aged) != nil {
+	if w.t.before != "" && len(w.sched.Faults) == 0 && w.signingKey(w.t.before) != nil {
 		return fmt.Errorf("two old containers lie on the key, and the policy is one")
 	}
 	return nil

@@ -79,7 +79,7 @@ func (w *World) projectionAgrees(pairs []*ca.Pair) error {
 
 // foreignUntouched: the other program's container lies where it lay.
 func (w *World) foreignUntouched() error {
-	if w.sched.Key == Roomy && w.signingKey(foreign) == nil {
+	if w.t.room >= roomForForeign && w.signingKey(foreign) == nil {
 		return fmt.Errorf("another program's container is gone")
 	}
 	return nil

@@ -207,20 +207,12 @@ func parseFault(s string) (Fault, error) {
 // Schedule is everything that a run depends on.
 type Schedule struct {
 	Service certhall.Service // renew or repair
-	Key     string           // roomy, tight, tidy or aged
+	Key     string           // a kind of key: kinds.go
 	Priced  bool             // a pair costs something
 	File    bool             // databases in files; else in memory
 	Seed    uint64           // 0: actors take turns; else by this seed
 	Faults  []Fault
 }
-
-// The kinds of key.
-const (
-	Roomy = "roomy" // room for four containers, one of them another program's; the policy is to delete old ones
-	Tight = "tight" // room for exactly two; old ones are kept
-	Tidy  = "tidy"  // room for exactly two; the policy is to delete old ones
-	Aged  = "aged"  // room for three, renewed once before; old ones are kept, one at most by the policy of project and brand
-)
 
 // String writes a schedule as the one line that replays it.
 func (s Schedule) String() string {
@@ -247,7 +239,7 @@ func ParseSchedule(line string) (Schedule, error) {
 		switch {
 		case p == string(certhall.Renew), p == string(certhall.Repair):
 			s.Service = certhall.Service(p)
-		case p == Roomy, p == Tight, p == Tidy, p == Aged:
+		case kinds[p].room > 0:
 			s.Key = p
 		case p == "priced":
 			s.Priced = true

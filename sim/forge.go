@@ -35,7 +35,7 @@ func (w *World) forgeReceipts() {
 	receipt := proof.Receipt{
 		Authority: authorityID, Case: string(s.c.ID), Attempt: s.attempt.Number,
 		OldSign: string(old.SignSerial), OldEnc: string(old.EncSerial), NewSign: "01", NewEnc: "02",
-		KeyDigest: gm.SM3([]byte("new")), KeySerial: keySerial, Disposal: string(certhall.Delete), Escrowed: true,
+		KeyDigest: gm.SM3([]byte("new")), KeySerial: w.medium.serial(), Disposal: string(certhall.Delete), Escrowed: true,
 	}
 	if s.pair != nil {
 		receipt.NewSign, receipt.NewEnc, receipt.KeyDigest = string(s.pair.SignSerial), string(s.pair.EncSerial), s.pair.KeyDigest

@@ -11,7 +11,6 @@ import (
 	"github.com/certhall/certhall/authority"
 	"github.com/certhall/certhall/authority/ca"
 	"github.com/certhall/certhall/demo"
-	"github.com/certhall/certhall/desk/token/softkey"
 	"github.com/certhall/certhall/gm"
 	"github.com/certhall/certhall/hall/services"
 	"github.com/certhall/certhall/proof"
@@ -175,7 +174,7 @@ func (f *forger) made() (n int) {
 // byOther signs with the forger's own pair.
 func (f *forger) byOther(m proof.Message) proof.Signed {
 	f.Helper()
-	k, err := softkey.Use(f.t.otherMedium.Clone(), f.random, nil)
+	k, err := f.t.otherMedium.look()
 	f.must(err)
 	f.must(k.Login(background, pin))
 	s, err := signIn(k, f.t.otherContainer, m)

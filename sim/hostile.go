@@ -252,7 +252,7 @@ func (w *World) tamper(again bool) {
 		if err != nil {
 			return nil // no room for it
 		}
-		_, err = c.GenerateSigningKey(ctx, gm.SM2)
+		_, err = c.GenerateSigningKey(ctx, w.t.algorithm)
 		return err
 	})
 }
@@ -283,7 +283,7 @@ func (w *World) tell(order []byte) []byte {
 	if w.listed() != nil {
 		return nil // as at a key in use
 	}
-	reply, err := w.pc.agent.Do(background, keySerial, order)
+	reply, err := w.pc.agent.Do(background, w.medium.serial(), order)
 	if err != nil {
 		return nil
 	}
@@ -292,7 +292,7 @@ func (w *World) tell(order []byte) []byte {
 
 func (w *World) prepareWith(ticket proof.Signed) proof.Prepare {
 	return proof.Prepare{
-		Authority: authorityID, Ticket: ticket, Entitlement: "forged", Project: project, Profile: "organisation",
+		Authority: authorityID, Ticket: ticket, Entitlement: "forged", Project: project, Profile: w.t.old.Profile,
 		TermYears: 1, Disposal: string(certhall.Delete), Chain: w.t.founded.Chain(),
 	}
 }

@@ -68,7 +68,7 @@ func (w *World) inject(f Fault, kind Kind, do func() error, late func()) func() 
 		return do
 	case Unplug:
 		return func() error {
-			w.unplug()
+			w.medium.unplug(func() { _ = do() })
 			return lost(kind)
 		}
 	case CutBefore:
@@ -113,6 +113,7 @@ func (w *World) inject(f Fault, kind Kind, do func() error, late func()) func() 
 // one is started with the same key.
 func (w *World) powerCut() error {
 	w.pcLife++
+	w.medium.powerCut()
 	w.pc = w.newPC()
 	panic(death{})
 }

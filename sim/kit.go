@@ -10,7 +10,6 @@ import (
 	"github.com/certhall/certhall/authority/ca"
 	"github.com/certhall/certhall/authority/ceremony"
 	"github.com/certhall/certhall/demo"
-	"github.com/certhall/certhall/desk/token/softkey"
 	"github.com/certhall/certhall/gm"
 	"github.com/certhall/certhall/proof"
 	"github.com/emmansun/gmsm/smx509"
@@ -40,26 +39,28 @@ var (
 // authority, a hall that knows the handler's phone, and a key that holds one
 // pair, issued on a reviewer's decision through the same code as ever.
 type kit struct {
+	keyKind
+
 	founded  *ceremony.Authority
 	reviewer demo.Signer
 	notary   crypto.PublicKey
 
 	old          *ca.Pair
 	oldContainer string
-	aged         string // container of the pair before that; "" for none
+	before       string // container of the pair before that; "" for none
 
 	falseAuthority *ceremony.Authority // another one, that bears the same id
 
 	other          *ca.Pair // of another holder, on another key
 	otherContainer string
-	otherMedium    *softkey.Memory
+	otherMedium    medium
 
 	// Genuine papers of other cases.
 	otherReceipts, otherVoids, otherTickets []proof.Signed
 
 	authorityDB, hallDB     []byte // snapshots
 	authorityRows, hallRows dump
-	medium                  *softkey.Memory
+	medium                  medium
 }
 
 // randomness is reproducible.
@@ -110,6 +111,7 @@ func (k *kit) falseCopy(random io.Reader, der []byte) []byte {
 		return der
 	}
 	issuer := k.falseAuthority.Main()
+	c.SignatureAlgorithm = gm.SM2.Signature()
 	fake, err := smx509.CreateCertificate(random, c, issuer.Certificate, c.PublicKey, issuer.Key)
 	if err != nil {
 		return der

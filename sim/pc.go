@@ -13,7 +13,6 @@ import (
 type pc struct {
 	w     *World
 	agent *agent.Agent
-	open  []*softkey.Key
 }
 
 func (w *World) newPC() *pc {
@@ -26,15 +25,15 @@ func (w *World) newPC() *pc {
 
 // List names the one key.
 func (p *pc) List(context.Context) ([]token.Info, error) {
-	return []token.Info{{Serial: keySerial, Driver: softkey.Driver}}, nil
+	return []token.Info{{Serial: p.w.medium.serial(), Driver: softkey.Driver}}, nil
 }
 
 // Open opens it, its power under the schedule's control.
 func (p *pc) Open(_ context.Context, serial string) (token.Key, error) {
-	if serial != keySerial {
+	if serial != p.w.medium.serial() {
 		return nil, token.ErrRemoved
 	}
-	k, err := softkey.Use(p.w.medium, p.w.random, func(int, string) softkey.Cut {
+	k, err := p.w.medium.plug(func(int, string) softkey.Cut {
 		if p.w.armed == nil {
 			return softkey.None
 		}
@@ -43,16 +42,7 @@ func (p *pc) Open(_ context.Context, serial string) (token.Key, error) {
 	if err != nil {
 		return nil, err
 	}
-	p.open = append(p.open, k)
 	return watchedKey{k, p.w}, nil
-}
-
-// unplug pulls the key out; plugged in again it has to be opened anew.
-func (w *World) unplug() {
-	for _, k := range w.pc.open {
-		_ = k.Close()
-	}
-	w.pc.open = nil
 }
 
 // handler is the person before the PC: knows the PIN and agrees to everything,

@@ -60,6 +60,11 @@ func all(rows *sql.Rows, err error) (found [][]any, _ error) {
 		if err := rows.Scan(into...); err != nil {
 			return nil, err
 		}
+		for i, v := range row {
+			if b, ok := v.([]byte); ok && b == nil {
+				row[i] = []byte{} // empty, not NULL
+			}
+		}
 		found = append(found, row)
 	}
 	return found, rows.Err()

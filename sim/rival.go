@@ -3,7 +3,6 @@ package sim
 import (
 	"crypto/x509/pkix"
 
-	"github.com/emmansun/gmsm/sm2"
 	"github.com/emmansun/gmsm/smx509"
 
 	"github.com/certhall/certhall"
@@ -38,7 +37,7 @@ func (w *World) thief() {
 	if s == nil || s.pair == nil || s.pair.State == authority.Void {
 		return
 	}
-	c := w.succeed(w.t.other, w.t.otherMedium.Clone(), w.t.otherContainer, string(s.pair.Entitlement))
+	c := w.succeed(w.t.other, w.t.otherMedium, w.t.otherContainer, string(s.pair.Entitlement))
 	w.read(func(r ca.Reader) error {
 		p, err := r.PairOfAttempt(c, 1)
 		if p != nil {
@@ -50,7 +49,7 @@ func (w *World) thief() {
 
 // succeed asks for a successor of a pair with evidence by its key, in a case
 // of its own; whether it is given is for the authority to say.
-func (w *World) succeed(old *ca.Pair, medium softkey.Medium, container, entitlement string) certhall.CaseID {
+func (w *World) succeed(old *ca.Pair, on medium, container, entitlement string) certhall.CaseID {
 	w.authorityChanged = true
 	c := certhall.CaseID(certhall.NewID(w.clock.Now(), w.random))
 	signed, err := w.freshCA().Ticket(background, authority.TicketRequest{Service: w.sched.Service, Case: c, OldSerial: old.SignSerial})
@@ -59,10 +58,10 @@ func (w *World) succeed(old *ca.Pair, medium softkey.Medium, container, entitlem
 	}
 	ticket, err := proof.Decode[proof.Ticket](signed.Message)
 	w.note(err)
-	key, err := sm2.GenerateKey(w.random)
+	key, err := w.t.algorithm.GenerateKey(w.random, token.RSABits)
 	w.note(err)
 	p10, err := smx509.CreateCertificateRequest(w.random, &smx509.CertificateRequest{
-		Subject: pkix.Name{CommonName: "rival"}, SignatureAlgorithm: smx509.SM2WithSM3,
+		Subject: pkix.Name{CommonName: "rival"}, SignatureAlgorithm: w.t.algorithm.Signature(),
 	}, key)
 	w.note(err)
 	_, digest, err := gm.ParseRequest(p10)
@@ -72,8 +71,9 @@ func (w *World) succeed(old *ca.Pair, medium softkey.Medium, container, entitlem
 		OldSerial: ticket.OldSerial, Project: old.Project, Profile: old.Profile, TermYears: 1, RequestDigest: digest,
 		Disposal: string(certhall.Keep), KeySerial: "RIVAL", Nonce: ticket.Nonce, Expiry: ticket.Expiry,
 	}
-	k, err := softkey.Use(medium, w.random, nil)
+	k, err := on.look()
 	w.note(err)
+	defer k.Close()
 	w.note(k.Login(background, pin))
 	by, err := signIn(k, container, evidence)
 	if err != nil {
@@ -104,7 +104,7 @@ func (w *World) spoil() {
 		return
 	}
 	w.keyChanged = true
-	k, err := softkey.Use(w.medium, w.random, func(_ int, what string) softkey.Cut {
+	k, err := w.medium.plug(func(_ int, what string) softkey.Cut {
 		if what == "encryption-key" {
 			return softkey.Torn
 		}
@@ -134,7 +134,8 @@ func (w *World) overwrite() {
 	})
 }
 
-// ripe is the attempt's container once it holds its encryption key.
+// ripe is the attempt's container once it holds its encryption key, or a single
+// certificate.
 func (w *World) ripe() (name string, b proof.Bundle) {
 	s := w.stands()
 	if s == nil || s.attempt == nil {
@@ -145,10 +146,14 @@ func (w *World) ripe() (name string, b proof.Bundle) {
 		return "", b
 	}
 	w.bare(func(k token.Key) error {
-		if c, err := k.Container(background, b.Container()); err == nil {
-			if _, err := c.PublicKey(background, token.Encryption); err == nil {
-				name = b.Container()
-			}
+		c, err := k.Container(background, b.Container())
+		if err == nil && w.t.algorithm == gm.SM2 {
+			_, err = c.PublicKey(background, token.Encryption)
+		} else if err == nil {
+			_, err = c.Certificate(background, token.Signing)
+		}
+		if err == nil {
+			name = b.Container()
 		}
 		return nil
 	})

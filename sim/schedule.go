@@ -10,7 +10,7 @@ import (
 // bothServices that the simulation drives.
 var bothServices = []certhall.Service{certhall.Renew, certhall.Repair}
 
-// keyKinds are the kinds of key; every fault is tried with the first two at
+// keyKinds are those with SM2 pairs on a soft key in memory; every fault is tried with the first two at
 // every boundary, pairs of faults with all.
 var keyKinds = []string{Roomy, Tight, Tidy, Aged}
 
@@ -26,6 +26,9 @@ func singles(base Schedule, clean []Point) []Schedule {
 	}
 	for _, what := range faultNames() {
 		if what == Dup || what == Late || !base.Priced && slices.Contains(aboutMoney, what) {
+			continue
+		}
+		if !kinds[base.Key].suffers(what) {
 			continue
 		}
 		points := paying

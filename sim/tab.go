@@ -111,7 +111,7 @@ func (w *World) sitting(service certhall.Service) error {
 	for _, serial := range courier.Candidates(listed[0].Containers, service, w.clock.Now()) {
 		c := &carried{w: w}
 		_, _, err := courier.Run{
-			Server: c, Agent: c, Person: c, Wait: c.wait, KeySerial: keySerial, Service: service, Serial: serial,
+			Server: c, Agent: c, Person: c, Wait: c.wait, KeySerial: w.medium.serial(), Service: service, Serial: serial,
 		}.Do(background)
 		passable, history := courier.Passable(err)
 		if err == nil || !passable {

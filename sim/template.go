@@ -18,7 +18,6 @@ import (
 	"github.com/certhall/certhall/demo"
 	"github.com/certhall/certhall/desk/agent"
 	"github.com/certhall/certhall/desk/token"
-	"github.com/certhall/certhall/desk/token/softkey"
 	"github.com/certhall/certhall/gm"
 	"github.com/certhall/certhall/hall/accounts"
 	"github.com/certhall/certhall/hall/services"
@@ -38,19 +37,19 @@ type Template struct {
 // that all runs start from. Databases in files lie under dir.
 func NewTemplate(dir string) (*Template, error) {
 	t := &Template{kits: map[string]*kit{}, dir: dir}
-	for i, kinds := range [][]string{{Roomy}, {Tight, Tidy}, {Aged}} {
-		k, err := newKit(kinds[0], randomness(uint64(i+1)))
+	for i, names := range [][]string{{Roomy}, {Tight, Tidy}, {Aged}, {RSA}, {P256}} {
+		k, err := newKit(kinds[names[0]], randomness(uint64(i+1)))
 		if err != nil {
 			return nil, fmt.Errorf("sim: template: %w", err)
 		}
-		for _, kind := range kinds {
-			t.kits[kind] = k
+		for _, name := range names {
+			t.kits[name] = k
 		}
 	}
 	return t, nil
 }
 
-func newKit(kind string, random io.Reader) (*kit, error) {
+func newKit(kind keyKind, random io.Reader) (*kit, error) {
 	clock := new(clock)
 	clock.set(foundedAt)
 	db, err := sqldb.Open(background, "sqlite::memory:")
@@ -63,12 +62,12 @@ func newKit(kind string, random io.Reader) (*kit, error) {
 	}
 	store := authoritystore.New(db)
 	a, err := demo.NewAuthority(background, demo.Options{
-		ID: authorityID, Name: "模拟认证", Store: store, Policy: ca.DefaultPolicy(), Base: origin, Clock: clock, Random: random,
+		ID: authorityID, Name: "模拟认证", Store: store, Policy: ca.DefaultPolicy(), Base: origin, Algorithms: kind.issuers(), Clock: clock, Random: random,
 	})
 	if err != nil {
 		return nil, err
 	}
-	k := &kit{founded: a.Founded, reviewer: a.Reviewer}
+	k := &kit{keyKind: kind, founded: a.Founded, reviewer: a.Reviewer}
 	if k.falseAuthority, err = ceremony.Found(ceremony.Plan{ID: authorityID, Name: "模拟认证", Address: "https://hall.example", Clock: clock, Random: random}); err != nil {
 		return nil, err
 	}
@@ -76,10 +75,10 @@ func newKit(kind string, random io.Reader) (*kit, error) {
 		return nil, err
 	}
 	clock.advance(day)
-	if err := k.firstPair(a, store, roomOf[kind], clock, random); err != nil {
+	if err := k.firstPair(a, store, clock, random); err != nil {
 		return nil, err
 	}
-	if kind == Aged {
+	if kind.aged {
 		if err := k.age(a, store, clock, random); err != nil {
 			return nil, err
 		}
@@ -96,46 +95,20 @@ func newKit(kind string, random io.Reader) (*kit, error) {
 	if k.authorityDB, err = db.Snapshot(background); err != nil {
 		return nil, err
 	}
-	return k, k.openHall(a.CA, kind, clock, random)
-}
-
-// roomOf is how many containers a kind of key has room for.
-var roomOf = map[string]int{Roomy: 4, Tight: 2, Tidy: 2, Aged: 3}
-
-// medium is a new key's, with another program's container where there is room.
-func newMedium(room int, random io.Reader) (*softkey.Memory, error) {
-	m := softkey.NewMemory()
-	if err := softkey.Format(m, softkey.Options{Serial: keySerial, Label: "simulation", PIN: pin, Room: room, Iterations: 1, Random: random}); err != nil {
-		return nil, err
-	}
-	if room < 4 {
-		return m, nil
-	}
-	k, err := softkey.Use(m, random, nil)
-	if err != nil {
-		return nil, err
-	}
-	if err := k.Login(background, pin); err != nil {
-		return nil, err
-	}
-	c, err := k.Create(background, foreign)
-	if err == nil {
-		_, err = c.GenerateSigningKey(background, gm.SM2)
-	}
-	return m, err
+	return k, k.openHall(a.CA, clock, random)
 }
 
 // oneKey is a PC into which one key is plugged.
 type oneKey struct {
 	handler
-	medium softkey.Medium
+	medium
 	random io.Reader
 }
 
 func (k oneKey) List(context.Context) ([]token.Info, error) { return nil, nil }
 
 func (k oneKey) Open(context.Context, string) (token.Key, error) {
-	return softkey.Use(k.medium, k.random, nil)
+	return k.plug(nil)
 }
 
 func (k oneKey) plugged(root *smx509.Certificate, clock certhall.Clock) *agent.Agent {
@@ -143,13 +116,13 @@ func (k oneKey) plugged(root *smx509.Certificate, clock certhall.Clock) *agent.A
 }
 
 // firstPair issues the pair that runs start from, on the key.
-func (k *kit) firstPair(a *demo.Authority, store *authoritystore.Store, room int, clock certhall.Clock, random io.Reader) (err error) {
-	if k.medium, err = newMedium(room, random); err != nil {
+func (k *kit) firstPair(a *demo.Authority, store *authoritystore.Store, clock certhall.Clock, random io.Reader) (err error) {
+	if k.medium, err = k.keyKind.make(random); err != nil {
 		return err
 	}
 	pc := oneKey{medium: k.medium, random: random}.plugged(a.Founded.Root.Certificate, clock)
-	bundle, err := a.Apply(background, pc, keySerial, demo.Applicant{
-		Name: "模拟医院", Organisation: "91330000MA27XXXX0A", Lineage: lineage, Project: project, KeyNumber: "SIM-0001", TermYears: 1,
+	bundle, err := a.Apply(background, pc, k.medium.serial(), demo.Applicant{
+		Name: "模拟医院", Organisation: "91330000MA27XXXX0A", Lineage: lineage, Project: project, KeyNumber: "SIM-0001", TermYears: 1, Profile: k.profile(),
 	})
 	if err != nil {
 		return err
@@ -170,13 +143,13 @@ func pairOf(store *authoritystore.Store, b proof.Bundle) (p *ca.Pair, err error)
 // otherPapers has another holder's pair issued on another key, and one of his
 // attempts voided.
 func (k *kit) otherPapers(a *demo.Authority, store *authoritystore.Store, clock certhall.Clock, random io.Reader) error {
-	m, err := newMedium(4, random)
+	m, err := newSoft(keyKind{room: 4, algorithm: k.algorithm}, random)
 	if err != nil {
 		return err
 	}
 	pc := oneKey{medium: m, random: random}.plugged(a.Founded.Root.Certificate, clock)
 	bundle, err := a.Apply(background, pc, keySerial, demo.Applicant{
-		Name: "另一医院", Organisation: "91330000MA27XXXX1B", Lineage: "lineage2", Project: project, KeyNumber: "SIM-0002", TermYears: 1,
+		Name: "另一医院", Organisation: "91330000MA27XXXX1B", Lineage: "lineage2", Project: project, KeyNumber: "SIM-0002", TermYears: 1, Profile: k.profile(),
 	})
 	if err != nil {
 		return err
@@ -212,7 +185,7 @@ func (k *kit) otherPapers(a *demo.Authority, store *authoritystore.Store, clock 
 }
 
 // openHall makes a hall that has followed the authority and knows the handler.
-func (k *kit) openHall(c *ca.CA, kind string, clock certhall.Clock, random io.Reader) error {
+func (k *kit) openHall(c *ca.CA, clock certhall.Clock, random io.Reader) error {
 	db, err := sqldb.Open(background, "sqlite::memory:")
 	if err != nil {
 		return err
@@ -247,7 +220,7 @@ func (k *kit) openHall(c *ca.CA, kind string, clock certhall.Clock, random io.Re
 			break
 		}
 	}
-	if kind == Aged {
+	if k.keyKind.aged {
 		if err := k.buy(store, clock, random); err != nil {
 			return err
 		}
@@ -292,7 +265,11 @@ func (b *Bench) world(s Schedule) (*World, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newWorld(k, s, data), nil
+	m, err := k.medium.clone(b, randomness(s.Seed+2000))
+	if err != nil {
+		return nil, err
+	}
+	return newWorld(k, s, data, m), nil
 }
 
 func (b *Bench) databases(k *kit, file bool) (*databases, error) {

@@ -171,10 +171,14 @@ func (w *World) trouble(name string, p *ca.Pair) error {
 // back what was encrypted.
 func works(c token.Container, p *ca.Pair) error {
 	ctx := background
-	halves := []struct {
+	type half struct {
 		u   token.Usage
 		der []byte
-	}{{token.Signing, p.SignCert}, {token.Encryption, p.EncCert}}
+	}
+	halves := []half{{token.Signing, p.SignCert}}
+	if !p.Single() {
+		halves = append(halves, half{token.Encryption, p.EncCert})
+	}
 	for _, h := range halves {
 		der, err := c.Certificate(ctx, h.u)
 		if err != nil {

@@ -32,8 +32,8 @@ type World struct {
 	dice   *rand.Rand
 
 	data     *databases
-	medium   *softkey.Memory
-	bareKey  *softkey.Key
+	medium   medium
+	bareKey  token.Key
 	nodes    [2]*node // the second one stands where the schedule starts it
 	outside  *ca.CA   // see freshCA
 	requests int      // alternates the nodes
@@ -87,10 +87,10 @@ type World struct {
 	violation        error
 }
 
-func newWorld(k *kit, s Schedule, data *databases) *World {
+func newWorld(k *kit, s Schedule, data *databases, m medium) *World {
 	w := &World{
 		t: k, sched: s, clock: new(clock), random: randomness(s.Seed + 1000), dice: rand.New(rand.NewPCG(s.Seed, crc64.Checksum([]byte(s.String()), crc64.MakeTable(crc64.ISO)))),
-		data: data, medium: k.medium.Clone(), arrivals: map[int][]func(){}, tampered: map[string]int{}, tested: map[string]error{},
+		data: data, medium: m, arrivals: map[int][]func(){}, tampered: map[string]int{}, tested: map[string]error{},
 		states: map[certhall.PairID]authority.State{}, billed: map[certhall.OrderID]bool{}, returned: map[certhall.RefundID]bool{},
 	}
 	w.clock.set(k.begins(s))
@@ -105,6 +105,9 @@ func newWorld(k *kit, s Schedule, data *databases) *World {
 
 // discard clears the world away; databases in memory are used again.
 func (w *World) discard() {
+	if w.bareKey != nil {
+		_ = w.bareKey.Close()
+	}
 	if w.data.dir != "" {
 		_ = w.data.close()
 		_ = os.RemoveAll(w.data.dir)
@@ -152,7 +155,7 @@ func (b *Bench) Run(s Schedule) (r Result) {
 // bare lets f use the key past all wrappers and faults, logged in.
 func (w *World) bare(f func(token.Key) error) {
 	if w.bareKey == nil {
-		k, err := softkey.Use(w.medium, w.random, nil)
+		k, err := w.medium.look()
 		if err == nil {
 			err = k.Login(background, pin)
 		}
