@@ -33,6 +33,10 @@ func Date(t time.Time) string { return t.In(Beijing).Format(time.DateOnly) }
 // DateTime writes a time in Beijing: 2026-12-14 09:30:00.
 func DateTime(t time.Time) string { return t.In(Beijing).Format(time.DateTime) }
 
+// AgentAPI is the version of the agent's local API (docs/agent-api.md) that the
+// agent and the pages of this release speak.
+const AgentAPI = 1
+
 // Ids are opaque lower-case strings of at most 23 characters, made by NewID;
 // they sort by the time they were made.
 type (

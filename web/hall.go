@@ -5,6 +5,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/certhall/certhall"
 	"github.com/certhall/certhall/hall/services"
 )
 
@@ -15,6 +16,7 @@ type Hall struct {
 	Origin      string    `json:"origin" doc:"what keys sign as the hall's origin"`
 	Fingerprint string    `json:"fingerprint" doc:"SM3 over the root certificate, in hex"`
 	AgentPorts  []int     `json:"agent_ports" doc:"where pages look for the agent on 127.0.0.1, in this order"`
+	AgentAPI    int       `json:"agent_api" doc:"version of the agent's local API that the pages speak"`
 	Projects    []Project `json:"projects"`
 	Contact     string    `json:"contact,omitempty" doc:"how people reach somebody who helps, such as a telephone number and its hours"`
 	Demo        bool      `json:"demo" doc:"everything here is for trial"`
@@ -47,6 +49,7 @@ func (r routes) hall(ctx context.Context, _ *struct{}) (*hallOutput, error) {
 		return nil, r.problem(ctx, err)
 	}
 	known, named := r.Hall, map[string]bool{}
+	known.AgentAPI = certhall.AgentAPI
 	known.Projects = []Project{}
 	for _, p := range offered.Projects {
 		known.Projects, named[p.Code] = append(known.Projects, Project{p.Code, p.Names}), true

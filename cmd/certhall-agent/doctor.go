@@ -1,15 +1,19 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"time"
 
+	"github.com/certhall/certhall/desk/agent"
+	"github.com/certhall/certhall/desk/agent/local"
 	"github.com/certhall/certhall/desk/agent/trust"
 	"github.com/certhall/certhall/desk/courier"
 	"github.com/certhall/certhall/desk/doctor"
+	"github.com/certhall/certhall/desk/doctor/neighbours"
+	"github.com/certhall/certhall/desk/token"
 	"github.com/certhall/certhall/desk/token/softkey"
-	"github.com/certhall/certhall/locale"
 )
 
 // doctorCmd examines what a renewal on this PC needs (环境检测).
@@ -37,16 +41,19 @@ type foundJSON struct {
 
 // Run examines; it ends with 1 if something will not work.
 func (c *doctorCmd) Run(s *shell) error {
-	client := &http.Client{Timeout: questionTime}
-	d := doctor.Doctor{
-		Server: c.Server, Keys: s.agent(softkey.Folder(s.Keys), nil), Folder: s.Keys, Client: client, Clock: s.clock, Listed: c.Authority == "",
-	}
+	a := s.agent(softkey.Folder(s.Keys), nil)
+	defer a.Close()
+	d := s.doctor()
+	d.Server, d.Keys, d.Clock, d.Version, d.Listed = c.Server, a, s.clock, version(), c.Authority == ""
 	if c.Server != "" {
 		var server, here time.Time
-		d.Hall = &courier.HTTP{Base: c.Server, Lang: s.Lang, Client: client, Heard: func(t time.Time) { server, here = t, s.clock.Now() }}
+		d.Hall = &courier.HTTP{Base: c.Server, Lang: s.Lang, Client: d.Client, Heard: func(t time.Time) { server, here = t, s.clock.Now() }}
 		d.Heard = func() (time.Time, time.Time) { return server, here }
 	}
 	if err := c.known(s, &d); err != nil {
+		return err
+	}
+	if err := s.whenFree(a); err != nil {
 		return err
 	}
 	faults := 0
@@ -55,11 +62,7 @@ func (c *doctorCmd) Run(s *shell) error {
 		if f.Verdict == doctor.Fault {
 			faults++
 		}
-		message := locale.Text(s.Lang, "doctor."+f.Code, f.Params)
-		hint := ""
-		if f.Verdict != doctor.Fine {
-			hint = locale.Text(s.Lang, "doctor."+f.Code+".hint", f.Params)
-		}
+		message, hint := f.Words(s.Lang, doctor.Terminal)
 		if s.JSON {
 			s.line(foundJSON{"finding", f.Check, f.Verdict, f.Code, f.Params, message, hint})
 			return
@@ -79,6 +82,35 @@ func (c *doctorCmd) Run(s *shell) error {
 	}
 	s.say("cli.doctor-fine")
 	return nil
+}
+
+// doctor is one as far as it is the same for the command line and for pages.
+func (s *shell) doctor() doctor.Doctor {
+	return doctor.Doctor{
+		Folder: s.Keys, Client: &http.Client{Timeout: questionTime},
+		Neighbours: neighbours.Find, Ports: local.Ports, Locks: softkey.Folder(s.Keys).Locks,
+	}
+}
+
+// whenFree waits until no key is in use, as long as the person wants to: what
+// is busy then is told as busy.
+func (s *shell) whenFree(a *agent.Agent) error {
+	err := s.patience().For(s.ctx, func() error {
+		all, err := a.List(s.ctx)
+		if err != nil {
+			return nil // which is told as a finding
+		}
+		for _, k := range all {
+			if k.Trouble != nil && k.Trouble.Is(token.ErrKeyBusy) {
+				return k.Trouble
+			}
+		}
+		return nil
+	})
+	if errors.Is(err, token.ErrKeyBusy) {
+		return nil
+	}
+	return err
 }
 
 // known tells whom this PC trusts: by the file that is named, or the folder.

@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/alecthomas/kong"
 	"github.com/emmansun/gmsm/smx509"
@@ -27,12 +28,13 @@ import (
 )
 
 type cli struct {
-	Keys    string `type:"path" env:"CERTHALL_KEYS" help:"Folder of soft keys (default: certhall/keys in the user's configuration folder)."`
-	PinFD   int    `name:"pin-fd" default:"-1" help:"Read the PIN from this file descriptor (first line)."`
-	LastTry bool   `help:"Use the last PIN try: one more wrong PIN locks the key."`
-	Yes     bool   `short:"y" help:"Agree to what would be asked, except to use the last PIN try."`
-	JSON    bool   `name:"json" help:"Write JSON, one object a line."`
-	Lang    string `help:"Language: zh-CN or en (default: the terminal's)."`
+	Keys    string        `type:"path" env:"CERTHALL_KEYS" help:"Folder of soft keys (default: certhall/keys in the user's configuration folder)."`
+	PinFD   int           `name:"pin-fd" default:"-1" help:"Read the PIN from this file descriptor (first line)."`
+	LastTry bool          `help:"Use the last PIN try: one more wrong PIN locks the key."`
+	Yes     bool          `short:"y" help:"Agree to what would be asked, except to use the last PIN try."`
+	JSON    bool          `name:"json" help:"Write JSON, one object a line."`
+	Wait    time.Duration `default:"2m" help:"How long a key that another program uses is waited for (0s: not at all)."`
+	Lang    string        `help:"Language: zh-CN or en (default: the terminal's)."`
 
 	List         listCmd    `cmd:"" help:"List keys and certificates."`
 	Renew        serviceCmd `cmd:"" help:"Renew a certificate (延期). Continues an unfinished case."`

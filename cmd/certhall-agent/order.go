@@ -6,10 +6,8 @@ import (
 	"io"
 	"net/url"
 	"strings"
-	"time"
 
 	"github.com/mdp/qrterminal/v3"
-	"golang.org/x/term"
 
 	"github.com/certhall/certhall"
 	"github.com/certhall/certhall/desk/agent"
@@ -46,9 +44,8 @@ func (q *asked) await(ctx context.Context, o courier.Order, problem *certhall.Er
 		q.t.endLine()
 		q.show(ctx, o)
 	}
-	if out, terminal := q.err.(interface{ Fd() uintptr }); terminal && !q.JSON && term.IsTerminal(int(out.Fd())) {
-		left := max(0, o.ExpiresAt.Sub(q.t.now())).Round(time.Second)
-		fmt.Fprintf(q.err, "\r%s ", q.text("cli.pay.waiting", "left", fmt.Sprintf("%d:%02d", left/time.Minute, left%time.Minute/time.Second)))
+	if !q.JSON && onTerminal(q.err) {
+		fmt.Fprintf(q.err, "\r%s ", q.text("cli.pay.waiting", "left", clockface(max(0, o.ExpiresAt.Sub(q.t.now())))))
 		p.counting = true
 	}
 }

@@ -64,7 +64,7 @@ func (c *serveCmd) Run(s *shell) error {
 	}
 	server := local.New(local.Options{
 		Agent: a, Trust: folder, Windows: c.windows(s, address), Version: version(),
-		Clock: s.clock, Random: rand.Reader, Log: s.log(), Ticks: local.Ticks,
+		Clock: s.clock, Random: rand.Reader, Log: s.log(), Doctor: s.doctor(), Ticks: local.Ticks,
 	})
 	s.done("cli.agent-ready", "address", address)
 	return server.Serve(s.ctx, l)

@@ -79,22 +79,26 @@ func (c *serviceCmd) pairs(s *shell, a *agent.Agent, serial string, service cert
 	if c.Serial != "" {
 		return []certhall.Serial{certhall.Serial(strings.ToLower(string(c.Serial)))}, nil
 	}
-	listed, err := a.List(s.ctx)
-	if err != nil {
-		return nil, err
-	}
-	for _, l := range listed {
-		if l.Serial != serial {
-			continue
+	var pairs []certhall.Serial
+	err := s.patience().For(s.ctx, func() error {
+		listed, err := a.List(s.ctx)
+		if err != nil {
+			return err
 		}
-		if l.Trouble != nil {
-			return nil, l.Trouble
+		for _, l := range listed {
+			if l.Serial != serial {
+				continue
+			}
+			if l.Trouble != nil {
+				return l.Trouble
+			}
+			if pairs = courier.Candidates(l.Containers, service, s.clock.Now()); len(pairs) > 0 {
+				return nil
+			}
 		}
-		if pairs := courier.Candidates(l.Containers, service, s.clock.Now()); len(pairs) > 0 {
-			return pairs, nil
-		}
-	}
-	return nil, errNoPair.With("key", serial)
+		return errNoPair.With("key", serial)
+	})
+	return pairs, err
 }
 
 // carry runs the service for one pair.
@@ -106,7 +110,7 @@ func (c *serviceCmd) carry(s *shell, a *agent.Agent, key string, service certhal
 	}
 	c.hall.Heard = t.heard
 	run := courier.Run{
-		Server: c.hall, Agent: &courier.Succession{Agent: a, List: c.hall.OriginList},
+		Server: c.hall, Agent: courier.Patient{Agent: &courier.Succession{Agent: a, List: c.hall.OriginList}, Patience: s.patience()},
 		Person: &asked{shell: s, c: c, t: t, facts: c.hall.Facts}, Progress: t.progress,
 		KeySerial: key, Service: service, Serial: pair,
 	}

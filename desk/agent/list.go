@@ -13,6 +13,7 @@ type Listed struct {
 	token.Info
 	PIN        token.PINState
 	Containers []*token.Holding // to be read only: the key may be in use
+	Room       int              // containers that still fit; -1 where the driver cannot tell
 	Others     int              // containers that are not the caller's, left out above
 }
 
@@ -26,7 +27,7 @@ func (a *Agent) List(ctx context.Context) ([]Listed, error) {
 	}
 	var all []Listed
 	for _, info := range infos {
-		l := Listed{Info: info}
+		l := Listed{Info: info, Room: -1}
 		if info.Trouble == nil {
 			if l, err = a.look(ctx, info); errors.Is(err, token.ErrRemoved) {
 				continue
@@ -42,7 +43,7 @@ func (a *Agent) List(ctx context.Context) ([]Listed, error) {
 // look reads one key, for every caller alike.
 func (a *Agent) look(ctx context.Context, info token.Info) (Listed, error) {
 	s := a.slot(info.Serial)
-	l := Listed{Info: info}
+	l := Listed{Info: info, Room: -1}
 	if !s.talk.TryLock() {
 		if last := s.seen.Load(); last != nil {
 			l = *last
@@ -59,6 +60,9 @@ func (a *Agent) look(ctx context.Context, info token.Info) (Listed, error) {
 	}
 	if err == nil {
 		l.Containers, err = token.Look(ctx, s.key)
+	}
+	if err == nil {
+		l.Room, err = s.key.Room(ctx)
 	}
 	switch {
 	case errors.Is(err, token.ErrRemoved):

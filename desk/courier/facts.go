@@ -12,6 +12,7 @@ type Facts struct {
 	Authority   string `json:"authority"`   // id of the authority
 	Origin      string `json:"origin"`      // what keys sign as the hall's origin
 	Fingerprint string `json:"fingerprint"` // SM3 over the root certificate, in hex
+	AgentAPI    int    `json:"agent_api"`   // version of the local API that its pages speak; 0 if it does not tell
 	PayPage     string `json:"pay_page"`    // of a demo: where orders are paid without a telephone, with the query code_url; else empty
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/certhall/certhall/desk/agent"
 	"github.com/certhall/certhall/desk/agent/trust"
 	"github.com/certhall/certhall/desk/courier"
+	"github.com/certhall/certhall/desk/doctor/neighbours"
 	"github.com/certhall/certhall/desk/token"
 )
 
@@ -31,21 +32,25 @@ const (
 // What is examined, in this order.
 const (
 	Server      = "server"
+	Agent       = "agent"
 	Authority   = "authority"
 	Clock       = "clock"
+	Drivers     = "drivers"
 	Keys        = "keys"
 	Key         = "key"
 	Certificate = "certificate"
+	Others      = "others" // other programs on this PC
 )
 
-// Finding is one result. Code is that of the texts "doctor.CODE", which says
-// what was found, and "doctor.CODE.hint", which says what to do (fine findings
-// have none). Params hold no secrets.
+// Finding is one result; Words tells it. Params hold no secrets.
 type Finding struct {
 	Check   string
 	Verdict Verdict
 	Code    string
 	Params  map[string]string
+
+	cause *certhall.Error     // whose words go before ours; may be nil
+	known *neighbours.Program // that it is about; may be nil
 }
 
 // Hall is what the doctor asks of a hall.
@@ -71,7 +76,17 @@ type Doctor struct {
 	Client *http.Client // asks for certificates' states; nil: nobody is asked
 	Clock  certhall.Clock
 
+	Version string // of the agent
+	Served  bool   // this is the agent that runs and serves pages
+	// Drivers tells of the libraries that reach keys; nil: there are none to tell of.
+	Drivers func(ctx context.Context) []Driver
+	// Neighbours finds who else is on this PC (neighbours.Find); nil: nobody looks.
+	Neighbours func(ctx context.Context, w neighbours.Wanted) ([]neighbours.Neighbour, error)
+	Ports      []int           // at which pages look for the agent
+	Locks      func() []string // files that are held while keys are used, by path; may be nil
+
 	found []Finding
+	tell  func(Finding)
 	now   time.Time // by the hall's clock, if it was heard
 	trust *token.Trust
 	chain [][]byte // issuing CAs, DER
@@ -88,20 +103,37 @@ func (d *Doctor) Examine(ctx context.Context, tell func(Finding)) []Finding {
 	for _, c := range d.Issuers {
 		d.chain = append(d.chain, c.Raw)
 	}
-	add := func(check string, v Verdict, code string, params ...string) {
-		f := Finding{Check: check, Verdict: v, Code: code, Params: map[string]string{}}
-		for i := 0; i+1 < len(params); i += 2 {
-			f.Params[params[i]] = params[i+1]
-		}
+	d.tell = func(f Finding) {
 		d.found = append(d.found, f)
 		tell(f)
 	}
+	add := func(check string, v Verdict, code string, params ...string) {
+		d.tell(finding(check, v, code, params...))
+	}
 	facts := d.examineServer(ctx, add)
+	d.examineAgent(facts, add)
 	d.examineAuthority(facts, add)
 	d.examineClock(add)
-	d.examineKeys(ctx, add)
+	drivers := d.drivers(ctx)
+	d.examineKeys(ctx, drivers, add)
+	d.examineOthers(ctx, drivers, add)
 	return d.found
 }
 
 // adder takes a finding: params are names and values by turns.
 type adder func(check string, v Verdict, code string, params ...string)
+
+func finding(check string, v Verdict, code string, params ...string) Finding {
+	f := Finding{Check: check, Verdict: v, Code: code, Params: map[string]string{}}
+	for i := 0; i+1 < len(params); i += 2 {
+		f.Params[params[i]] = params[i+1]
+	}
+	return f
+}
+
+// because gives a finding the words of an error.
+func (f Finding) because(e *certhall.Error) Finding {
+	f.cause = e
+	f.Params["cause"] = e.Code
+	return f
+}

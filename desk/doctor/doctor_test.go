@@ -8,16 +8,19 @@ import (
 	"errors"
 	"os"
 	"regexp"
+	"runtime"
 	"slices"
 	"testing"
 	"time"
 
 	"github.com/emmansun/gmsm/sm2"
 
+	"github.com/certhall/certhall"
 	"github.com/certhall/certhall/desk/agent"
 	"github.com/certhall/certhall/desk/agent/trust"
 	"github.com/certhall/certhall/desk/courier"
 	"github.com/certhall/certhall/desk/desktest"
+	"github.com/certhall/certhall/desk/doctor/neighbours"
 	"github.com/certhall/certhall/desk/token"
 	"github.com/certhall/certhall/gm"
 	"github.com/certhall/certhall/locale"
@@ -82,7 +85,7 @@ func newPC(t *testing.T) *pc {
 	root := auth.Roots()[0]
 	p := &pc{auth: auth, server: desktest.Now, holding: &token.Holding{Container: box{}, Sign: certificate, Enc: enc, SignKey: &sign.PublicKey, EncKey: encKey}}
 	p.hall = hall{facts: courier.Facts{Name: "大厅", Authority: "ra", Origin: address, Fingerprint: hex.EncodeToString(gm.SM3(root.Raw))}, issuers: auth.Chain()}
-	p.keys.listed = []agent.Listed{{Info: token.Info{Serial: "S1", Label: "海泰KEY"}, PIN: token.PINState{Tries: 6}, Containers: []*token.Holding{p.holding}}}
+	p.keys.listed = []agent.Listed{{Info: token.Info{Serial: "S1", Label: "海泰KEY"}, PIN: token.PINState{Tries: 6}, Room: 3, Containers: []*token.Holding{p.holding}}}
 	p.Doctor = Doctor{
 		Server: address, Listed: true, Folder: "keys", Clock: &desktest.Clock{T: desktest.Now},
 		Known: []trust.Authority{{Root: root, List: trust.List{Authority: "ra", Number: 7, Until: desktest.Now.AddDate(1, 0, 0)}, Portals: []string{address}}},
@@ -140,12 +143,42 @@ func TestFindings(t *testing.T) {
 		"foreign":          {func(p *pc) { p.hall.issuers = desktest.New(t, "other").Chain() }, []string{"certificate-foreign"}},
 		"expired":          {func(p *pc) { p.later(2, 1) }, []string{"certificate-expired"}},
 		"not yet valid":    {func(p *pc) { p.later(-20, 0) }, []string{"certificate-future"}},
+		"old agent":        {func(p *pc) { p.hall.facts.AgentAPI = certhall.AgentAPI + 1 }, []string{"agent-old"}},
+		"newer agent":      {func(p *pc) { p.hall.facts.AgentAPI = certhall.AgentAPI - 1 }, nil},
+		"full":             {func(p *pc) { p.keys.listed[0].Room = 0 }, []string{"key-full"}},
+		"others' on it":    {func(p *pc) { p.keys.listed[0].Others = 2 }, []string{"key-others"}},
+		"driver":           {func(p *pc) { p.drives(Driver{Name: "A", Path: "a.so", Arch: runtime.GOARCH}) }, []string{"driver-fine"}},
+		"driver elsewhere": {func(p *pc) { p.drives(Driver{Name: "A", Err: token.ErrDriverMissing}) }, nil},
+		"no driver, no key": {func(p *pc) {
+			p.keys.listed = nil
+			p.drives(Driver{Name: "A", Err: token.ErrDriverMissing})
+		}, []string{"driver-none", "keys-none"}},
+		"another machine's": {func(p *pc) {
+			p.drives(Driver{Name: "A", Path: "a.so", Arch: "mips", Err: token.ErrDriverMissing.With("library", "A")})
+		}, []string{"driver-arch"}},
+		"driver crashes": {func(p *pc) { p.drives(Driver{Name: "A", Path: "a.so", Err: token.ErrDriverCrashed}) }, []string{"driver-trouble"}},
+		"nobody else":    {func(p *pc) { p.meets() }, []string{"other-none"}},
+		"nobody to ask": {func(p *pc) {
+			p.Neighbours = func(context.Context, neighbours.Wanted) ([]neighbours.Neighbour, error) { return nil, errors.New("no") }
+		}, []string{"other-unasked"}},
+		"another's port": {func(p *pc) { p.meets(neighbours.Neighbour{PID: 7, Program: "x", Port: 1}) }, []string{"other-port"}},
+		"a hidden one's": {func(p *pc) { p.meets(neighbours.Neighbour{Port: 1}) }, []string{"other-port-hidden"}},
+		"another's hold": {func(p *pc) {
+			p.meets(neighbours.Neighbour{PID: 7, Program: "x", Library: "l.so"}, neighbours.Neighbour{PID: 7, Program: "x", File: "f"})
+		}, []string{"other-library", "other-holds"}},
+		"ourselves":        {func(p *pc) { p.meets(neighbours.Neighbour{PID: 7, Program: "x", Own: true, Library: "l.so"}) }, []string{"other-none"}},
+		"not served":       {func(p *pc) { p.meets(); p.Served = false }, []string{"agent-not-running", "other-none"}},
+		"served elsewhere": {func(p *pc) { p.meets(neighbours.Neighbour{PID: 7, Own: true, Port: 2}); p.Served = false }, []string{"agent-running", "other-none"}},
+		"no port left": {func(p *pc) {
+			p.meets(neighbours.Neighbour{PID: 7, Port: 1}, neighbours.Neighbour{Port: 2})
+			p.Served = false
+		}, []string{"agent-no-port", "other-port", "other-port-hidden"}},
 		"by the hall, not": {func(p *pc) { p.Doctor.Clock = &desktest.Clock{T: desktest.Now.AddDate(3, 0, 0)} }, []string{"clock-ahead"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := newPC(t)
 			c.wrong(p)
-			usual := []string{"server-fine", "authority-fine", "clock-fine", "keys-found", "key-fine", "certificate-unasked"}
+			usual := []string{"server-fine", "agent-fine", "authority-fine", "clock-fine", "keys-found", "key-fine", "key-room", "certificate-unasked"}
 			var got []string
 			for _, f := range p.examine(t) {
 				if !slices.Contains(usual, f.Code) {
@@ -159,6 +192,61 @@ func TestFindings(t *testing.T) {
 	}
 }
 
+// TestRoomUntold: a driver that does not tell is not told of.
+func TestRoomUntold(t *testing.T) {
+	p := newPC(t)
+	p.keys.listed[0].Room = -1
+	if found := p.examine(t); slices.ContainsFunc(found, func(f Finding) bool { return f.Code == "key-room" }) {
+		t.Errorf("%+v", found)
+	}
+}
+
+// drives lets this library be known on the PC.
+func (p *pc) drives(l Driver) { p.Drivers = func(context.Context) []Driver { return []Driver{l} } }
+
+// meets lets the agent serve at two ports beside these programs.
+func (p *pc) meets(found ...neighbours.Neighbour) {
+	p.Served, p.Ports = true, []int{1, 2}
+	p.Neighbours = func(context.Context, neighbours.Wanted) ([]neighbours.Neighbour, error) { return found, nil }
+}
+
+// TestWanted: drivers that are installed, and locks, are looked for at others.
+func TestWanted(t *testing.T) {
+	p := newPC(t)
+	var wanted neighbours.Wanted
+	p.Ports, p.Locks = []int{1}, func() []string { return []string{"lock"} }
+	p.Drivers = func(context.Context) []Driver { return []Driver{{Name: "A", Path: "a.so"}, {Name: "B"}} }
+	p.Neighbours = func(_ context.Context, w neighbours.Wanted) ([]neighbours.Neighbour, error) {
+		wanted = w
+		return nil, nil
+	}
+	p.examine(t)
+	if !slices.Equal(wanted.Libraries, []string{"a.so"}) || !slices.Equal(wanted.Files, []string{"lock"}) || !slices.Equal(wanted.Ports, []int{1}) {
+		t.Errorf("%+v", wanted)
+	}
+}
+
+// TestWords: an error's own words, the known program's name and how to stop it,
+// and what only a page is told.
+func TestWords(t *testing.T) {
+	known := &neighbours.Program{Names: map[string]string{"zh-CN": "某某助手", "en": "some assistant"}, Stop: "tray"}
+	for name, c := range map[string]struct {
+		f             Finding
+		reader        Reader
+		message, hint string
+	}{
+		"error":   {finding(Key, Fault, "key-trouble", "key", "K", "serial", "S").because(token.ErrKeyDamaged), Page, "K S: The data on the key is damaged", "Do not write to it again, and ask support"},
+		"known":   {Finding{Verdict: Note, Code: "other-port", Params: map[string]string{"program": "x.exe", "pid": "7", "port": "1"}, known: known}, Page, "some assistant (x.exe, process 7) uses port 1", "Before you begin, find its icon (some assistant) beside the clock, right-click it and choose Quit; if there is none, end x.exe in the task manager"},
+		"unknown": {finding(Others, Note, "other-holds", "program", "x", "pid", "7", "file", "f"), Terminal, "x (process 7) has hold of a key (f)", "Wait until it is done, or quit x"},
+		"page":    {finding(Keys, Fine, "keys-found", "count", "1", "folder", "keys"), Page, "1 found", ""},
+		"line":    {finding(Keys, Fine, "keys-found", "count", "1", "folder", "keys"), Terminal, "1 found (keys)", ""},
+	} {
+		if message, hint := c.f.Words(locale.English, c.reader); message != c.message || hint != c.hint {
+			t.Errorf("%s: %q %q", name, message, hint)
+		}
+	}
+}
+
 // later moves PC and hall by years and a day or so.
 func (p *pc) later(years, days int) {
 	p.server = desktest.Now.AddDate(years, 0, days)
@@ -167,9 +255,9 @@ func (p *pc) later(years, days int) {
 
 // TestTexts: every finding has its words, and what is not fine says what to do.
 func TestTexts(t *testing.T) {
-	codes := regexp.MustCompile(`add\(\w+, (\w+), "([a-z-]+)"`)
+	codes := regexp.MustCompile(`(?:add|finding)\(\w+, (\w+), "([a-z-]+)"`)
 	n := 0
-	for _, file := range []string{"hall.go", "keys.go"} {
+	for _, file := range []string{"hall.go", "agent.go", "drivers.go", "keys.go", "others.go"} {
 		source, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
@@ -186,7 +274,7 @@ func TestTexts(t *testing.T) {
 			}
 		}
 	}
-	if n < 35 {
+	if n < 52 {
 		t.Errorf("found only %d findings: the search is broken", n)
 	}
 }

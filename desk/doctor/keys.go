@@ -14,8 +14,9 @@ import (
 // decide otherwise and says so when it is asked.
 const soon = 90 * 24 * time.Hour
 
-func (d *Doctor) examineKeys(ctx context.Context, add adder) {
+func (d *Doctor) examineKeys(ctx context.Context, drivers []Driver, add adder) {
 	keys, err := d.Keys.List(ctx)
+	d.examineDrivers(drivers, len(keys) > 0, add)
 	switch {
 	case err != nil:
 		add(Keys, Fault, "keys-unreadable", "folder", d.Folder)
@@ -39,7 +40,7 @@ func (d *Doctor) examineKey(k agent.Listed, add adder) {
 	case k.Trouble != nil && k.Trouble.Code == token.ErrKeyBusy.Code:
 		add(Key, Note, "key-busy", params...)
 	case k.Trouble != nil:
-		add(Key, Fault, "key-trouble", append(params, "code", k.Trouble.Code)...)
+		d.tell(finding(Key, Fault, "key-trouble", params...).because(k.Trouble))
 	case k.PIN.Locked:
 		add(Key, Fault, "key-locked", params...)
 	case k.PIN.Final:
@@ -48,6 +49,17 @@ func (d *Doctor) examineKey(k agent.Listed, add adder) {
 		add(Key, Fine, "key-fine-uncounted", params...)
 	default:
 		add(Key, Fine, "key-fine", params...)
+	}
+	room := []string{"key", k.Label, "count", strconv.Itoa(k.Room)}
+	switch {
+	case k.Trouble != nil || k.Room < 0: // not known
+	case k.Room == 0:
+		add(Key, Note, "key-full", room...)
+	default:
+		add(Key, Fine, "key-room", room...)
+	}
+	if k.Others > 0 {
+		add(Key, Fine, "key-others", "key", k.Label, "count", strconv.Itoa(k.Others))
 	}
 }
 

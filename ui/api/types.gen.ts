@@ -274,6 +274,10 @@ export type Favourite = {
 
 export type Hall = {
     /**
+     * version of the agent's local API that the pages speak
+     */
+    agent_api: number;
+    /**
      * where pages look for the agent on 127.0.0.1, in this order
      */
     agent_ports: Array<number>;

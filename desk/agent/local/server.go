@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -20,6 +21,7 @@ import (
 	"github.com/certhall/certhall/desk/agent"
 	"github.com/certhall/certhall/desk/agent/trust"
 	"github.com/certhall/certhall/desk/agent/window"
+	"github.com/certhall/certhall/desk/doctor"
 )
 
 // Ports are where pages look for the agent, in this order.
@@ -34,6 +36,7 @@ type Options struct {
 	Clock   certhall.Clock
 	Random  io.Reader
 	Log     *slog.Logger
+	Doctor  doctor.Doctor // as far as it is the same for every page: Client, Drivers, Neighbours, Ports, Locks
 	// Ticks ticks until stop is called: a time.Ticker, but in tests.
 	Ticks func(every time.Duration) (ticks <-chan time.Time, stop func())
 }
@@ -49,13 +52,14 @@ type Server struct {
 	Options
 	pairing   *pairing
 	looks     *looks
+	examining chan struct{} // holds one
 	askTime   time.Duration
 	writeTime time.Duration
 }
 
 // New makes the service. Serve runs it.
 func New(o Options) *Server {
-	return &Server{Options: o, pairing: newPairing(o.Clock, o.Random), looks: newLooks(), askTime: askTime, writeTime: writeTime}
+	return &Server{Options: o, pairing: newPairing(o.Clock, o.Random), looks: newLooks(), examining: make(chan struct{}, 1), askTime: askTime, writeTime: writeTime}
 }
 
 // ErrPorts says that no port was free.
@@ -175,7 +179,7 @@ func (s *Server) api(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	do, known := operations[r.URL.Path]
-	if !known && r.URL.Path != "/keys" && r.URL.Path != "/watch" {
+	if !known && !slices.Contains([]string{"/keys", "/watch", "/examine"}, r.URL.Path) {
 		refuse(w, r, http.StatusNotFound, errAddress)
 		return
 	}
@@ -188,6 +192,8 @@ func (s *Server) api(w http.ResponseWriter, r *http.Request) {
 		s.keys(w, r, site)
 	case "/watch":
 		s.watch(w, r, site)
+	case "/examine":
+		s.run(w, r, site, s.examine)
 	default:
 		in, err := read(r)
 		if err != nil {

@@ -10,9 +10,6 @@ import (
 	"github.com/certhall/certhall/desk/agent/trust"
 )
 
-// api is the version of the contract.
-const api = 1
-
 type status struct {
 	Product     string      `json:"product"`
 	Version     string      `json:"version"`
@@ -31,7 +28,7 @@ type authority struct {
 // status says what runs here and which lists name the caller.
 func (s *Server) status(w http.ResponseWriter, r *http.Request, site trust.Site) {
 	told := status{
-		Product: "certhall-agent", Version: s.Version, API: api, Paired: s.paired(r, site), UI: s.Windows.Name(), Authorities: []authority{},
+		Product: "certhall-agent", Version: s.Version, API: certhall.AgentAPI, Paired: s.paired(r, site), UI: s.Windows.Name(), Authorities: []authority{},
 	}
 	for _, l := range site.Lists {
 		told.Authorities = append(told.Authorities, authority{l.Authority, l.Number, l.Until})

@@ -59,6 +59,12 @@ func (f Folder) Open(_ context.Context, serial string) (token.Key, error) {
 	return nil, token.ErrRemoved
 }
 
+// Locks are the lock files of the keys that are or were plugged in, by path.
+func (f Folder) Locks() []string {
+	locks, _ := filepath.Glob(filepath.Join(string(f), ".*"+Extension+".lock")) // fails for a malformed pattern only
+	return locks
+}
+
 func (f Folder) paths() ([]string, error) {
 	entries, err := os.ReadDir(string(f))
 	if errors.Is(err, fs.ErrNotExist) {

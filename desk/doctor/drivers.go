@@ -1,0 +1,50 @@
+package doctor
+
+import (
+	"context"
+	"errors"
+	"runtime"
+
+	"github.com/certhall/certhall"
+	"github.com/certhall/certhall/desk/token"
+)
+
+// Driver is a library through which keys are reached, as it was found.
+type Driver struct {
+	Name string
+	Kind string // skf, pkcs11
+	Path string // "" where it is not installed
+	Arch string // that it was built for, as GOARCH names it; "" if that is not known
+	Err  error  // why it cannot be used; nil if it can
+}
+
+func (d *Doctor) drivers(ctx context.Context) []Driver {
+	if d.Drivers == nil {
+		return nil
+	}
+	return d.Drivers(ctx)
+}
+
+// examineDrivers tells of each library that is installed. That there is none
+// matters where no key is there without one.
+func (d *Doctor) examineDrivers(drivers []Driver, keys bool, add adder) {
+	installed := false
+	for _, l := range drivers {
+		if l.Path == "" || errors.Is(l.Err, token.ErrDriverMissing) && l.Arch == "" {
+			continue
+		}
+		installed = true
+		params := []string{"library", l.Name, "kind", l.Kind, "path", l.Path, "arch", l.Arch, "own", runtime.GOARCH}
+		switch {
+		case l.Err == nil:
+			add(Drivers, Fine, "driver-fine", params...)
+		case l.Arch != "" && l.Arch != runtime.GOARCH:
+			add(Drivers, Fault, "driver-arch", params...)
+		default:
+			d.tell(finding(Drivers, Fault, "driver-trouble", params...).because(certhall.AsError(l.Err)))
+		}
+	}
+	if d.Drivers != nil && !installed && !keys {
+		add(Drivers, Note, "driver-none")
+	}
+}
