@@ -325,61 +325,8 @@ func powerCuts(t *testing.T, kind gm.Algorithm, least int) {
 // lost its power.
 func (b *bench) renew(replug func()) {
 	b.Helper()
-	attempt, step, pair := 1, "prepare", desktest.Pair{}
-	var voids []proof.Signed
-	for range 40 {
-		var a answer
-		switch step {
-		case "prepare":
-			a = b.prepare(b.ticket(attempt), b.auth)
-		case "install":
-			a = b.install(pair)
-		case "acknowledge":
-			a = b.acknowledge(pair)
-		case "claim":
-			sign, enc := []byte(nil), []byte(nil)
-			if pair.Bundle.Sign != nil {
-				sign, enc = digests(b, pair)
-			}
-			a = b.claim(attempt, sign, enc)
-		case "void":
-			a = b.retire(proof.Retire{Voids: voids})
-		case "retire":
-			a = b.retire(proof.Retire{Receipts: []proof.Signed{b.auth.Receipt(pair, &b.old, "SK1", certhall.Delete, true)}})
-		}
-		if errors.Is(a.err, token.ErrRemoved) {
-			replug()
-			if !b.works(b.old) && (pair.Bundle.Sign == nil || !b.works(pair)) {
-				b.Fatalf("%s: neither pair works", step)
-			}
-			continue
-		}
-		switch said(a) {
-		case "prepared":
-			pair = b.issue(b.auth, a.message.(proof.Prepared), renewal, attempt, b.old.Sign())
-			step = "install"
-		case "installed":
-			step = "acknowledge"
-		case "acknowledgement":
-			step = "retire"
-		case proof.Incomplete, proof.Usable:
-			step = "install"
-		case proof.Absent, proof.AnotherKey, proof.FailingSelfTest:
-			step = "claim"
-		case "claim:absent", "claim:another-key", "claim:failing-self-test":
-			voids = append(voids, b.auth.Void(renewal, attempt))
-			attempt, step, pair = attempt+1, "void", desktest.Pair{}
-		case "report":
-			if step == "retire" {
-				if !b.works(pair) {
-					b.Fatal("done, and the new pair does not work")
-				}
-				return
-			}
-			step = "prepare"
-		default:
-			b.Fatalf("%s: %s", step, said(a))
-		}
-	}
-	b.Fatal("no end")
+	desktest.Renewal{
+		Authority: b.auth, Case: renewal, Subject: subject, Old: &b.old,
+		Key: func() token.Key { return b.key }, Env: b.env, Replug: replug,
+	}.Run(b)
 }

@@ -28,7 +28,7 @@ const (
 type soft struct {
 	testing.TB
 	ctx    context.Context
-	lib    native.Library // what stands between the module and the library; may be nil
+	folder string // with the tokens
 	module *pkcs11.Module
 }
 
@@ -37,7 +37,11 @@ func newSoft(t testing.TB, labels ...string) *soft {
 	t.Helper()
 	dir := t.TempDir()
 	conf := filepath.Join(dir, "softhsm2.conf")
-	if err := os.WriteFile(conf, []byte("directories.tokendir = "+dir+"\nobjectstore.backend = file\nlog.level = ERROR\n"), 0o600); err != nil {
+	tokens := filepath.Join(dir, "tokens")
+	if err := os.Mkdir(tokens, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(conf, []byte("directories.tokendir = "+tokens+"\nobjectstore.backend = file\nlog.level = ERROR\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if tb, ok := t.(*testing.T); ok {
@@ -49,7 +53,7 @@ func newSoft(t testing.TB, labels ...string) *soft {
 			t.Fatalf("softhsm2-util: %v: %s", err, out)
 		}
 	}
-	s := &soft{TB: t, ctx: t.Context()}
+	s := &soft{TB: t, ctx: t.Context(), folder: dir}
 	t.Cleanup(func() { s.unplug() })
 	return s
 }
