@@ -30,11 +30,9 @@ type Options struct {
 	Random io.Reader
 	// Open opens the soft key of a path: softkey.OpenDevice.
 	Open func(path string) (*softkey.Device, error)
-	// Pause waits a moment, or until cancel is closed, before the folder is
+	// Pause waits for a Moment, or until cancel is closed, before the folder is
 	// looked at again, or a lock of another process's tried again.
 	Pause func(cancel <-chan struct{})
-	// Now is the clock by which LockDev counts its time.
-	Now func() time.Time
 	// Iterations of PBKDF2 for new applications.
 	Iterations int
 }
@@ -60,17 +58,14 @@ func New(o Options) *Library {
 	if o.Pause == nil {
 		o.Pause = pause
 	}
-	if o.Now == nil {
-		o.Now = time.Now
-	}
 	return &Library{Options: o, handles: newTable(), devices: map[string]*device{}}
 }
 
-// again is how often the folder, or a lock, is looked at.
-const again = 50 * time.Millisecond
+// Moment is how long one waits before looking at the folder, or a lock, again.
+const Moment = 50 * time.Millisecond
 
 func pause(cancel <-chan struct{}) {
-	t := time.NewTimer(again)
+	t := time.NewTimer(Moment)
 	defer t.Stop()
 	select {
 	case <-cancel:

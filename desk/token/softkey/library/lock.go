@@ -38,12 +38,11 @@ func (l *Library) LockDev(h Handle, milliseconds uint32) error {
 		return err
 	}
 	d := c.device
-	began := l.Now()
-	for {
+	for waited := time.Duration(0); ; waited += Moment {
 		switch locked, err := d.lock(h); {
 		case locked || err != nil:
 			return err
-		case milliseconds != Forever && l.Now().Sub(began) >= time.Duration(milliseconds)*time.Millisecond:
+		case milliseconds != Forever && waited >= time.Duration(milliseconds)*time.Millisecond:
 			return refuse(skf.Timeout)
 		}
 		l.Pause(nil)
@@ -98,14 +97,13 @@ func (d *device) share(l *Library) (release func(), err error) {
 	if d.guard.owner != 0 {
 		return func() {}, nil
 	}
-	began := l.Now()
-	for {
+	for waited := time.Duration(0); ; waited += Moment {
 		switch shared, err := d.guard.file.TryRLock(); {
 		case err != nil:
 			return func() {}, nil
 		case shared:
 			return func() { _ = d.guard.file.Unlock() }, nil
-		case l.Now().Sub(began) >= patience:
+		case waited >= patience:
 			return nil, refuse(skf.Timeout)
 		}
 		l.Pause(nil)
