@@ -12,7 +12,6 @@ import (
 	"github.com/certhall/certhall/desk/agent"
 	"github.com/certhall/certhall/desk/courier"
 	"github.com/certhall/certhall/desk/token"
-	"github.com/certhall/certhall/desk/token/softkey"
 )
 
 // round goes through certificate after certificate on key after key (--all).
@@ -30,13 +29,9 @@ type round struct {
 
 // all carries the service through for whatever can have it.
 func (c *serviceCmd) all(s *shell, service certhall.Service, roots []*smx509.Certificate) error {
-	var keys agent.Keys = softkey.Folder(s.Keys)
-	if c.Key != "" {
-		found, serial, err := c.find(s)
-		if err != nil {
-			return err
-		}
-		keys = only{found, serial}
+	keys, err := c.chosen(s)
+	if err != nil {
+		return err
 	}
 	a := s.agent(keys, roots).As(agent.Caller{Person: person{s}, Series: true})
 	defer a.Close()

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -41,7 +42,11 @@ type foundJSON struct {
 
 // Run examines; it ends with 1 if something will not work.
 func (c *doctorCmd) Run(s *shell) error {
-	a := s.agent(softkey.Folder(s.Keys), nil)
+	keys, err := s.keys()
+	if err != nil {
+		return err
+	}
+	a := s.agent(keys, nil)
 	defer a.Close()
 	d := s.doctor()
 	d.Server, d.Keys, d.Clock, d.Version, d.Listed = c.Server, a, s.clock, version(), c.Authority == ""
@@ -89,6 +94,13 @@ func (s *shell) doctor() doctor.Doctor {
 	return doctor.Doctor{
 		Folder: s.Keys, Client: &http.Client{Timeout: questionTime},
 		Neighbours: neighbours.Find, Ports: local.Ports, Locks: softkey.Folder(s.Keys).Locks,
+		Drivers: func(ctx context.Context) []doctor.Driver {
+			keys, err := s.keys()
+			if err != nil {
+				return nil // no command comes this far
+			}
+			return examined(keys.Libraries(ctx))
+		},
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/certhall/certhall"
 	"github.com/certhall/certhall/desk/courier"
@@ -38,6 +39,9 @@ func exitCode(e *certhall.Error) int {
 		return exitUsage
 	case "code-resend", "code-tries", "sms-failed", "sms-limited", "database-away", "database-full":
 		return exitLater // as a problem they come from the hall without their kind
+	}
+	if strings.HasPrefix(e.Code, "driver-") {
+		return exitKey
 	}
 	switch e.Kind {
 	case certhall.Internal:

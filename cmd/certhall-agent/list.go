@@ -9,7 +9,6 @@ import (
 	"github.com/certhall/certhall"
 	"github.com/certhall/certhall/desk/agent"
 	"github.com/certhall/certhall/desk/token"
-	"github.com/certhall/certhall/desk/token/softkey"
 )
 
 // listCmd lists keys and certificates; it needs no PIN.
@@ -40,13 +39,9 @@ type listedPair struct {
 
 // Run lists.
 func (c *listCmd) Run(s *shell) error {
-	var keys agent.Keys = softkey.Folder(s.Keys)
-	if c.Key != "" {
-		found, serial, err := c.find(s)
-		if err != nil {
-			return err
-		}
-		keys = only{found, serial}
+	keys, err := c.chosen(s)
+	if err != nil {
+		return err
 	}
 	a := s.agent(keys, nil)
 	defer a.Close()
@@ -96,8 +91,13 @@ func (s *shell) listKey(d listedKey, k agent.Listed) {
 		return
 	}
 	state := s.text("cli.list.tries", "tries", strconv.Itoa(d.Tries))
-	if d.Locked {
+	switch {
+	case d.Locked:
 		state = s.text("error.pin-locked")
+	case d.Tries < 0 && k.PIN.Final:
+		state = s.text("cli.list.last-try")
+	case d.Tries < 0:
+		state = s.text("cli.list.uncounted")
 	}
 	fmt.Fprintf(s.out, "%s  %s  %s\n", d.Label, d.Serial, state)
 	for _, p := range d.Certificates {

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -23,12 +24,14 @@ import (
 	"github.com/certhall/certhall"
 	"github.com/certhall/certhall/desk/agent"
 	"github.com/certhall/certhall/desk/token"
+	"github.com/certhall/certhall/desk/token/driverhost"
 	"github.com/certhall/certhall/desk/token/softkey"
 	"github.com/certhall/certhall/locale"
 )
 
 type cli struct {
-	Keys    string        `type:"path" env:"CERTHALL_KEYS" help:"Folder of soft keys (default: certhall/keys in the user's configuration folder)."`
+	Keys string `type:"path" env:"CERTHALL_KEYS" help:"Folder of soft keys (default: certhall/keys in the user's configuration folder)."`
+	driverFlags
 	PinFD   int           `name:"pin-fd" default:"-1" help:"Read the PIN from this file descriptor (first line)."`
 	LastTry bool          `help:"Use the last PIN try: one more wrong PIN locks the key."`
 	Yes     bool          `short:"y" help:"Agree to what would be asked, except to use the last PIN try."`
@@ -36,18 +39,20 @@ type cli struct {
 	Wait    time.Duration `default:"2m" help:"How long a key that another program uses is waited for (0s: not at all)."`
 	Lang    string        `help:"Language: zh-CN or en (default: the terminal's)."`
 
-	List         listCmd    `cmd:"" help:"List keys and certificates."`
-	Renew        serviceCmd `cmd:"" help:"Renew a certificate (延期). Continues an unfinished case."`
-	Repair       serviceCmd `cmd:"" help:"Repair an expired certificate (修复). Continues an unfinished case."`
-	Softkey      softkeyCmd `cmd:"" help:"Soft keys: USB keys in a file."`
-	Enrol        enrolCmd   `cmd:"" help:"Make a key pair and its request (P10), or import the certificate issued for it."`
-	SignDecision decideCmd  `cmd:"" help:"Show a decision or an enrolment and sign it."`
-	Encrypt      encryptCmd `cmd:"" help:"Encrypt a file to an encryption certificate."`
-	Decrypt      decryptCmd `cmd:"" help:"Decrypt a file with whichever encryption key of the key it was made for."`
-	Serve        serveCmd   `cmd:"" help:"Let the pages of trusted portals reach the keys of this PC."`
-	Trust        trustCmd   `cmd:"" help:"Trust an authority, and the portals it names."`
-	Doctor       doctorCmd  `cmd:"" help:"Examine what a renewal needs: server, authority, clock, keys, certificates (环境检测)."`
-	Export       exportCmd  `cmd:"" help:"Write a certificate of the key to a file (PEM)."`
+	List         listCmd       `cmd:"" help:"List keys and certificates."`
+	Renew        serviceCmd    `cmd:"" help:"Renew a certificate (延期). Continues an unfinished case."`
+	Repair       serviceCmd    `cmd:"" help:"Repair an expired certificate (修复). Continues an unfinished case."`
+	Softkey      softkeyCmd    `cmd:"" help:"Soft keys: USB keys in a file."`
+	Enrol        enrolCmd      `cmd:"" help:"Make a key pair and its request (P10), or import the certificate issued for it."`
+	SignDecision decideCmd     `cmd:"" help:"Show a decision or an enrolment and sign it."`
+	Encrypt      encryptCmd    `cmd:"" help:"Encrypt a file to an encryption certificate."`
+	Decrypt      decryptCmd    `cmd:"" help:"Decrypt a file with whichever encryption key of the key it was made for."`
+	Serve        serveCmd      `cmd:"" help:"Let the pages of trusted portals reach the keys of this PC."`
+	Trust        trustCmd      `cmd:"" help:"Trust an authority, and the portals it names."`
+	Doctor       doctorCmd     `cmd:"" help:"Examine what a renewal needs: server, authority, clock, keys, certificates (环境检测)."`
+	Drivers      driversCmd    `cmd:"" help:"Tell which libraries reach keys on this PC."`
+	DriverHost   driverHostCmd `cmd:"" hidden:""`
+	Export       exportCmd     `cmd:"" help:"Write a certificate of the key to a file (PEM)."`
 }
 
 // description is shown by --help.
@@ -71,6 +76,9 @@ type shell struct {
 	out, err io.Writer
 	clock    certhall.Clock
 	secrets  secrets
+	host     *driverhost.Host // nil until keys are reached for
+
+	driverLog *slog.Logger // of libraries; nil: what befalls them is told with the keys
 }
 
 func main() { os.Exit(run(os.Args[1:])) }
@@ -97,7 +105,11 @@ func run(args []string) int {
 			s.Keys = filepath.Join(dir, "certhall", "keys")
 		}
 	}
-	if err := command.Run(s); err != nil {
+	err = command.Run(s)
+	if s.host != nil {
+		err = errors.Join(err, s.host.Close())
+	}
+	if err != nil {
 		var said exit
 		if errors.As(err, &said) { // by the command itself
 			return int(said)
@@ -119,7 +131,7 @@ func language() string {
 
 // agent makes an agent over the keys in a folder or in one file.
 func (s *shell) agent(keys agent.Keys, roots []*smx509.Certificate) *agent.Agent {
-	return agent.New(agent.Options{Keys: keys, Roots: roots, Person: person{s}, Clock: s.clock, Random: rand.Reader})
+	return agent.New(agent.Options{Keys: keys, Roots: roots, Person: person{s}, Clock: s.clock, Random: rand.Reader, Locks: locks()})
 }
 
 // keyFlag chooses a key.
@@ -139,7 +151,10 @@ func (f keyFlag) find(s *shell) (agent.Keys, string, error) {
 		}
 		return oneFile(f.Key), k.Info().Serial, nil
 	}
-	keys := softkey.Folder(s.Keys)
+	keys, err := s.keys()
+	if err != nil {
+		return nil, "", err
+	}
 	infos, err := keys.List(s.ctx)
 	if err != nil {
 		return nil, "", err
@@ -152,20 +167,19 @@ func (f keyFlag) find(s *shell) (agent.Keys, string, error) {
 		}
 		return nil, "", errNoKey.With("key", f.Key)
 	}
-	switch len(infos) {
-	case 0:
-		return nil, "", errNoKey.With("key", s.Keys)
-	case 1:
-		if infos[0].Trouble != nil {
-			return nil, "", infos[0].Trouble
-		}
-		return keys, infos[0].Serial, nil
-	}
 	var serials []string
 	for _, info := range infos {
 		if info.Trouble == nil {
 			serials = append(serials, info.Serial)
 		}
+	}
+	switch {
+	case len(serials) == 1:
+		return keys, serials[0], nil
+	case len(infos) == 0:
+		return nil, "", errNoKey.With("key", s.Keys)
+	case len(serials) == 0:
+		return nil, "", infos[0].Trouble
 	}
 	return nil, "", errManyKeys.With("keys", strings.Join(serials, ", "))
 }

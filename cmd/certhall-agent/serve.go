@@ -9,11 +9,9 @@ import (
 
 	"golang.org/x/term"
 
-	"github.com/certhall/certhall/desk/agent"
 	"github.com/certhall/certhall/desk/agent/local"
 	"github.com/certhall/certhall/desk/agent/trust"
 	"github.com/certhall/certhall/desk/agent/window"
-	"github.com/certhall/certhall/desk/token/softkey"
 )
 
 // authoritiesFlag says where the trusted authorities are kept.
@@ -57,7 +55,12 @@ func (c *serveCmd) Run(s *shell) error {
 		return err
 	}
 	address := "http://" + l.Addr().String()
-	a := agent.New(agent.Options{Keys: softkey.Folder(s.Keys), Person: person{s}, Clock: s.clock, Random: rand.Reader})
+	s.driverLog = s.log()
+	keys, err := s.keys()
+	if err != nil {
+		return err
+	}
+	a := s.agent(keys, nil)
 	defer a.Close()
 	if before, err := term.GetState(int(s.in.Fd())); err == nil {
 		defer term.Restore(int(s.in.Fd()), before) // a prompt may be open at the end

@@ -67,6 +67,7 @@ type Options struct {
 	Person Person
 	Clock  certhall.Clock
 	Random io.Reader
+	Locks  string // folder in which all processes of this user lock keys; "": this is the only one
 }
 
 // Agent carries out one caller's orders on keys. Its methods may be called
@@ -77,6 +78,7 @@ type Agent struct {
 	keys   Keys
 	clock  certhall.Clock
 	random io.Reader
+	locks  string
 	*slots // shared by all callers
 }
 
@@ -93,7 +95,7 @@ type Caller struct {
 func New(o Options) *Agent {
 	return &Agent{
 		Caller: Caller{Person: o.Person}, roots: token.NewTrust(o.Roots),
-		keys: o.Keys, clock: o.Clock, random: o.Random, slots: &slots{of: map[string]*slot{}},
+		keys: o.Keys, clock: o.Clock, random: o.Random, locks: o.Locks, slots: &slots{of: map[string]*slot{}},
 	}
 }
 

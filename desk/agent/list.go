@@ -28,7 +28,9 @@ func (a *Agent) List(ctx context.Context) ([]Listed, error) {
 	var all []Listed
 	for _, info := range infos {
 		l := Listed{Info: info, Room: -1}
-		if info.Trouble == nil {
+		if info.Trouble != nil && info.Trouble.Is(token.ErrKeyBusy) {
+			l = a.seen(info)
+		} else if info.Trouble == nil {
 			if l, err = a.look(ctx, info); errors.Is(err, token.ErrRemoved) {
 				continue
 			} else if err != nil {
@@ -43,17 +45,36 @@ func (a *Agent) List(ctx context.Context) ([]Listed, error) {
 // look reads one key, for every caller alike.
 func (a *Agent) look(ctx context.Context, info token.Info) (Listed, error) {
 	s := a.slot(info.Serial)
-	l := Listed{Info: info, Room: -1}
 	if !s.talk.TryLock() {
-		if last := s.seen.Load(); last != nil {
-			l = *last
+		if s.inUse.Load() {
+			return a.seen(info), token.ErrKeyBusy
 		}
-		if l.Info = info; s.inUse.Load() {
-			return l, token.ErrKeyBusy
-		}
-		return l, nil // another listing is reading
+		return a.seen(info), nil // another listing is reading
 	}
 	defer s.talk.Unlock()
+	held, err := a.held(info.Serial)
+	if held {
+		return a.seen(info), token.ErrKeyBusy
+	}
+	if err != nil {
+		return Listed{Info: info, Room: -1}, err
+	}
+	return a.read(token.Glance(ctx), s, info)
+}
+
+// seen is what was last seen on a key that cannot be read now.
+func (a *Agent) seen(info token.Info) Listed {
+	l := Listed{Room: -1}
+	if last := a.slot(info.Serial).seen.Load(); last != nil {
+		l = *last
+	}
+	l.Info = info
+	return l
+}
+
+// read is look by whoever has the slot.
+func (a *Agent) read(ctx context.Context, s *slot, info token.Info) (Listed, error) {
+	l := Listed{Info: info, Room: -1}
 	err := a.open(ctx, s, info.Serial)
 	if err == nil {
 		l.PIN, err = s.key.PINState(ctx)
@@ -67,6 +88,8 @@ func (a *Agent) look(ctx context.Context, info token.Info) (Listed, error) {
 	switch {
 	case errors.Is(err, token.ErrRemoved):
 		return l, errors.Join(err, s.drop())
+	case errors.Is(err, token.ErrKeyBusy): // its library is in use
+		return a.seen(info), err
 	case err == nil:
 		s.seen.Store(&l)
 	}

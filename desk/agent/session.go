@@ -45,7 +45,8 @@ type act struct {
 	reads     bool   // needs no session and ends nobody's
 }
 
-// with lets f at the key: token.ErrKeyBusy, at once, while another is at it.
+// with lets f at the key: token.ErrKeyBusy, at once, while another is at it, in
+// this process or another.
 func (a *Agent) with(ctx context.Context, serial string, at act, f func(token.Key, token.Env) error) error {
 	s := a.slot(serial)
 	if !s.busy.TryLock() {
@@ -56,6 +57,11 @@ func (a *Agent) with(ctx context.Context, serial string, at act, f func(token.Ke
 	defer s.inUse.Store(false)
 	s.talk.Lock()
 	defer s.talk.Unlock()
+	release, err := a.hold(ctx, serial)
+	if err != nil {
+		return err
+	}
+	defer release()
 	if err := a.open(ctx, s, serial); err != nil {
 		return err
 	}
@@ -64,7 +70,7 @@ func (a *Agent) with(ctx context.Context, serial string, at act, f func(token.Ke
 			return err
 		}
 	}
-	err := f(s.key, a.env(s, at))
+	err = f(s.key, a.env(s, at))
 	if errors.Is(err, token.ErrRemoved) {
 		return errors.Join(err, s.drop())
 	}

@@ -183,6 +183,9 @@ func (e Entry) quirks() (quirks, error) {
 	if err := json.Unmarshal(profile, &calls); err != nil {
 		return quirks{}, err
 	}
+	if err := kinds[e.Kind].check(profile); err != nil {
+		return quirks{}, err
+	}
 	if calls.ULong != 0 && calls.ULong != 4 && calls.ULong != 8 {
 		return quirks{}, fmt.Errorf("a ULONG of %d bytes", calls.ULong)
 	}

@@ -79,8 +79,7 @@ func (k *Key) do(ctx context.Context, f func() error) error {
 // which many libraries have no code of their own.
 func (k *Key) unplugged(err error) bool {
 	f, ok := errors.AsType[*failure](err)
-	unclear := ok && (meanings[f.code] == nil || f.code == gmskf.Timeout)
-	if !unclear && !errors.Is(err, token.ErrDriverWrong) {
+	if !ok || meanings[f.code] != nil && f.code != gmskf.Timeout {
 		return false
 	}
 	names, err := k.m.present()

@@ -1,0 +1,47 @@
+package driverhost
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// bind keeps a child from outliving this program, however that ends, and the
+// terminal's Ctrl-C from it. It holds for the thread that starts the child.
+func bind(c *exec.Cmd) {
+	c.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
+}
+
+// kill ends a child and what it has started.
+func kill(p *os.Process) error {
+	err := syscall.Kill(-p.Pid, syscall.SIGKILL)
+	if errors.Is(err, syscall.ESRCH) {
+		return nil
+	}
+	return err
+}
+
+func bound(*os.Process) error { return nil }
+
+// highest is above the descriptors that programs use by number.
+const highest = 100
+
+// private moves the pipes away from the numbers that libraries print to and
+// read from: there, standard error and nothing take their places.
+func private(stdin, stdout *os.File) (in, out *os.File, err error) {
+	move := func(f, instead *os.File) *os.File {
+		fd, e := unix.FcntlInt(f.Fd(), unix.F_DUPFD_CLOEXEC, highest)
+		err = errors.Join(err, e, unix.Dup3(int(instead.Fd()), int(f.Fd()), 0))
+		return os.NewFile(uintptr(fd), f.Name())
+	}
+	null, err := os.Open(os.DevNull)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer null.Close()
+	in, out = move(stdin, null), move(stdout, os.Stderr)
+	return in, out, err
+}
