@@ -2,12 +2,14 @@ package main
 
 import (
 	"crypto/rand"
+	"errors"
 	"os"
 	"path/filepath"
 	"strconv"
 
 	"github.com/certhall/certhall"
 	"github.com/certhall/certhall/desk/token/softkey"
+	"github.com/certhall/certhall/durable"
 )
 
 type softkeyCmd struct {
@@ -21,6 +23,9 @@ type softkeyNewCmd struct {
 	Serial string `help:"Serial of the device (default: drawn)."`
 	Room   int    `default:"8" help:"How many certificates with their keys fit."`
 	Tries  int    `default:"6" help:"Wrong PINs in a row until it locks."`
+
+	AdminPINFile string `name:"admin-pin-file" type:"path" help:"Draw an administrator's PIN, which unlocks the key, and write it to this new file for escrow (mode 0600; CSV: serial, PIN)."`
+	AdminPINFD   int    `name:"admin-pin-fd" default:"-1" help:"Read the administrator's PIN from this file descriptor (first line)."`
 }
 
 var errPINDiffers = certhall.NewError("pin-differs", certhall.Invalid)
@@ -53,18 +58,54 @@ func (c *softkeyNewCmd) Run(s *shell) error {
 	if err := os.MkdirAll(filepath.Dir(c.Out), 0o700); err != nil {
 		return softkey.ErrNotWritten.Because(err)
 	}
-	if err := softkey.Create(c.Out, softkey.Options{Serial: c.Serial, Label: c.Label, PIN: pin, Room: c.Room, Tries: c.Tries}); err != nil {
+	admin, err := c.adminPIN(s)
+	if err != nil {
 		return err
+	}
+	o := softkey.Options{Serial: c.Serial, Label: c.Label, PIN: pin, AdminPIN: admin, Room: c.Room, Tries: c.Tries}
+	if err := softkey.Create(c.Out, o); err != nil {
+		if c.AdminPINFile != "" {
+			err = errors.Join(err, os.Remove(c.AdminPINFile))
+		}
+		return err
+	}
+	if admin == "" {
+		s.note("cli.softkey-unescrowed")
 	}
 	s.done("cli.softkey-made", "file", c.Out, "serial", c.Serial, "room", strconv.Itoa(c.Room))
 	return nil
 }
 
+// adminPIN is the administrator's PIN as the flags or the person have it; ""
+// where nobody is to know it. A drawn one is in its file before there is a key.
+func (c *softkeyNewCmd) adminPIN(s *shell) (string, error) {
+	switch {
+	case c.AdminPINFD >= 0:
+		return firstLine(descriptor(c.AdminPINFD, "administrator's PIN"))
+	case c.AdminPINFile != "":
+		pin, err := softkey.NewAdminPIN(rand.Reader)
+		if err == nil {
+			err = durable.Create(c.AdminPINFile, []byte(c.Serial+","+pin+"\n"), durable.Secret)
+		}
+		if err != nil {
+			return "", errFile.With("file", c.AdminPINFile).Because(err)
+		}
+		return pin, nil
+	case s.PinFD < 0:
+		return s.twice(s.text("cli.admin-pin-new"))
+	}
+	return "", nil
+}
+
 func (s *shell) newPIN() (string, error) {
-	bounds := []string{"min", strconv.Itoa(softkey.MinPIN), "max", strconv.Itoa(softkey.MaxPIN)}
-	pin, err := s.prompt(s.text("cli.pin-new", bounds...))
-	if err != nil {
-		return "", err
+	return s.twice(s.text("cli.pin-new", "min", strconv.Itoa(softkey.MinPIN), "max", strconv.Itoa(softkey.MaxPIN)))
+}
+
+// twice asks for a new PIN, and again if there is one.
+func (s *shell) twice(text string) (string, error) {
+	pin, err := s.prompt(text)
+	if err != nil || pin == "" {
+		return pin, err
 	}
 	again, err := s.prompt(s.text("cli.pin-again"))
 	if err == nil && again != pin {

@@ -51,10 +51,10 @@ func (o Application) make(serial string, random io.Reader) (a application, err e
 	if err != nil {
 		return a, err
 	}
-	if a.User, err = v.under(o.PIN, User, a.Iterations, random); err != nil {
+	if a.User, err = v.under(o.PIN, a.Iterations, random); err != nil {
 		return a, err
 	}
-	if a.Admin, err = v.under(o.AdminPIN, Admin, a.Iterations, random); err != nil {
+	if a.Admin, err = v.under(o.AdminPIN, a.Iterations, random); err != nil {
 		return a, err
 	}
 	return a, a.seal(v)

@@ -137,7 +137,7 @@ func (k *Key) present(ctx context.Context, what string, who Right, pin string) (
 		return nil, err
 	}
 	c := a.counter(who)
-	v, err := c.hidden.open(pin, who, a.Iterations)
+	v, err := c.hidden.open(pin, a.Iterations)
 	switch {
 	case err != nil && *c.tries == 0:
 		return nil, c.locked
@@ -175,7 +175,7 @@ func (k *Key) replace(ctx context.Context, what string, by Right, pin string, wh
 	if err != nil {
 		return err
 	}
-	under, err := v.under(next, whose, k.store.image.application(k.name).Iterations, k.store.random)
+	under, err := v.under(next, k.store.image.application(k.name).Iterations, k.store.random)
 	if err != nil {
 		return certhall.ErrInternal.Because(err)
 	}

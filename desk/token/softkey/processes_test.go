@@ -128,6 +128,32 @@ func TestTwoSessions(t *testing.T) {
 	}
 }
 
+// TestPINChangedElsewhere: who has logged in goes on, and so does what he
+// wrote meanwhile.
+func TestPINChangedElsewhere(t *testing.T) {
+	one, m := newKey(t, nil)
+	if err := one.Login(background, pin); err != nil {
+		t.Fatal(err)
+	}
+	two := reopen(t, m, nil)
+	if err := two.ChangePIN(background, pin, newPIN); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := one.Create(background, "a"); err != nil {
+		t.Fatal(err)
+	}
+	three := reopen(t, m, nil)
+	if err := three.Login(background, newPIN); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := three.Container(background, "a"); err != nil {
+		t.Error(err)
+	}
+	if err := three.Login(background, pin); !errors.Is(err, token.ErrPINWrong) {
+		t.Error(err)
+	}
+}
+
 // TestHeldForLong: a key that another program does not let go of is busy; it
 // is not waited for without end.
 func TestHeldForLong(t *testing.T) {

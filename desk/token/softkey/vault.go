@@ -46,8 +46,8 @@ func vaultOf(master []byte) (*vault, error) {
 	return &vault{master: master, aead: aead, mac: master[16:]}, err
 }
 
-// under hides the master under somebody's PIN.
-func (v *vault) under(pin string, who Right, iterations int, random io.Reader) (h hidden, err error) {
+// under hides the master under a PIN.
+func (v *vault) under(pin string, iterations int, random io.Reader) (h hidden, err error) {
 	h.Salt = make([]byte, saltLength)
 	if _, err := io.ReadFull(random, h.Salt); err != nil {
 		return h, err
@@ -56,29 +56,21 @@ func (v *vault) under(pin string, who Right, iterations int, random io.Reader) (
 	if err != nil {
 		return h, err
 	}
-	h.Master, err = hide(aead, v.master, whose(who), random)
+	h.Master, err = hide(aead, v.master, []byte("master"), random)
 	return h, err
 }
 
-// open finds the master by somebody's PIN.
-func (h hidden) open(pin string, who Right, iterations int) (*vault, error) {
+// open finds the master by the PIN it lies under.
+func (h hidden) open(pin string, iterations int) (*vault, error) {
 	aead, err := fromPIN(pin, h.Salt, iterations)
 	if err != nil {
 		return nil, err
 	}
-	master, err := reveal(aead, h.Master, whose(who))
+	master, err := reveal(aead, h.Master, []byte("master"))
 	if err != nil {
 		return nil, err
 	}
 	return vaultOf(master)
-}
-
-// whose keeps the two hidden masters from being exchanged.
-func whose(who Right) []byte {
-	if who == Admin {
-		return []byte("administrator's master")
-	}
-	return []byte("master")
 }
 
 func fromPIN(pin string, salt []byte, iterations int) (cipher.AEAD, error) {
