@@ -1,6 +1,6 @@
-# What one needs: Go (the version of go.mod), Node with npm, make, a C compiler
-# for the race detector. `make test` installs the rest of what the tests want
-# (scripts/needs).
+# What one needs: Go (the version of go.mod), Node with npm, make. `make build`
+# installs a C compiler, for libsoftkey, and `make test` the rest of what the
+# tests want, where they are missing (scripts/needs).
 
 SEEDS    ?= 200
 FUZZTIME ?= 20s
@@ -10,14 +10,23 @@ DEMO     ?= .demo
 
 export CERTHALL_DEMO := $(DEMO)
 
-.PHONY: run build pages fonts api test lint needs journeys sim mutants bench fuzz demo-reset clean
+.PHONY: run build softkey compiler pages fonts api test lint needs journeys sim mutants bench fuzz demo-reset clean
 
 ## run: build everything and start the demo on 127.0.0.1:8083
 run: build
 	@exec bin/certhall demo
 
-build: pages fonts
+build: pages fonts softkey
 	CGO_ENABLED=0 go build -trimpath -o bin/ ./cmd/...
+
+# libsoftkey, the only program with C in it. The runtime sends no signals to the
+# threads of the programs that load it (asyncpreemptoff): there it is a guest.
+softkey: compiler
+	CGO_ENABLED=1 go build -trimpath -buildmode=c-shared -ldflags '-s -w -X runtime.godebugDefault=asyncpreemptoff=1' -o bin/libsoftkey.so ./cmd/softkey
+	@rm -f bin/libsoftkey.h && cp cmd/softkey/skf.h bin/skf.h
+
+compiler:
+	@scripts/needs compiler
 
 # the pages are part of the program: they are built before it, when they changed
 pages: ui/dist/index.html

@@ -68,24 +68,26 @@ type certificate struct {
 	project string
 	years   int
 	left    time.Duration // until its end, at the demo's first start
+	profile string        // "": a pair of an organisation's, with SM2
 }
 
 const day = 24 * time.Hour
 
 // certificates in the order of their issuing.
 var certificates = []certificate{
-	{"HT-2026-0002", Insurance, 1, -40 * day},
-	{"HT-2026-0001", Procurement, 1, 20 * day},
-	{"HT-2026-0004", Insurance, 1, 35 * day},
-	{"HT-2026-0005", Insurance, 1, 50 * day},
-	{"HT-2026-0003", Procurement, 1, 300 * day},
+	{"HT-2026-0002", Insurance, 1, -40 * day, ""},
+	{"HT-2026-0001", Procurement, 1, 20 * day, ""},
+	{"HT-2026-0004", Insurance, 1, 35 * day, ""},
+	{"HT-2026-0005", Insurance, 1, 50 * day, ""},
+	{"HT-2026-0003", Procurement, 1, 300 * day, ""},
 }
 
 // Make makes the demo's state in dir, unless it stands there already. It is
 // made in a folder beside and moved into place at the end, so that half a demo
 // is never found: what a broken start left behind is thrown away. Where the
 // handler is not on record, whoever has the key and proves a phone becomes it.
-func Make(ctx context.Context, dir, base string, onRecord bool, random io.Reader) error {
+// More keys get certificates too.
+func Make(ctx context.Context, dir, base string, onRecord bool, random io.Reader, more ...Plugged) error {
 	if IsComplete(dir) {
 		return nil
 	}
@@ -99,7 +101,7 @@ func Make(ctx context.Context, dir, base string, onRecord bool, random io.Reader
 	if err := os.MkdirAll(making, 0o700); err != nil {
 		return err
 	}
-	m := maker{dir: making, base: base, onRecord: onRecord, clock: new(Clock), random: random}
+	m := maker{dir: making, base: base, onRecord: onRecord, more: more, clock: new(Clock), random: random}
 	if err := m.make(ctx); err != nil {
 		return errors.Join(err, os.RemoveAll(making))
 	}
@@ -158,6 +160,7 @@ type maker struct {
 	dir      string
 	base     string
 	onRecord bool // the handler, for his certificates
+	more     []Plugged
 	clock    *Clock
 	random   io.Reader
 }
@@ -186,14 +189,9 @@ func (m maker) make(ctx context.Context) error {
 	}
 	var lineages []certhall.LineageID
 	for _, c := range certificates {
-		m.clock.Set(certhall.AddYears(now.Add(c.left), -c.years))
-		lineage := certhall.LineageID(certhall.NewID(m.clock.Now(), m.random))
-		bundle, err := a.Apply(ctx, desk, handler.serial, Applicant{
-			Name: "示例医疗器械有限公司", Organisation: "91310000MA1K35XE0X", Lineage: lineage,
-			Project: c.project, KeyNumber: c.number, TermYears: c.years,
-		})
+		lineage, bundle, err := m.issue(ctx, a, desk, handler.serial, c, now)
 		if err != nil {
-			return fmt.Errorf("demo: certificate %s: %w", c.number, err)
+			return err
 		}
 		if c.number == tenderNumber {
 			if err := m.encryptTender(bundle); err != nil {
@@ -201,6 +199,13 @@ func (m maker) make(ctx context.Context) error {
 			}
 		}
 		lineages = append(lineages, lineage)
+	}
+	for _, p := range m.more {
+		given, err := p.give(ctx, m, a, now, len(lineages))
+		if err != nil {
+			return err
+		}
+		lineages = append(lineages, given...)
 	}
 	if _, err := (audit.Sequencer{Store: store}).Run(ctx); err != nil {
 		return err
@@ -214,6 +219,21 @@ func (m maker) make(ctx context.Context) error {
 		return err
 	}
 	return m.mark()
+}
+
+// issue puts a certificate on a key, so long before now that what is left of its
+// term is left now.
+func (m maker) issue(ctx context.Context, a *Authority, desk Desk, serial string, c certificate, now time.Time) (certhall.LineageID, proof.Bundle, error) {
+	m.clock.Set(certhall.AddYears(now.Add(c.left), -c.years))
+	lineage := certhall.LineageID(certhall.NewID(m.clock.Now(), m.random))
+	bundle, err := a.Apply(ctx, desk, serial, Applicant{
+		Name: "示例医疗器械有限公司", Organisation: "91310000MA1K35XE0X", Lineage: lineage,
+		Project: c.project, KeyNumber: c.number, TermYears: c.years, Profile: c.profile,
+	})
+	if err != nil {
+		err = fmt.Errorf("demo: certificate %s: %w", c.number, err)
+	}
+	return lineage, bundle, err
 }
 
 // found runs the ceremony with officers and a reviewer on soft keys.

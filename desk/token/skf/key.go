@@ -79,7 +79,8 @@ func (k *Key) do(ctx context.Context, f func() error) error {
 // which many libraries have no code of their own.
 func (k *Key) unplugged(err error) bool {
 	f, ok := errors.AsType[*failure](err)
-	if !ok || meanings[f.code] != nil && f.code != gmskf.Timeout {
+	unclear := ok && (meanings[f.code] == nil || f.code == gmskf.Timeout)
+	if !unclear && !errors.Is(err, token.ErrDriverWrong) {
 		return false
 	}
 	names, err := k.m.present()

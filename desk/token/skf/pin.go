@@ -12,7 +12,7 @@ import (
 )
 
 // LoggedIn tells whether the PIN was presented.
-func (k *Key) LoggedIn() bool { return k.loggedIn }
+func (k *Key) LoggedIn() bool { return k.loggedIn && !k.device.gone }
 
 // Login presents the user's PIN.
 func (k *Key) Login(ctx context.Context, pin string) error {

@@ -373,8 +373,10 @@ func TestQuirks(t *testing.T) {
 				}
 			},
 		},
-		"nobody can lock it":      {library: func(l *library) { delete(l.Fake, "SKF_LockDev") }},
-		"locking is not supported": {library: func(l *library) { l.Fake["SKF_LockDev"] = func([]native.Arg) uint32 { return uint32(gmskf.NotSupported) } }},
+		"nobody can lock it": {library: func(l *library) { delete(l.Fake, "SKF_LockDev") }},
+		"locking is not supported": {library: func(l *library) {
+			l.Fake["SKF_LockDev"] = func([]native.Arg) uint32 { return uint32(gmskf.NotSupported) }
+		}},
 		"locking does harm": {
 			profile: Profile{NoLock: true},
 			library: func(l *library) { l.Fake["SKF_LockDev"] = func([]native.Arg) uint32 { return uint32(gmskf.Fail) } },

@@ -23,7 +23,7 @@ type Folder string
 // List names the keys, by serial; one that cannot be opened is named by its
 // file, with its trouble. A folder that is not there is empty.
 func (f Folder) List(ctx context.Context) ([]token.Info, error) {
-	paths, err := f.paths()
+	paths, err := f.Paths()
 	if err != nil {
 		return nil, err
 	}
@@ -47,7 +47,7 @@ func (f Folder) List(ctx context.Context) ([]token.Info, error) {
 
 // Open opens the key of a serial: token.ErrRemoved if it is not plugged in.
 func (f Folder) Open(_ context.Context, serial string) (token.Key, error) {
-	paths, err := f.paths()
+	paths, err := f.Paths()
 	if err != nil {
 		return nil, err
 	}
@@ -65,7 +65,8 @@ func (f Folder) Locks() []string {
 	return locks
 }
 
-func (f Folder) paths() ([]string, error) {
+// Paths names the files that may be keys. A folder that is not there is empty.
+func (f Folder) Paths() ([]string, error) {
 	entries, err := os.ReadDir(string(f))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
