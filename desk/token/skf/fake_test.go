@@ -1,4 +1,4 @@
-package skf
+package skf_test
 
 import (
 	"crypto"
@@ -23,13 +23,14 @@ const userPIN, adminPIN = "12345678", "87654321"
 // Tests change its functions to what vendors' libraries do.
 type library struct {
 	nativetest.Fake
-	layout  gmskf.Layout
-	devices []*stick
-	handles map[native.Ref]any
-	next    native.Ref
-	calls   map[string]int
-	keyAt   gmskf.KeyAt // where it looks for enveloped keys; it checks nothing
-	authKey []byte      // nil: not asked for
+	layout    gmskf.Layout
+	devices   []*stick
+	handles   map[native.Ref]any
+	next      native.Ref
+	connected int // devices
+	calls     map[string]int
+	keyAt     gmskf.KeyAt // where it looks for enveloped keys; it checks nothing
+	authKey   []byte      // nil: not asked for
 }
 
 // stick is a device; plugged in or not.
@@ -157,12 +158,16 @@ func (l *library) standard() {
 		for _, d := range l.devices {
 			if d.name == cString(args[0]) && !d.out {
 				*args[1].Ref = l.hand(d, d)
+				l.connected++
 				return 0
 			}
 		}
 		return uint32(gmskf.DeviceRemoved)
 	}
-	on(l, "SKF_DisConnectDev", func(d *stick, _ []native.Arg) gmskf.Code { return gmskf.OK })
+	on(l, "SKF_DisConnectDev", func(*stick, []native.Arg) gmskf.Code {
+		l.connected--
+		return gmskf.OK
+	})
 	on(l, "SKF_GetDevInfo", func(d *stick, a []native.Arg) gmskf.Code {
 		copy(a[0].Bytes, l.layout.DeviceInfo(d.info))
 		return gmskf.OK

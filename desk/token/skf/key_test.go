@@ -1,4 +1,4 @@
-package skf
+package skf_test
 
 import (
 	"crypto/rand"
@@ -14,11 +14,12 @@ import (
 	"github.com/certhall/certhall"
 	"github.com/certhall/certhall/desk/token"
 	"github.com/certhall/certhall/desk/token/native"
+	"github.com/certhall/certhall/desk/token/skf"
 	"github.com/certhall/certhall/gm"
 	gmskf "github.com/certhall/certhall/gm/skf"
 )
 
-func serials(t *testing.T, m *Module) (s []string) {
+func serials(t *testing.T, m *skf.Module) (s []string) {
 	t.Helper()
 	infos, err := m.List(background)
 	ok(t, err)
@@ -34,7 +35,7 @@ func TestList(t *testing.T) {
 	l := newLibrary("SN1", "SN2", "SN3")
 	l.application(l.devices[0], "second")
 	l.devices[1].apps = nil
-	m := l.module(t, Profile{})
+	m := l.module(t, skf.Profile{})
 	if s := serials(t, m); !slices.Equal(s, []string{"SN1", "SN1/second", "SN2", "SN3"}) {
 		t.Errorf("%q", s)
 	}
@@ -43,8 +44,8 @@ func TestList(t *testing.T) {
 	if i := infos[0]; i.Label != "label" || i.Manufacturer != "maker" || i.Driver != "skf" || i.Trouble != nil {
 		t.Errorf("%+v", i)
 	}
-	want(t, infos[2].Trouble, ErrNoApplication)
-	if len(m.devices) != 0 {
+	want(t, infos[2].Trouble, skf.ErrNoApplication)
+	if l.connected != 0 {
 		t.Error("it stays connected")
 	}
 	two := open1(t, m, "SN1/second")
@@ -81,7 +82,7 @@ func TestList(t *testing.T) {
 	for _, k := range []token.Key{one, two} {
 		ok(t, k.Close())
 	}
-	if len(m.devices) != 0 {
+	if l.connected != 0 {
 		t.Error("it stays connected after the keys are closed")
 	}
 	for _, d := range l.devices {
@@ -97,7 +98,7 @@ func TestList(t *testing.T) {
 
 // TestTwoKeys: two at once, each with its own session, while the list is read.
 func TestTwoKeys(t *testing.T) {
-	for _, p := range []Profile{{}, {LastOnly: true}} {
+	for _, p := range []skf.Profile{{}, {LastOnly: true}} {
 		l := newLibrary("SN1", "SN2")
 		m := l.module(t, p)
 		var keys []token.Key
@@ -139,7 +140,7 @@ func TestLastOnly(t *testing.T) {
 		return before(append([]native.Arg{native.Use(l.hand(last, last.of))}, a[1:]...))
 	})
 	l.devices[0].apps[0].boxes = []*box{{of: l.devices[0].apps[0], name: "first's"}}
-	m := l.module(t, Profile{LastOnly: true})
+	m := l.module(t, skf.Profile{LastOnly: true})
 	one, two := open1(t, m, "SN1"), open1(t, m, "SN2")
 	for range 2 {
 		for k, n := range map[token.Key]int{one: 1, two: 0} {
@@ -153,7 +154,7 @@ func TestLastOnly(t *testing.T) {
 // TestPIN: tries are told exactly, and none is spent by asking.
 func TestPIN(t *testing.T) {
 	l := newLibrary("SN1")
-	k := open1(t, l.module(t, Profile{}), "SN1")
+	k := open1(t, l.module(t, skf.Profile{}), "SN1")
 	state := func(want token.PINState) {
 		t.Helper()
 		for range 2 {
@@ -221,7 +222,7 @@ func TestPINUntold(t *testing.T) {
 	l := newLibrary("SN1")
 	delete(l.Fake, "SKF_GetPINInfo")
 	delete(l.Fake, "SKF_UnblockPIN")
-	k := open1(t, l.module(t, Profile{}), "SN1")
+	k := open1(t, l.module(t, skf.Profile{}), "SN1")
 	if s, err := k.PINState(background); err != nil || s != (token.PINState{Tries: -1}) {
 		t.Errorf("%+v, %v", s, err)
 	}
@@ -252,7 +253,9 @@ func TestUnplugged(t *testing.T) {
 			for at := 1; ; at++ {
 				l := newLibrary("SN1")
 				d := l.devices[0]
-				k := l.session(t, Profile{})
+				m := l.module(t, skf.Profile{})
+				k := open1(t, m, "SN1")
+				ok(t, k.Login(background, userPIN))
 				calls := 0
 				for fn := range l.Fake {
 					if fn == "SKF_EnumDev" {
@@ -280,7 +283,7 @@ func TestUnplugged(t *testing.T) {
 					t.Fatal(err)
 				}
 				d.plug()
-				if again, err := k.(*Key).m.Open(background, "SN1"); err != nil {
+				if again, err := m.Open(background, "SN1"); err != nil {
 					t.Fatal(err)
 				} else if err := again.Login(background, userPIN); err != nil {
 					t.Fatal(err)
@@ -326,7 +329,9 @@ func halfLife(k token.Key) error {
 // is the same one; another key in its place is not.
 func TestPluggedInAgain(t *testing.T) {
 	l := newLibrary("SN1")
-	k := l.session(t, Profile{})
+	m := l.module(t, skf.Profile{})
+	k := open1(t, m, "SN1")
+	ok(t, k.Login(background, userPIN))
 	create(t, k, "CH-a")
 	again := func() {
 		l.devices[0].pull()
@@ -342,7 +347,7 @@ func TestPluggedInAgain(t *testing.T) {
 	ok(t, k.Login(background, userPIN)) // by new handles
 	create(t, k, "CH-b")
 	again()
-	serials(t, k.(*Key).m) // notices it first
+	serials(t, m) // notices it first
 	_, err = k.Create(background, "CH-c")
 	want(t, err, token.ErrPINNeeded)
 
@@ -361,7 +366,7 @@ func TestPluggedInAgain(t *testing.T) {
 // TestBusyAndFull: what says something of the key, and what of the library.
 func TestBusyAndFull(t *testing.T) {
 	l := newLibrary("SN1")
-	k := l.session(t, Profile{Containers: 4, ContainerBytes: 12 << 10})
+	k := l.session(t, skf.Profile{Containers: 4, ContainerBytes: 12 << 10})
 	for n := range 4 {
 		if room, err := k.Room(background); err != nil || room != min(2, 4-n) { // of the space or of the number, whichever is less
 			t.Errorf("room for %d, %v", room, err)
@@ -370,7 +375,7 @@ func TestBusyAndFull(t *testing.T) {
 	}
 	_, err := k.Create(background, "CH-5")
 	want(t, err, token.ErrKeyFull)
-	if room, err := open1(t, l.module(t, Profile{}), "SN1").Room(background); err != nil || room != -1 {
+	if room, err := open1(t, l.module(t, skf.Profile{}), "SN1").Room(background); err != nil || room != -1 {
 		t.Errorf("room for %d, %v", room, err)
 	}
 	c, err := k.Container(background, "CH-0")
@@ -394,7 +399,7 @@ func TestBusyAndFull(t *testing.T) {
 	_, err = k.Containers(background)
 	want(t, err, token.ErrKeyBusy)
 	delete(l.Fake, "SKF_EnumDev")
-	if _, err := Open(l, Profile{}); !errors.Is(err, token.ErrDriverMissing) {
+	if _, err := skf.Open(l, skf.Profile{}); !errors.Is(err, token.ErrDriverMissing) {
 		t.Error(err)
 	}
 }
@@ -419,7 +424,7 @@ func TestWrong(t *testing.T) {
 	} {
 		t.Run(fn, func(t *testing.T) {
 			l := newLibrary("SN1")
-			k := l.session(t, Profile{ContainerBytes: 1})
+			k := l.session(t, skf.Profile{ContainerBytes: 1})
 			all := func() error {
 				c, err := k.Create(background, "CH-a")
 				if err != nil {
@@ -446,7 +451,7 @@ func TestWrong(t *testing.T) {
 	}
 
 	l := newLibrary("SN1")
-	c := create(t, l.session(t, Profile{}), "CH-a")
+	c := create(t, l.session(t, skf.Profile{}), "CH-a")
 	pub, err := c.GenerateSigningKey(background, gm.SM2)
 	ok(t, err)
 	garbage := func(a []native.Arg) uint32 {
@@ -506,7 +511,7 @@ func TestWrong(t *testing.T) {
 // one's.
 func TestBrokenEncryptionKey(t *testing.T) {
 	l := newLibrary("SN1")
-	k := l.session(t, Profile{})
+	k := l.session(t, skf.Profile{})
 	c := create(t, k, "CH-a")
 	_, err := c.GenerateSigningKey(background, gm.SM2)
 	ok(t, err)
@@ -526,6 +531,9 @@ func TestBrokenEncryptionKey(t *testing.T) {
 	want(t, err, token.ErrKeyPairBroken)
 }
 
+// sha256Info goes before a SHA-256 digest in a DigestInfo (RFC 8017, 9.2, note 1).
+var sha256Info = []byte{0x30, 0x31, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x01, 0x05, 0x00, 0x04, 0x20}
+
 // TestRSA: single RSA certificates, with libraries that pad what they get and
 // with such as take the bare digest.
 func TestRSA(t *testing.T) {
@@ -536,11 +544,11 @@ func TestRSA(t *testing.T) {
 				if len(a[1].Bytes) != 32 {
 					return uint32(gmskf.InputLength)
 				}
-				a[1].Bytes = slices.Concat(digestInfo, a[1].Bytes)
+				a[1].Bytes = slices.Concat(sha256Info, a[1].Bytes)
 				return before(a)
 			})
 		}
-		k := l.session(t, Profile{})
+		k := l.session(t, skf.Profile{})
 		c := create(t, k, "CH-a")
 		pub, err := c.GenerateSigningKey(background, gm.RSA)
 		ok(t, err)
@@ -565,7 +573,7 @@ func TestRSA(t *testing.T) {
 	}
 	l := newLibrary("SN1")
 	l.Fake["SKF_GenRSAKeyPair"] = func([]native.Arg) uint32 { return uint32(gmskf.NotSupported) }
-	c := create(t, l.session(t, Profile{}), "CH-a")
+	c := create(t, l.session(t, skf.Profile{}), "CH-a")
 	_, err := c.GenerateSigningKey(background, gm.RSA)
 	if want(t, err, token.ErrAlgorithmUnsupported); certhall.AsError(err).Params["algorithm"] != "rsa" {
 		t.Error(err)
@@ -590,10 +598,10 @@ func TestChallenge(t *testing.T) {
 		app.pins[gmskf.User], app.tries[gmskf.User] = cString(a[2]), most
 		return gmskf.OK
 	})
-	if _, can := open1(t, l.module(t, Profile{}), "SN1").(token.Challenger); can {
+	if _, can := open1(t, l.module(t, skf.Profile{}), "SN1").(token.Challenger); can {
 		t.Error("a challenger without a profile")
 	}
-	k := open1(t, l.module(t, Profile{Challenge: "Maker_Ask", Respond: "Maker_Answer"}), "SN1")
+	k := open1(t, l.module(t, skf.Profile{Challenge: "Maker_Ask", Respond: "Maker_Answer"}), "SN1")
 	c, can := k.(token.Challenger)
 	if !can {
 		t.Fatal("no challenger")
@@ -611,7 +619,7 @@ func TestChallenge(t *testing.T) {
 func TestAuthentication(t *testing.T) {
 	l := newLibrary("SN1")
 	l.authKey = make([]byte, 16)
-	infos, err := l.module(t, Profile{AuthKey: strings.Repeat("01", 16)}).List(background)
+	infos, err := l.module(t, skf.Profile{AuthKey: strings.Repeat("01", 16)}).List(background)
 	ok(t, err)
 	if want(t, infos[0].Trouble, token.ErrDriverWrong); infos[0].Trouble.Params["call"] != "SKF_DevAuth" {
 		t.Errorf("%+v", infos[0].Trouble)
@@ -620,11 +628,43 @@ func TestAuthentication(t *testing.T) {
 
 // TestProfile: what cannot be is refused when the library is opened.
 func TestProfile(t *testing.T) {
-	for _, p := range []Profile{
+	for _, p := range []skf.Profile{
 		{ULong: 5}, {AuthKey: "00"}, {AuthKey: "x"}, {Challenge: "a"}, {Respond: "a"}, {Codes: map[string]string{"a": "1"}}, {Codes: map[string]string{"1": "0x100000000"}},
 	} {
-		if _, err := Open(newLibrary(), p); err == nil {
+		if _, err := skf.Open(newLibrary(), p); err == nil {
 			t.Errorf("%+v is taken", p)
 		}
+	}
+}
+
+// TestDeviceInfo: DEVINFO is read rightly in every layout, told or not.
+func TestDeviceInfo(t *testing.T) {
+	for _, layout := range gmskf.Layouts {
+		for _, ulong := range []int{0, layout.ULong} {
+			l := newLibrary("SN1")
+			l.layout, l.authKey = layout, make([]byte, 16)
+			k := open1(t, l.module(t, skf.Profile{ULong: ulong, ContainerBytes: 16 << 10, AuthKey: strings.Repeat("00", 16)}), "SN1")
+			if room, err := k.Room(background); err != nil || room != 2 {
+				t.Errorf("%+v: room for %d, %v", layout, room, err)
+			}
+		}
+	}
+}
+
+// TestPluggedInMeanwhile: a list grows between the question for its size and
+// the one for itself.
+func TestPluggedInMeanwhile(t *testing.T) {
+	l := newLibrary("SN1", "SN2", "SN3")
+	for _, d := range l.devices[1:] {
+		d.name = strings.Repeat(d.name, 600)
+		d.pull()
+	}
+	l.replace("SKF_EnumDev", func(before func([]native.Arg) uint32, a []native.Arg) uint32 {
+		code := before(a)
+		l.devices[1].out, l.devices[2].out = false, false
+		return code
+	})
+	if s := serials(t, l.module(t, skf.Profile{})); len(s) != 3 {
+		t.Errorf("%q", s)
 	}
 }

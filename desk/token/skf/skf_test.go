@@ -1,4 +1,4 @@
-package skf
+package skf_test
 
 import (
 	"bytes"
@@ -15,6 +15,7 @@ import (
 	"github.com/certhall/certhall"
 	"github.com/certhall/certhall/desk/token"
 	"github.com/certhall/certhall/desk/token/native"
+	"github.com/certhall/certhall/desk/token/skf"
 	"github.com/certhall/certhall/gm"
 	gmskf "github.com/certhall/certhall/gm/skf"
 )
@@ -22,26 +23,24 @@ import (
 var background = context.Background()
 
 // module opens the library.
-func (l *library) module(t *testing.T, p Profile) *Module {
+func (l *library) module(t *testing.T, p skf.Profile) *skf.Module {
 	t.Helper()
-	m, err := Open(l, p)
+	m, err := skf.Open(l, p)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return m
 }
 
-func open1(t *testing.T, m *Module, serial string) token.Key {
+func open1(t *testing.T, m *skf.Module, serial string) token.Key {
 	t.Helper()
 	k, err := m.Open(background, serial)
-	if err != nil {
-		t.Fatal(err)
-	}
+	ok(t, err)
 	return k
 }
 
 // session is a key of the first device, logged in.
-func (l *library) session(t *testing.T, p Profile) token.Key {
+func (l *library) session(t *testing.T, p skf.Profile) token.Key {
 	t.Helper()
 	k := open1(t, l.module(t, p), l.devices[0].info.Serial)
 	if err := k.Login(background, userPIN); err != nil {
@@ -158,7 +157,7 @@ func (l *library) answers(fn string, from, to gmskf.Code) {
 func TestQuirks(t *testing.T) {
 	sizes := []string{"SKF_EnumDev", "SKF_EnumApplication", "SKF_EnumContainer", "SKF_ExportPublicKey", "SKF_ExportCertificate"}
 	quirks := map[string]struct {
-		profile Profile
+		profile skf.Profile
 		library func(*library)
 		after   func(*testing.T, *library)
 	}{
@@ -180,7 +179,7 @@ func TestQuirks(t *testing.T) {
 			},
 		},
 		"SGD_SM2_1 by profile": {
-			profile: Profile{SM2: 0x20800},
+			profile: skf.Profile{SM2: 0x20800},
 			library: func(l *library) {
 				l.replace("SKF_GenECCKeyPair", func(before func([]native.Arg) uint32, a []native.Arg) uint32 {
 					if a[1].Word != 0x20800 {
@@ -205,7 +204,7 @@ func TestQuirks(t *testing.T) {
 				})
 			},
 		},
-		"ULONG of 8 bytes by profile": {profile: Profile{ULong: 8}, library: func(l *library) { l.layout = gmskf.Layout{ULong: 8} }},
+		"ULONG of 8 bytes by profile": {profile: skf.Profile{ULong: 8}, library: func(l *library) { l.layout = gmskf.Layout{ULong: 8} }},
 		"aligned":                     {library: func(l *library) { l.layout = gmskf.Layout{ULong: 4, Aligned: true} }},
 		"no sizes without a buffer": {library: func(l *library) {
 			for _, fn := range sizes {
@@ -317,6 +316,10 @@ func TestQuirks(t *testing.T) {
 			})
 		}},
 		"enveloped keys at the beginning of the field": {library: func(l *library) { l.keyAt = gmskf.AtStart }},
+		"enveloped keys at the beginning, and it does not decrypt": {library: func(l *library) {
+			l.keyAt = gmskf.AtStart
+			delete(l.Fake, "SKF_ECCDecrypt")
+		}},
 		"enveloped keys at the beginning, others refused": {library: func(l *library) {
 			l.keyAt = gmskf.AtStart
 			l.replace("SKF_ImportECCKeyPair", func(before func([]native.Arg) uint32, a []native.Arg) uint32 {
@@ -358,7 +361,7 @@ func TestQuirks(t *testing.T) {
 			l.decrypts("SKF_ECCPrvKeyDecrypt", 0)
 		}},
 		"decrypts by a function of its own": {
-			profile: Profile{Decrypt: "V_MakersDecrypt"},
+			profile: skf.Profile{Decrypt: "V_MakersDecrypt"},
 			library: func(l *library) {
 				delete(l.Fake, "SKF_ECCDecrypt")
 				l.decrypts("V_MakersDecrypt", 1)
@@ -366,7 +369,7 @@ func TestQuirks(t *testing.T) {
 		},
 		"does not decrypt": {library: func(l *library) { delete(l.Fake, "SKF_ECCDecrypt") }},
 		"may not be asked to decrypt": {
-			profile: Profile{Decrypt: "none"},
+			profile: skf.Profile{Decrypt: "none"},
 			after: func(t *testing.T, l *library) {
 				if l.calls["SKF_ECCDecrypt"] != 0 {
 					t.Error("it was asked")
@@ -378,15 +381,15 @@ func TestQuirks(t *testing.T) {
 			l.Fake["SKF_LockDev"] = func([]native.Arg) uint32 { return uint32(gmskf.NotSupported) }
 		}},
 		"locking does harm": {
-			profile: Profile{NoLock: true},
+			profile: skf.Profile{NoLock: true},
 			library: func(l *library) { l.Fake["SKF_LockDev"] = func([]native.Arg) uint32 { return uint32(gmskf.Fail) } },
 		},
 		"device authentication": {
-			profile: Profile{AuthKey: strings.Repeat("00", 16)},
+			profile: skf.Profile{AuthKey: strings.Repeat("00", 16)},
 			library: func(l *library) { l.authKey = make([]byte, 16) },
 		},
 		"device authentication by an algorithm of its own": {
-			profile: Profile{AuthKey: strings.Repeat("41", 16), AuthAlgorithm: uint32(gmskf.SM1ECB)},
+			profile: skf.Profile{AuthKey: strings.Repeat("41", 16), AuthAlgorithm: uint32(gmskf.SM1ECB)},
 			library: func(l *library) {
 				l.authKey = []byte(strings.Repeat("A", 16))
 				l.devices[0].info.AuthAlgorithm = gmskf.SM1ECB
@@ -414,7 +417,7 @@ func TestQuirks(t *testing.T) {
 			}
 		}},
 		"codes of its own": {
-			profile: Profile{Codes: map[string]string{"0x0B000035": "0x0A00001B"}},
+			profile: skf.Profile{Codes: map[string]string{"0x0B000035": "0x0A00001B"}},
 			library: func(l *library) {
 				l.answers("SKF_ExportPublicKey", gmskf.KeyNotFound, 0x0B000035)
 			},
@@ -422,13 +425,13 @@ func TestQuirks(t *testing.T) {
 		"names in GBK": {
 			library: func(l *library) { l.devices[0].info.Label = "\xd6\xa4\xca\xe9" },
 			after: func(t *testing.T, l *library) {
-				infos, err := l.module(t, Profile{}).List(background)
+				infos, err := l.module(t, skf.Profile{}).List(background)
 				if ok(t, err); infos[0].Label != "证书" {
 					t.Errorf("%+v", infos)
 				}
 			},
 		},
-		"handles are not heeded": {profile: Profile{LastOnly: true}},
+		"handles are not heeded": {profile: skf.Profile{LastOnly: true}},
 	}
 	for name, q := range quirks {
 		t.Run(name, func(t *testing.T) {
