@@ -13,6 +13,7 @@ type key struct {
 	m       *Module
 	place   place
 	session native.Ref
+	flags   uint64 // with which it was begun
 	closed  bool
 	begun   map[string][]byte // containers created in which nothing lies yet: name → CKA_ID
 	unable  map[uint64]bool   // mechanisms that it proved not to have
@@ -21,27 +22,46 @@ type key struct {
 // open begins the key's one session. Where nothing may be written, it is one
 // for reading.
 func (k *key) open() error {
-	err := k.begin(sessionSerial | sessionRW)
+	k.flags = sessionSerial | sessionRW
+	err := k.begin()
 	if answers(err, writeProtected) {
-		err = k.begin(sessionSerial)
+		k.flags = sessionSerial
+		err = k.begin()
 	}
 	return err
 }
 
-func (k *key) begin(flags uint64) error {
-	return k.m.call("C_OpenSession", native.Word(k.place.slot), native.Word(flags), native.In(nil), native.In(nil), native.Handle(&k.session))
+func (k *key) begin() error {
+	return k.m.call("C_OpenSession", native.Word(k.place.slot), native.Word(k.flags), native.In(nil), native.In(nil), native.Handle(&k.session))
 }
 
-// call calls a function whose first argument is the session. A device that
-// answers with its general error may have been pulled: its slot tells.
+// call calls a function whose first argument is the session. An operation that
+// an earlier failure left open ends with its session. A device that answers
+// with its general error may have been pulled: its slot tells.
 func (k *key) call(fn string, args ...native.Arg) error {
-	err := k.m.call(fn, append([]native.Arg{native.Use(k.session)}, args...)...)
-	if answers(err, deviceError) {
+	do := func() error { return k.m.call(fn, append([]native.Arg{native.Use(k.session)}, args...)...) }
+	err := do()
+	switch {
+	case answers(err, operationActive):
+		if err = k.renew(); err == nil {
+			err = do()
+		}
+	case answers(err, deviceError):
 		if _, here := k.m.token(k.place.slot); answers(here, gone...) {
 			return here
 		}
 	}
 	return err
+}
+
+// renew goes on in another session. A log-in belongs to the process and
+// outlives the old one, which ends after the new one has begun.
+func (k *key) renew() error {
+	old := k.session
+	if err := k.begin(); err != nil {
+		return err
+	}
+	return k.m.call("C_CloseSession", native.Use(old))
 }
 
 // ready is asked before anything is done.

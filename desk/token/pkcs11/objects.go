@@ -137,12 +137,7 @@ func (k *key) group(ctx context.Context, name string) (*group, error) {
 
 // find lists the objects that a template describes.
 func (k *key) find(t *template) ([]native.Ref, error) {
-	err := k.call("C_FindObjectsInit", t.arg(), t.count())
-	if answers(err, operationActive) { // a search that a failure left open
-		_ = k.call("C_FindObjectsFinal")
-		err = k.call("C_FindObjectsInit", t.arg(), t.count())
-	}
-	if err != nil {
+	if err := k.call("C_FindObjectsInit", t.arg(), t.count()); err != nil {
 		return nil, err
 	}
 	found, err := k.found()

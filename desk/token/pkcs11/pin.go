@@ -110,7 +110,7 @@ func (k *key) login(ctx context.Context, user uint64, pin string) error {
 		if err := k.m.call("C_CloseAllSessions", native.Word(k.place.slot)); err != nil {
 			return explained(err)
 		}
-		if err := k.begin(sessionSerial | sessionRW); err != nil {
+		if err := k.begin(); err != nil {
 			return explained(err)
 		}
 		err = k.present(user, pin)

@@ -146,22 +146,9 @@ func (k *key) sign(ref native.Ref, mechanism uint64, input []byte) ([]byte, erro
 	return k.operate("C_SignInit", "C_Sign", ref, mechanism, native.In(input), len(input), native.Out)
 }
 
-// operate makes an operation of one part. One that an earlier failure left open
-// ends with its session; the log-in outlives that in another one.
+// operate makes an operation of one part.
 func (k *key) operate(begin, do string, ref native.Ref, mechanism uint64, input native.Arg, length int, out func([]byte) native.Arg) ([]byte, error) {
-	start := func() error { return k.call(begin, native.Mechanism(mechanism, nil), native.Use(ref)) }
-	err := start()
-	if answers(err, operationActive) {
-		old := k.session
-		if err := k.begin(sessionSerial | sessionRW); err != nil {
-			return nil, err
-		}
-		if err := k.m.call("C_CloseSession", native.Use(old)); err != nil {
-			return nil, err
-		}
-		err = start()
-	}
-	if err != nil {
+	if err := k.call(begin, native.Mechanism(mechanism, nil), native.Use(ref)); err != nil {
 		return nil, err
 	}
 	result := make([]byte, maxSignature)

@@ -1,7 +1,6 @@
 package pkcs11_test
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"os"
@@ -124,17 +123,3 @@ func (s *soft) names(k token.Key, want ...string) {
 		s.Fatalf("containers %q, want %q", names, want)
 	}
 }
-
-// object finds an object of a key's by its attributes, through the library itself.
-func objects(lib native.Library, session native.Ref, template ...native.Attribute) []native.Ref {
-	if lib.Call("C_FindObjectsInit", native.Use(session), native.Attributes(template), native.Word(uint64(len(template)))) != 0 {
-		return nil
-	}
-	var n uint64
-	refs := make([]native.Ref, 64)
-	lib.Call("C_FindObjects", native.Use(session), native.Handles(refs), native.Word(uint64(len(refs))), native.ULong(&n))
-	lib.Call("C_FindObjectsFinal", native.Use(session))
-	return refs[:n]
-}
-
-func ulong(n byte) []byte { return append([]byte{n}, bytes.Repeat([]byte{0}, 7)...) }
