@@ -7,7 +7,6 @@ import (
 	"crypto/elliptic"
 	"crypto/rsa"
 	"encoding/asn1"
-	"errors"
 	"math/big"
 
 	"github.com/emmansun/gmsm/sm2"
@@ -87,16 +86,12 @@ func uncompressed(point []byte) []byte {
 
 // shaped is a point in a form of Profile.
 func shaped(pub *ecdsa.PublicKey, form string) ([]byte, error) {
-	point, err := pub.ECDH()
-	if err == nil {
-		b := point.Bytes()
-		switch form {
-		case raw:
-			return b, nil
-		case xy:
-			return b[1:], nil
-		}
-		return asn1.Marshal(b)
+	point := append(pub.X.FillBytes(make([]byte, 32)), pub.Y.FillBytes(make([]byte, 32))...)
+	switch form {
+	case xy:
+		return point, nil
+	case raw:
+		return append([]byte{4}, point...), nil
 	}
-	return nil, errors.Join(gm.ErrNotSM2, err)
+	return asn1.Marshal(append([]byte{4}, point...))
 }
