@@ -53,7 +53,7 @@ func TestMain(m *testing.M) {
 func compile(t *testing.T, name string, flags ...string) string {
 	t.Helper()
 	out := filepath.Join(t.TempDir(), name)
-	args := append([]string{"-std=c11", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", "-Wno-unused-function", "-g", "-O1", "-I"+filepath.Dir(built), "-o", out, filepath.Join("testdata", name+".c")}, flags...)
+	args := append([]string{"-std=c11", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", "-Wno-unused-function", "-g", "-O1", "-I" + filepath.Dir(built), "-o", out, filepath.Join("testdata", name+".c")}, flags...)
 	if name != "foreign" {
 		args = append(args, built, "-Wl,-rpath,"+filepath.Dir(built))
 	}

@@ -95,11 +95,6 @@ func TestEvents(t *testing.T) {
 	wants(t, "cancelled", err, skf.NoEvent)
 }
 
-// full is a medium without room for anything more.
-type full struct{ softkey.Medium }
-
-func (full) Save([]byte) error { return &os.PathError{Op: "write", Path: "key", Err: syscall.ENOSPC} }
-
 // TestDiskFull: a write for which there is no room is told, and loses nothing.
 func TestDiskFull(t *testing.T) {
 	l, path := plug(t)
@@ -136,7 +131,7 @@ type sometimes struct {
 
 func (s sometimes) Save(data []byte) error {
 	if *s.full {
-		return full{}.Save(data)
+		return &os.PathError{Op: "write", Path: "key", Err: syscall.ENOSPC}
 	}
 	return s.Medium.Save(data)
 }

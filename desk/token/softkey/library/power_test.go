@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+	"os"
 	"path/filepath"
 	"testing"
 
@@ -81,15 +82,16 @@ func walk(l *Library) error {
 // manner: the call answers that the device was removed, the pair that was there
 // works afterwards, under the old PIN or the new, and the way can be gone anew.
 func TestPowerCuts(t *testing.T) {
-	dir := t.TempDir()
-	path := filepath.Join(dir, deviceFile)
-	writes := 0
+	dir := t.TempDir() // where the key seems to lie: it is kept in memory
+	if err := os.WriteFile(filepath.Join(dir, deviceFile), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	fresh, writes := format(t), 0
 	for cut := softkey.Before; cut <= softkey.Torn; cut++ {
 		for at := 1; ; at++ {
-			format(t, path)
-			happened := ""
-			l := New(Options{Folder: softkey.Folder(dir), Iterations: 1, Open: func(path string) (*softkey.Device, error) {
-				return softkey.UseDevice(softkey.File(path), rand.Reader, func(n int, what string) softkey.Cut {
+			m, happened := fresh.Clone(), ""
+			l := New(Options{Folder: softkey.Folder(dir), Iterations: 1, Open: func(string) (*softkey.Device, error) {
+				return softkey.UseDevice(m, rand.Reader, func(n int, what string) softkey.Cut {
 					if n != at {
 						return softkey.None
 					}
@@ -108,7 +110,7 @@ func TestPowerCuts(t *testing.T) {
 			if CodeOf(err) != skf.DeviceRemoved {
 				t.Errorf("cut %d at write %d (%s): %v", cut, at, happened, err)
 			}
-			survived(t, fmt.Sprintf("cut %d at write %d (%s)", cut, at, happened), path)
+			survived(t, fmt.Sprintf("cut %d at write %d (%s)", cut, at, happened), m)
 		}
 	}
 	if writes < 25 {
@@ -117,7 +119,7 @@ func TestPowerCuts(t *testing.T) {
 }
 
 // format makes a key with a pair that works in the container "old".
-func format(t *testing.T, path string) {
+func format(t *testing.T) *softkey.Memory {
 	t.Helper()
 	ctx := context.Background()
 	m := softkey.NewMemory()
@@ -132,16 +134,14 @@ func format(t *testing.T, path string) {
 	if _, err := c.GenerateSigningKey(ctx, gm.SM2); err != nil {
 		t.Fatal(err)
 	}
-	if err := softkey.File(path).Save(must[[]byte](t)(m.Load())); err != nil {
-		t.Fatal(err)
-	}
+	return m
 }
 
 // survived plugs the key in again.
-func survived(t *testing.T, when, path string) {
+func survived(t *testing.T, when string, m softkey.Medium) {
 	t.Helper()
 	ctx := context.Background()
-	k, err := softkey.Open(path)
+	k, err := softkey.Use(m, rand.Reader, nil)
 	if err != nil {
 		t.Errorf("%s: %v", when, err)
 		return
