@@ -41,7 +41,6 @@ type chinese struct {
 	next      native.Ref
 	loggedIn  bool
 	found     []native.Ref
-	mechanism uint64
 	acting    *thing
 }
 
