@@ -41,6 +41,8 @@ func (c *container) GenerateSigningKey(ctx context.Context, a gm.Algorithm) (cry
 	switch {
 	case answers(err, mechanismInvalid, mechanismParam, keySize, domainParams, curveUnsupported):
 		return nil, token.ErrAlgorithmUnsupported.With("algorithm", a.String()).Because(err)
+	case answers(err, attributeValue, templateInconsistent): // such as PIV cards, whose keys lie in fixed places
+		return nil, unsupported("container")
 	case err != nil:
 		return nil, explained(err)
 	}

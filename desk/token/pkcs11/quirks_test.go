@@ -152,6 +152,7 @@ func TestCodes(t *testing.T) {
 		{0x70, "C_GenerateKeyPair", generate, token.ErrAlgorithmUnsupported},
 		{0x140, "C_GenerateKeyPair", generate, token.ErrAlgorithmUnsupported},
 		{0xE2, "C_GenerateKeyPair", generate, token.ErrUnsupported},
+		{0x13, "C_GenerateKeyPair", generate, token.ErrUnsupported},
 		{0x60, "C_SignInit", sign, token.ErrKeyPairBroken},
 		{0x68, "C_SignInit", sign, token.ErrKeyPairBroken},
 		{0x70, "C_SignInit", sign, token.ErrAlgorithmUnsupported},

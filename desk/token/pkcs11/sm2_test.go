@@ -36,12 +36,12 @@ type thing struct {
 
 // chinese is a library that does SM2 alone, as its maker likes it.
 type chinese struct {
-	profile   pkcs11.Profile
-	things    map[native.Ref]*thing
-	next      native.Ref
-	loggedIn  bool
-	found     []native.Ref
-	acting    *thing
+	profile  pkcs11.Profile
+	things   map[native.Ref]*thing
+	next     native.Ref
+	loggedIn bool
+	found    []native.Ref
+	acting   *thing
 }
 
 func newChinese(p pkcs11.Profile) *chinese {
