@@ -2,7 +2,7 @@ import { type Following, json, post, reply } from './call.js';
 import { lines } from './lines.js';
 import { AgentProblem, own } from './problem.js';
 import type { Surroundings } from './surroundings.js';
-import type { Key, Login, Opening, Operation, SelfTest, Status } from './wire.js';
+import type { Examined, Key, Login, Opening, Operation, SelfTest, Status } from './wire.js';
 
 const tokenName = (port: number) => `certhall-agent.${port}`;
 
@@ -102,6 +102,15 @@ export class Agent {
   async signLogin(login: Login, following: Following = {}): Promise<string> {
     const { signed } = await this.follow<{ signed: string }>('/sign-login', login, following);
     return signed;
+  }
+
+  /**
+   * Examines what a service needs on this PC, this page's portal and keys among
+   * it; findings are heard as they come. Nobody is asked, nothing changes.
+   * `agent-address` means that the agent is older than this operation.
+   */
+  examine(following: Following = {}): Promise<Examined> {
+    return this.follow<Examined>('/examine', {}, following);
   }
 
   private async follow<T>(path: string, body: object, { on, signal }: Following): Promise<T> {

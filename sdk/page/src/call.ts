@@ -63,6 +63,7 @@ export async function reply<T>(response: Response, around: Surroundings, on?: (h
       case 'ask':
       case 'asked':
       case 'progress':
+      case 'finding':
         on?.(line);
         break;
       case 'problem':

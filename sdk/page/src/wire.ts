@@ -83,8 +83,29 @@ export interface Ask {
   window?: string;
 }
 
+/** What is examined, in this order. */
+export type Check = 'server' | 'agent' | 'authority' | 'clock' | 'drivers' | 'keys' | 'key' | 'certificate' | 'others';
+
+/** One result of an examination, in the reader's language. */
+export interface Finding {
+  check: Check;
+  /** `note`: works, but something should be known or done soon; `unknown`: could not be examined. */
+  verdict: 'fine' | 'note' | 'fault' | 'unknown';
+  code: string;
+  params: Record<string, string>;
+  message: string;
+  /** What to do next, where there is something. */
+  hint?: string;
+}
+
+/** When an examination was done, and by which version of the agent. */
+export interface Examined {
+  at: string;
+  version: string;
+}
+
 /** What a page hears while an operation is under way. */
-export type Happening = Ask | { event: 'asked'; what: Ask['what'] } | { event: 'progress'; part: Part };
+export type Happening = Ask | { event: 'asked'; what: Ask['what'] } | { event: 'progress'; part: Part } | ({ event: 'finding' } & Finding);
 
 /** One line of an event stream. */
 export type Line =

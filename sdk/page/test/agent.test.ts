@@ -83,6 +83,21 @@ describe('an operation', () => {
     await expect(run(() => new Wire().text('[1]\n').end())).rejects.toMatchObject({ code: 'agent-answer' });
   });
 
+  it('tells findings as they come', async () => {
+    const found = { check: 'keys', verdict: 'fault', code: 'keys-none', params: {}, message: '没有找到钥匙', hint: '插好钥匙' };
+    const wire = new Wire().line({ event: 'finding', ...found });
+    const { agent, around } = agentWith({ '/examine': () => wire.response });
+    const heard: Happening[] = [];
+    let first: () => void = () => undefined;
+    const told = new Promise<void>((resolve) => (first = resolve));
+    const examined = agent.examine({ on: (h) => { heard.push(h); first(); } });
+    await told; // before the end
+    expect(heard).toEqual([{ event: 'finding', ...found }]);
+    wire.line({ event: 'reply', at: '2026-11-23T00:00:00Z', version: '1.2' }).end();
+    expect(await examined).toMatchObject({ at: '2026-11-23T00:00:00Z', version: '1.2' });
+    expect(around.seen[0]?.token).toBe('token');
+  });
+
   it('sends what it is for', async () => {
     const { around, agent } = agentWith({
       '/open': () => new Wire().line({ event: 'reply', signed: 'c2ln' }).end(),
