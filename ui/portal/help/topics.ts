@@ -3,10 +3,13 @@
 // pages link to them.
 export const topics = {
   browser: ['browser', 'chrome', 'edge', 'browser-360', 'firefox', 'policy'],
-  key: ['agent', 'key-not-found', 'key-busy', 'other-provinces', 'wrong-key'],
+  key: ['check', 'agent', 'key-not-found', 'key-busy', 'other-provinces', 'wrong-key'],
   pin: ['pin-wrong', 'pin-locked', 'key-full'],
   service: ['which', 'interrupted', 'other-pc', 'phone', 'receipt', 'how-long', 'old-files', 'replug'],
 } as const;
+
+// checked are the questions that an examination of the computer may answer.
+export const checked: readonly Topic[] = ['browser', 'policy', 'check', 'agent', 'key-not-found', 'key-busy', 'other-provinces'];
 
 export type Section = keyof typeof topics;
 export type Topic = (typeof topics)[Section][number];

@@ -17,7 +17,7 @@ export async function openByLogin(service: Service, serial: string): Promise<str
 // openByKey opens a case with the pair's key; the agent asks for the PIN.
 export async function openByKey(desk: Desk, service: Service, key: Key, serial: string, signal?: AbortSignal): Promise<string> {
   const { nonce, authority } = await call(beginOpening());
-  const opening = await desk.use(
+  const opening = await desk.whenFree(
     (agent, following) => agent.open({ key: key.serial, service, serial, authority, nonce }, following),
     { signal },
   );

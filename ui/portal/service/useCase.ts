@@ -5,7 +5,7 @@ import { computed, onScopeDispose, shallowRef, watch } from 'vue';
 import type { Answer, CaseView } from '../../api';
 import { ours } from '../../shared/hall';
 import type { Desk as Way } from '../../shared/key/agent';
-import { isSingle, keyOf, type Pair, partsOn, type Reach, stripOf, unread, written } from '../../shared/key/strip';
+import { isSingle, keyOf, occupied, type Pair, partsOn, type Reach, stripOf, unread, written } from '../../shared/key/strip';
 import { problemOf } from '../../shared/problem';
 import { cancel, counterOf } from './counter';
 import { type Desk, Run, type Standing } from './run';
@@ -73,6 +73,9 @@ export function useCase(view: CaseView, way: Way) {
     const trouble = unread(way.keys.value)?.trouble;
     if (trouble) {
       return problemOf(trouble);
+    }
+    if (occupied(way.keys.value)) {
+      return ours('key-occupied');
     }
     return ours(way.keys.value.length > 0 ? 'key-wrong' : 'key-missing', { number: view.key_number });
   });

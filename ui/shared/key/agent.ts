@@ -1,11 +1,12 @@
 // The way to the keys of this PC, for as long as a page is shown: found and
 // followed by itself, and found again when it was lost.
-import { type Agent, type Ask, follow, type Following, type Happening, isAgentProblem, type Key, type Presence } from '@certhall/page';
+import { type Agent, type Ask, browser, follow, type Following, type Happening, isAgentProblem, type Key, type Presence } from '@certhall/page';
 import { computed, type ComputedRef, onScopeDispose, type ShallowRef, shallowRef, watch } from 'vue';
 
 import { hall, originList } from '../../api';
 import { call, ours } from '../hall';
 import { Problem } from '../problem';
+import { rememberAsked } from './asked';
 import { told } from './problems';
 
 export interface Desk {
@@ -21,6 +22,11 @@ export interface Desk {
   seek(allowed?: boolean): void;
   // use works with the agent. It throws Problem: agent-away where it is not there.
   use<T>(work: (agent: Agent, following: Following) => Promise<T>, following: Following): Promise<T>;
+  // whenFree is use, but waits for a key that is used elsewhere: it is tried
+  // again and again until the signal ends it.
+  whenFree<T>(work: (agent: Agent, following: Following) => Promise<T>, following: Following): Promise<T>;
+  // busy is what it waits for, while it does.
+  busy: ShallowRef<Busy | undefined>;
   // until resolves as soon as the agent is there and its keys are as wanted.
   until(wanted: (keys: Key[]) => boolean, signal: AbortSignal): Promise<void>;
 }
@@ -29,7 +35,18 @@ export interface Desk {
 // where it is closed without an answer the agent asks anew.
 export type Asking = Ask & { opened: boolean };
 
+// Busy: the key is used elsewhere, and is tried again at this time, or at once
+// when the person says so.
+export interface Busy {
+  problem: Problem;
+  at: number;
+  again(): void;
+}
+
+const busyPause = 5_000;
+
 export function useDesk(): Desk {
+  const busy = shallowRef<Busy>();
   const presence: Desk['presence'] = shallowRef({ state: 'looking' });
   const asking = shallowRef<Asking>();
   let stop = new AbortController();
@@ -53,6 +70,9 @@ export function useDesk(): Desk {
     stop.abort();
     const mine = (stop = new AbortController());
     presence.value = { state: 'looking' };
+    if (allowed) {
+      rememberAsked();
+    }
     try {
       const ports = await call(hall()).then((h) => h.agent_ports, () => undefined);
       const list = () => call(originList()).then((l) => l.list);
@@ -85,6 +105,32 @@ export function useDesk(): Desk {
     }
   }
 
+  async function whenFree<T>(work: (agent: Agent, following: Following) => Promise<T>, following: Following): Promise<T> {
+    for (;;) {
+      try {
+        return await use(work, following);
+      } catch (thrown) {
+        if (!(thrown instanceof Problem) || thrown.code !== 'key-busy') {
+          throw thrown;
+        }
+        await pause(thrown, following.signal);
+      }
+    }
+  }
+
+  async function pause(problem: Problem, signal?: AbortSignal): Promise<void> {
+    const over = new AbortController();
+    const slept = browser.sleep(busyPause, signal ? AbortSignal.any([signal, over.signal]) : over.signal);
+    busy.value = { problem, at: Date.now() + busyPause, again: () => over.abort() };
+    await slept
+      .catch((thrown: unknown) => {
+        if (!over.signal.aborted) {
+          throw thrown;
+        }
+      })
+      .finally(() => (busy.value = undefined));
+  }
+
   // What a page that nobody sees last heard may be long past: it waits.
   function until(wanted: (keys: Key[]) => boolean, signal: AbortSignal): Promise<void> {
     return new Promise((resolve, reject) => {
@@ -115,6 +161,8 @@ export function useDesk(): Desk {
     asking,
     open,
     use,
+    whenFree,
+    busy,
     until,
     seek: (allowed) => void seek(allowed),
     keys: computed(() => (presence.value.state === 'here' ? presence.value.keys : [])),

@@ -85,6 +85,12 @@ export function unread(keys: Key[]): Key | undefined {
   return keys.find((k) => k.state === 'trouble' && k.containers.length === 0);
 }
 
+// occupied tells whether a key is used elsewhere before anything was read on
+// it: it may be any.
+export function occupied(keys: Key[]): boolean {
+  return keys.some((k) => k.state === 'in-use' && k.containers.length === 0);
+}
+
 // Sight is what was seen of the keys of this PC.
 export interface Sight {
   reach: Reach;

@@ -26,7 +26,7 @@ export function useSelfTest(desk: Desk, result: Ref<Result | undefined>, ended: 
       if (!key || !serial.value) {
         throw ours('key-missing', { number: result.value?.key_number ?? '' });
       }
-      const { decrypted, at } = await desk.use((agent, following) => agent.selfTest(key.serial, serial.value ?? '', following), { signal: stop.signal });
+      const { decrypted, at } = await desk.whenFree((agent, following) => agent.selfTest(key.serial, serial.value ?? '', following), { signal: stop.signal });
       state.value = { kind: 'made', decrypted, at };
     } catch (thrown) {
       state.value = { kind: 'failed', problem: asProblem(thrown) };
