@@ -148,10 +148,14 @@ func TestFindings(t *testing.T) {
 		"full":             {func(p *pc) { p.keys.listed[0].Room = 0 }, []string{"key-full"}},
 		"others' on it":    {func(p *pc) { p.keys.listed[0].Others = 2 }, []string{"key-others"}},
 		"driver":           {func(p *pc) { p.drives(Driver{Name: "A", Path: "a.so", Arch: runtime.GOARCH}) }, []string{"driver-fine"}},
-		"driver elsewhere": {func(p *pc) { p.drives(Driver{Name: "A", Err: token.ErrDriverMissing}) }, nil},
+		"named, not there": {func(p *pc) { p.drives(Driver{Name: "A", Err: token.ErrDriverMissing}) }, []string{"driver-trouble"}},
+		"told once": {func(p *pc) {
+			p.drives(Driver{Name: "A", Path: "a.so", Err: token.ErrDriverHung})
+			p.keys.listed = append(p.keys.listed, agent.Listed{Info: token.Info{Label: "A", Library: "A", Trouble: token.ErrDriverHung}})
+		}, []string{"driver-trouble"}},
 		"no driver, no key": {func(p *pc) {
 			p.keys.listed = nil
-			p.drives(Driver{Name: "A", Err: token.ErrDriverMissing})
+			p.Drivers = func(context.Context) []Driver { return nil }
 		}, []string{"driver-none", "keys-none"}},
 		"another machine's": {func(p *pc) {
 			p.drives(Driver{Name: "A", Path: "a.so", Arch: "mips", Err: token.ErrDriverMissing.With("library", "A")})

@@ -2,18 +2,16 @@ package doctor
 
 import (
 	"context"
-	"errors"
 	"runtime"
 
 	"github.com/certhall/certhall"
-	"github.com/certhall/certhall/desk/token"
 )
 
 // Driver is a library through which keys are reached, as it was found.
 type Driver struct {
 	Name string
 	Kind string // skf, pkcs11
-	Path string // "" where it is not installed
+	Path string // "" where it was named and is not installed
 	Arch string // that it was built for, as GOARCH names it; "" if that is not known
 	Err  error  // why it cannot be used; nil if it can
 }
@@ -25,15 +23,10 @@ func (d *Doctor) drivers(ctx context.Context) []Driver {
 	return d.Drivers(ctx)
 }
 
-// examineDrivers tells of each library that is installed. That there is none
-// matters where no key is there without one.
+// examineDrivers tells of each library that is installed, or was named. That
+// there is none matters where no key is there without one.
 func (d *Doctor) examineDrivers(drivers []Driver, keys bool, add adder) {
-	installed := false
 	for _, l := range drivers {
-		if l.Path == "" || errors.Is(l.Err, token.ErrDriverMissing) && l.Arch == "" {
-			continue
-		}
-		installed = true
 		params := []string{"library", l.Name, "kind", l.Kind, "path", l.Path, "arch", l.Arch, "own", runtime.GOARCH}
 		switch {
 		case l.Err == nil:
@@ -44,7 +37,7 @@ func (d *Doctor) examineDrivers(drivers []Driver, keys bool, add adder) {
 			d.tell(finding(Drivers, Fault, "driver-trouble", params...).because(certhall.AsError(l.Err)))
 		}
 	}
-	if d.Drivers != nil && !installed && !keys {
+	if d.Drivers != nil && len(drivers) == 0 && !keys {
 		add(Drivers, Note, "driver-none")
 	}
 }

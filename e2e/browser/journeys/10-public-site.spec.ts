@@ -55,3 +55,29 @@ test('refused: the page says how to mend it, and notices when it is mended', asy
   await clerk.allowSite(); // without a reload
   await expect(clerk.button('延期这张证书')).toBeVisible();
 });
+
+test('checking the PC: explained, refused, by a policy, and mended', async ({ clerk, page, hall }) => {
+  await page.goto('/#/check');
+  await clerk.reads('浏览器马上会问您一次');
+  await expect(page.getByRole('img', { name: /弹出一个小窗口/ })).toBeVisible();
+  await examine(page, 'check-permission-explained');
+
+  await allowLoopback(page, hall.origin, 'denied');
+  await page.reload(); // nobody was asked here: it was decided elsewhere
+  await clerk.reads('多半是单位的浏览器策略');
+  await page.getByText('给电脑管理员的策略文件').click();
+  await expect(page.getByText('LoopbackNetworkAllowedForUrls').first()).toBeVisible();
+  await expect(page.getByText(hall.origin).first()).toBeVisible();
+  await examine(page, 'check-policy');
+
+  await allowLoopback(page, hall.origin, 'prompt');
+  await clerk.press('继续，并选择“允许”'); // and the person says no
+  await allowLoopback(page, hall.origin, 'denied');
+  await clerk.reads('以前在这里选过“禁止”或“阻止”');
+  await clerk.reads('点地址栏左边的图标');
+  await examine(page, 'check-permission-refused');
+
+  await allowLoopback(page, hall.origin, 'granted');
+  await clerk.allowSite(); // without a reload
+  await clerk.reads('找到 1 把钥匙');
+});
