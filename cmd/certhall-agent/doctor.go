@@ -14,6 +14,7 @@ import (
 	"github.com/certhall/certhall/desk/doctor"
 	"github.com/certhall/certhall/desk/doctor/neighbours"
 	"github.com/certhall/certhall/desk/token"
+	"github.com/certhall/certhall/desk/token/driverhost"
 	"github.com/certhall/certhall/desk/token/softkey"
 )
 
@@ -22,6 +23,7 @@ type doctorCmd struct {
 	authoritiesFlag
 	Server    string `env:"CERTHALL_SERVER" help:"Address of the hall, such as https://hall.example."`
 	Authority string `type:"existingfile" env:"CERTHALL_AUTHORITY" help:"The authority's root certificate (default: the folder of trusted authorities)."`
+	Record    string `type:"path" placeholder:"FILE" help:"Write to a new file what the libraries of makers of keys answer, for whoever mends this program: names, certificates, sizes and codes; no PINs, nothing secret."`
 }
 
 // questionTime bounds each question to the hall and to responders.
@@ -42,6 +44,13 @@ type foundJSON struct {
 
 // Run examines; it ends with 1 if something will not work.
 func (c *doctorCmd) Run(s *shell) error {
+	if c.Record != "" {
+		if err := driverhost.Begin(c.Record, version()); err != nil {
+			return err
+		}
+		s.record = c.Record
+		defer s.note("cli.recorded", "file", c.Record)
+	}
 	keys, err := s.keys()
 	if err != nil {
 		return err

@@ -61,7 +61,9 @@ func (s *shell) keys() (*driverhost.Host, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.host, err = driverhost.Open(driverhost.Options{Libraries: libraries, Folder: softkey.Folder(s.Keys), Clock: s.clock, Log: s.driverLog})
+	s.host, err = driverhost.Open(driverhost.Options{
+		Libraries: libraries, Folder: softkey.Folder(s.Keys), Record: s.record, Clock: s.clock, Log: s.driverLog,
+	})
 	return s.host, err
 }
 

@@ -35,7 +35,7 @@ func exitCode(e *certhall.Error) int {
 	case "key-removed", "key-busy", "key-full", "key-damaged", "key-pair-broken", "wrong-key",
 		"old-pair-missing", "cli-no-key", "cli-many-keys", "softkey-exists", "softkey-not-written":
 		return exitKey
-	case "cli-file", "authorities-folder", "softkey-options", "pin-differs", "cli-no-phone", "cli-years", "server-address":
+	case "cli-file", "authorities-folder", "softkey-options", "pin-differs", "cli-no-phone", "cli-years", "server-address", "drivers-table", "recording":
 		return exitUsage
 	case "code-resend", "code-tries", "sms-failed", "sms-limited", "database-away", "database-full":
 		return exitLater // as a problem they come from the hall without their kind

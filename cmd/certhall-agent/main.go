@@ -78,6 +78,7 @@ type shell struct {
 	secrets  secrets
 	host     *driverhost.Host // nil until keys are reached for
 
+	record    string       // file to which calls of libraries are recorded
 	driverLog *slog.Logger // of libraries; nil: what befalls them is told with the keys
 }
 

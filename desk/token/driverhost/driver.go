@@ -176,7 +176,7 @@ func (d *driver) ready() error {
 	}
 	d.running.Store(d.child)
 	d.generation++
-	_, err = d.exchange(request{Op: opLoad, Load: &load{Name: d.Name, Kind: d.Kind, Path: d.Path, Options: q.Options, Profile: q.Profile}})
+	_, err = d.exchange(request{Op: opLoad, Load: &load{Name: d.Name, Kind: d.Kind, Path: d.Path, Options: q.Options, Profile: q.Profile, Record: d.Record}})
 	if err != nil && d.child != nil { // it lives, but it could not load
 		d.drop()
 		return d.fail(err)

@@ -24,6 +24,7 @@ type Options struct {
 	Libraries []Library
 	Folder    Keys     // soft keys; may be nil
 	Command   []string // starts a child: by default this program with driver-host
+	Record    string   // file to which all calls of libraries are recorded (Begin); "": they are not
 	Clock     certhall.Clock
 	Log       *slog.Logger
 	// After is a timer and how it is stopped; by default the machine's.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/certhall/certhall"
 	"github.com/certhall/certhall/desk/token"
+	"github.com/certhall/certhall/desk/token/native"
 	"github.com/certhall/certhall/gm"
 )
 
@@ -128,7 +129,11 @@ func (s *server) load(l load) error {
 	if !known {
 		return token.ErrDriverMissing.Becausef("kind %q", l.Kind)
 	}
-	lib, err := k.load(l.Path, l.Options)
+	from := k.load
+	if l.Record != "" {
+		from = func(string, native.Options) (native.Library, error) { return recorded(l, k.load) }
+	}
+	lib, err := from(l.Path, l.Options)
 	if err != nil {
 		return token.ErrDriverMissing.Because(err)
 	}

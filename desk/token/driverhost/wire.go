@@ -65,6 +65,7 @@ type load struct {
 	Path    string          `json:"path"`
 	Options native.Options  `json:"options"`
 	Profile json.RawMessage `json:"profile,omitempty"`
+	Record  string          `json:"record,omitempty"` // file; "" is none
 }
 
 type reply struct {
