@@ -134,10 +134,10 @@ func Mechanism(mechanism uint64, parameter []byte) Arg {
 type Options struct {
 	// ULong is the size of its ULONG in bytes, 4 or 8; 0 for the standard's:
 	// with SKF 4, with PKCS#11 that of C's long on this platform.
-	ULong int
+	ULong int `json:"ulong,omitempty"`
 	// Overruns are let pass where they end within the bytes kept free behind
 	// every buffer: some libraries write a NUL too many.
-	Overruns bool
+	Overruns bool `json:"overruns,omitempty"`
 }
 
 // pointer is the size of a pointer in bytes.

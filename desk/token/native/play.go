@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 )
 
@@ -16,12 +17,12 @@ const (
 )
 
 // Play is what stands in for the library of that name in a recording. A call
-// is answered as the next one with these arguments was, the last one again and
-// again; one that came with others (what is secret or random differs from time
-// to time) as the next one of its function.
+// is answered as the next one of its function with these arguments was, counted
+// from the call before it, or where none comes any more, the last one; if it
+// never came with these arguments (what is random differs from time to time),
+// as the next one of its function.
 func Play(recording io.Reader, name string) (Library, error) {
-	p := &player{has: map[string]bool{}, calls: map[string][]*played{}}
-	var open *played
+	p := &player{has: map[string]bool{}}
 	lines := bufio.NewScanner(recording)
 	lines.Buffer(nil, maxLine)
 	for n := 1; lines.Scan(); n++ {
@@ -34,14 +35,14 @@ func Play(recording io.Reader, name string) (Library, error) {
 		case e.Has != "":
 			p.has[e.Has] = e.Answer
 		case e.Call != "":
-			open = &played{args: string(line(e.Args)), code: Unreturned}
-			p.calls[e.Call] = append(p.calls[e.Call], open)
-		case e.Code != "" && open != nil:
+			p.calls = append(p.calls, played{fn: e.Call, args: string(line(e.Args)), code: Unreturned})
+		case e.Code != "" && len(p.calls) > 0:
 			code, err := strconv.ParseUint(e.Code, 0, 32)
 			if err != nil {
 				return nil, fmt.Errorf("native: line %d of the recording: %w", n, err)
 			}
-			open.code, open.answers = uint32(code), e.Answers
+			last := &p.calls[len(p.calls)-1]
+			last.code, last.answers = uint32(code), e.Answers
 		}
 	}
 	if len(p.calls) == 0 && lines.Err() == nil {
@@ -55,35 +56,36 @@ const maxLine = 8 << 20
 
 type player struct {
 	has   map[string]bool
-	calls map[string][]*played // by function
+	calls []played // in their order
+	next  int      // behind the one that was answered last
 }
 
 // played is a recorded call.
 type played struct {
-	args    string
-	code    uint32
-	answers []json.RawMessage
-	done    bool
+	fn, args string
+	code     uint32
+	answers  []json.RawMessage
 }
 
 func (p *player) Has(fn string) bool {
 	if has, asked := p.has[fn]; asked {
 		return has
 	}
-	return len(p.calls[fn]) > 0
+	return p.find(0, func(c played) bool { return c.fn == fn }) >= 0
 }
 
 func (p *player) Close() error { return nil }
 
 func (p *player) Call(fn string, args ...Arg) uint32 {
-	call := p.choose(fn, string(line((&names{given: true}).begun(args))))
-	if call == nil {
+	at := p.choose(fn, string(line((&names{given: true}).begun(args))))
+	if at < 0 {
 		if p.Has(fn) {
 			return Unrecorded
 		}
 		return Missing
 	}
-	call.done = true
+	call := p.calls[at]
+	p.next = max(p.next, at+1)
 	for i, a := range args {
 		if i < len(call.answers) {
 			if err := p.fill(a, call.answers[i]); err != nil {
@@ -94,22 +96,28 @@ func (p *player) Call(fn string, args ...Arg) uint32 {
 	return call.code
 }
 
-// choose finds the call that answers this one.
-func (p *player) choose(fn, args string) (call *played) {
-	for _, same := range []bool{true, false} {
-		for _, c := range p.calls[fn] {
-			if same && c.args != args {
-				continue
-			}
-			if call = c; !c.done {
-				return c
-			}
+// choose finds the recorded call that answers this one; -1 if there is none.
+func (p *player) choose(fn, args string) int {
+	same := func(c played) bool { return c.fn == fn && c.args == args }
+	alike := func(c played) bool { return c.fn == fn }
+	for _, fits := range []func(played) bool{same, alike} {
+		if at := p.find(p.next, fits); at >= 0 {
+			return at
 		}
-		if call != nil {
-			return call
+		for at := p.next - 1; at >= 0; at-- {
+			if fits(p.calls[at]) {
+				return at
+			}
 		}
 	}
-	return nil
+	return -1
+}
+
+func (p *player) find(from int, fits func(played) bool) int {
+	if i := slices.IndexFunc(p.calls[from:], fits); i >= 0 {
+		return from + i
+	}
+	return -1
 }
 
 var errAnswer = errors.New("native: the recorded answer does not fit")

@@ -1,0 +1,173 @@
+//go:build !windows
+
+package driverhost
+
+import (
+	"bytes"
+	"context"
+	"crypto/ecdsa"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"errors"
+	"fmt"
+	"math/big"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/certhall/certhall/desk/token"
+	"github.com/certhall/certhall/desk/token/native"
+	"github.com/certhall/certhall/desk/token/pkcs11"
+	"github.com/certhall/certhall/gm"
+)
+
+// softHSM is Debian's library with one token, "wendy".
+func softHSM(t *testing.T) Library {
+	t.Helper()
+	dir := t.TempDir()
+	conf := filepath.Join(dir, "softhsm2.conf")
+	if err := os.WriteFile(conf, []byte("directories.tokendir = "+dir+"\nlog.level = ERROR\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c := exec.Command("softhsm2-util", "--init-token", "--free", "--label", "wendy", "--pin", pin, "--so-pin", "24680246")
+	c.Env = append(os.Environ(), "SOFTHSM2_CONF="+conf)
+	if out, err := c.CombinedOutput(); err != nil {
+		t.Fatalf("softhsm2-util: %v: %s", err, out)
+	}
+	table, err := Known()
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := table.Named("softhsm2")
+	if err != nil || l.unfit != nil {
+		t.Fatal(err, l.unfit)
+	}
+	l.Environment = map[string]string{"SOFTHSM2_CONF": conf}
+	return l
+}
+
+// furnish puts a P-256 pair with a certificate on the key.
+func furnish(t *testing.T, k token.Key) {
+	t.Helper()
+	ctx := t.Context()
+	if err := k.Login(ctx, pin); err != nil {
+		t.Fatal(err)
+	}
+	c, err := k.Create(ctx, "a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	public, err := c.GenerateSigningKey(ctx, gm.ECDSA)
+	if err != nil {
+		t.Fatal(err)
+	}
+	issuer, err := gm.ECDSA.GenerateKey(rand.Reader, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(7), Subject: pkix.Name{CommonName: "王小明"},
+		NotBefore: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), NotAfter: time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC),
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, public.(*ecdsa.PublicKey), issuer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.ImportCertificate(ctx, token.Signing, der); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestRecordSoftHSM: a listing that was recorded at a real library is played
+// back without it, and holds no PIN.
+func TestRecordSoftHSM(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "recording.jsonl")
+	if err := Begin(file, "test"); err != nil {
+		t.Fatal(err)
+	}
+	if err := Begin(file, "test"); !errors.Is(err, ErrRecording) {
+		t.Errorf("a file that is there: %v", err)
+	}
+	library := softHSM(t)
+	k, err := first(t, newBench(t, nil, library))
+	if err != nil {
+		t.Fatal(err)
+	}
+	furnish(t, k)
+
+	b := newBench(t, nil, library)
+	b.named[0].Record = file
+	want := look(t, b)
+	if !strings.Contains(want, "王小明") || !strings.Contains(want, "fits=true") {
+		t.Fatal(want)
+	}
+
+	data, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if bytes.Contains(data, []byte(pin)) || bytes.Contains(data, fmt.Appendf(nil, "%x", pin)) {
+		t.Error("the PIN is in the recording")
+	}
+	lib, err := native.Play(bytes.NewReader(data), "softhsm2")
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := pkcs11.Open(lib, pkcs11.Profile{SpareSlot: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := look(t, m); got != want {
+		t.Errorf("played:   %s\nrecorded: %s", got, want)
+	}
+}
+
+// plugged is a library or a PC with one key.
+type plugged interface {
+	List(ctx context.Context) ([]token.Info, error)
+	Open(ctx context.Context, serial string) (token.Key, error)
+}
+
+func first(t *testing.T, p plugged) (token.Key, error) {
+	t.Helper()
+	infos, err := p.List(t.Context())
+	if err != nil || len(infos) != 1 || infos[0].Trouble != nil {
+		t.Fatalf("%+v, %v", infos, err)
+	}
+	return p.Open(t.Context(), infos[0].Serial)
+}
+
+// look logs in, by a wrong PIN first, and tells what a listing sees.
+func look(t *testing.T, p plugged) string {
+	t.Helper()
+	k, err := first(t, p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := k.Login(t.Context(), "000000"); !errors.Is(err, token.ErrPINWrong) {
+		t.Fatal(err)
+	}
+	state, err := k.PINState(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := fmt.Sprintf("%+v", state)
+	if err := k.Login(t.Context(), pin); err != nil {
+		t.Fatal(err)
+	}
+	all, err := token.Look(t.Context(), k)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, h := range all {
+		text += fmt.Sprintf(" %s fits=%v", h.Name(), h.Fits())
+		if h.Sign != nil {
+			text += " " + h.Sign.Subject.CommonName
+		}
+	}
+	return text
+}
