@@ -32,7 +32,12 @@ import (
 // with certain names are fatal.
 const soft = "soft"
 
-const childVariable = "DRIVERHOST_TEST_CHILD"
+const (
+	childVariable  = "DRIVERHOST_TEST_CHILD"
+	parentVariable = "DRIVERHOST_TEST_PARENT"
+)
+
+var background = context.Background()
 
 func TestMain(m *testing.M) {
 	kinds[soft] = kind{
@@ -44,6 +49,12 @@ func TestMain(m *testing.M) {
 			return softModule{softkey.Folder(lib.(folderLibrary).path)}, nil
 		},
 	}
+	if dir := os.Getenv(parentVariable); dir != "" && os.Getenv(childVariable) == "" {
+		if err := beParent(dir); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+		}
+		os.Exit(1)
+	}
 	if os.Getenv(childVariable) != "" {
 		if err := Serve(os.Stdin, os.Stdout); err != nil {
 			fmt.Fprintln(os.Stderr, err)
@@ -51,8 +62,17 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(0)
 	}
-	os.Exit(m.Run())
+	var err error
+	if built, err = os.MkdirTemp("", "driverhost"); err != nil {
+		panic(err)
+	}
+	code := m.Run()
+	_ = os.RemoveAll(built)
+	os.Exit(code)
 }
+
+// built is a folder for what tests compile.
+var built string
 
 // loadTrick lets a folder with such a file in it be fatal to load.
 func loadTrick(path string) error {
@@ -104,7 +124,13 @@ func (k trickKey) Create(ctx context.Context, name string) (token.Container, err
 	case "exit":
 		os.Exit(0)
 	case "hang":
-		fmt.Fprintln(os.Stderr, "hanging")
+		if told := os.Getenv("TOLD"); told != "" {
+			line, err := os.OpenFile(told, os.O_WRONLY, 0)
+			if err == nil {
+				_, _ = line.Write([]byte("!"))
+				defer line.Close()
+			}
+		}
 		select {}
 	case "garbage", "reply":
 		text := map[string]string{"garbage": "\x00\xff\n", "reply": `{"id":1}` + "\n"}[name]

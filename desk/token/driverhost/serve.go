@@ -94,6 +94,9 @@ func (s *server) do(ctx context.Context, r request) (reply, error) {
 		infos, err := s.module.List(ctx)
 		for i := range infos {
 			infos[i].Library = s.name
+			if infos[i].Trouble != nil {
+				infos[i].Trouble = s.named(infos[i].Trouble)
+			}
 		}
 		return reply{Infos: infos}, err
 	case opEnd:
@@ -144,13 +147,20 @@ func (s *server) load(l load) error {
 	return err
 }
 
-// failed is an error as it travels; those of a driver name its library.
-func (s *server) failed(err error) *failure {
-	f := failed(err)
-	if f != nil && strings.HasPrefix(f.Code, "driver-") && f.Params["library"] == "" {
-		f.Params = overlay(f.Params, map[string]string{"library": s.name})
+// named lets errors of a driver name its library.
+func (s *server) named(e *certhall.Error) *certhall.Error {
+	if strings.HasPrefix(e.Code, "driver-") && e.Params["library"] == "" {
+		return e.With("library", s.name)
 	}
-	return f
+	return e
+}
+
+// failed is an error as it travels.
+func (s *server) failed(err error) *failure {
+	if err == nil {
+		return nil
+	}
+	return failed(s.named(certhall.AsError(err)))
 }
 
 func (k *openKey) do(ctx context.Context, r request) (a reply, err error) {

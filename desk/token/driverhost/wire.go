@@ -89,11 +89,7 @@ type failure struct {
 	Cause  string            `json:"cause,omitempty"` // for the log
 }
 
-func failed(err error) *failure {
-	if err == nil {
-		return nil
-	}
-	e := certhall.AsError(err)
+func failed(e *certhall.Error) *failure {
 	return &failure{e.Code, e.Kind, e.Params, certhall.CauseText(e.Unwrap())}
 }
 
