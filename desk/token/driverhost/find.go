@@ -41,7 +41,7 @@ func here() place {
 }
 
 // Found are the libraries of the table that lie on this machine, without those
-// that are used on request only.
+// that are used on request only, and SKF libraries that are registered here.
 func (t Table) Found() []Library {
 	var found []Library
 	for _, e := range t {
@@ -52,7 +52,7 @@ func (t Table) Found() []Library {
 			found = append(found, l)
 		}
 	}
-	return found
+	return t.register(found, registered(), here())
 }
 
 // Named is a library as --library names it: KIND:PATH or NAME:PATH, or NAME of
@@ -83,11 +83,11 @@ func (t Table) Named(s string) (Library, error) {
 	return l, nil
 }
 
-// knows tells whether a file of this name is one of the entry's.
+// knows tells whether a file of this name, in whatever case, is one of the entry's.
 func (e Entry) knows(file string) bool {
 	for _, paths := range e.Paths {
 		for _, p := range paths {
-			if ok, err := filepath.Match(base(p), file); ok && err == nil {
+			if ok, err := filepath.Match(strings.ToLower(base(p)), strings.ToLower(file)); ok && err == nil {
 				return true
 			}
 		}

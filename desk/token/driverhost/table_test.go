@@ -2,6 +2,7 @@ package driverhost
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -182,5 +183,35 @@ func TestNamed(t *testing.T) {
 		if _, err := table.Named(s); !errors.Is(err, ErrTable) {
 			t.Errorf("%q: %v", s, err)
 		}
+	}
+}
+
+// TestRegistered: libraries that Windows was told of are used like those of the
+// table, once each, with the quirks of the entry in which their file stands.
+func TestRegistered(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{"mtoken_gm3000.dll", "SKFAPI20777.dll", "Maker (2) SKF.dll", "libsoftkey.so"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(elfFile(2, forAMD64)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	table, err := Known()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := place{os: "linux", arch: "amd64", beside: dir, env: os.Getenv}
+	already := []Library{{Entry: entry(table, "longmai-gm3000-skf"), Path: filepath.Join(dir, "MTOKEN_gm3000.dll")}}
+	t.Setenv("MAKER", dir)
+	values := []string{`"%MAKER%/mtoken_gm3000.dll"`, "skfapi20777.dll", "SKFAPI20777.dll", "%MAKER%/Maker (2) SKF.dll", "%MAKER%/libsoftkey.so", "%MAKER%/none.dll", "", "a/b.dll", "*.dll"}
+	found := table.register(already, files(values), p)
+	var names []string
+	for _, l := range found {
+		names = append(names, l.Name+" "+base(l.Path))
+		if err := l.check(); err != nil {
+			t.Error(err)
+		}
+	}
+	if want := "[longmai-gm3000-skf MTOKEN_gm3000.dll haitai SKFAPI20777.dll maker-2-skf Maker (2) SKF.dll]"; fmt.Sprint(names) != want {
+		t.Errorf("%v, want %s", names, want)
 	}
 }
