@@ -49,6 +49,9 @@ func Text(lang, key string, params map[string]string) string {
 	if !ok {
 		return key
 	}
+	if uncounted, ok := m[key+".uncounted"]; ok && params["tries"] == "-1" {
+		text = uncounted // the tries that are left, where a key's driver cannot tell them
+	}
 	pairs := make([]string, 0, 2*len(params))
 	for name, value := range params {
 		pairs = append(pairs, "{"+name+"}", value)

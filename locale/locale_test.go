@@ -235,3 +235,17 @@ func TestOfficersHints(t *testing.T) {
 		t.Errorf("without one of his own: %q", hint)
 	}
 }
+
+// TestUncountedTries: drivers that cannot tell how many tries are left show no number.
+func TestUncountedTries(t *testing.T) {
+	for _, lang := range []string{Chinese, English} {
+		for _, key := range []string{"error.pin-wrong", "cli.pin"} {
+			if text := Text(lang, key, map[string]string{"tries": "-1"}); strings.Contains(text, "-1") {
+				t.Errorf("%s: %s: %s", lang, key, text)
+			}
+			if text := Text(lang, key, map[string]string{"tries": "2"}); !strings.Contains(text, "2") {
+				t.Errorf("%s: %s: %s", lang, key, text)
+			}
+		}
+	}
+}
