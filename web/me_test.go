@@ -26,7 +26,7 @@ func got[T any](b *browser, method, path, body string) (answer T) {
 // TestTheMemberCentreIsForThoseWhoHaveLoggedIn.
 func TestTheMemberCentreIsForThoseWhoHaveLoggedIn(t *testing.T) {
 	b := newSite(t).browser()
-	for _, path := range []string{"/api/me", "/api/me/logins", "/api/me/visits", "/api/me/favourites", "/api/organisations/91/members", "/api/organisations/91/certificates/0a/handlers"} {
+	for _, path := range []string{"/api/me", "/api/me/logins", "/api/me/visits", "/api/me/favourites", "/api/organisations/91/members", "/api/organisations/91/certificates/0a/handlers", "/api/unlocks", "/api/unlocks/x"} {
 		b.refused(401, "login-needed", "GET", path, "")
 	}
 	for path, body := range map[string]string{
@@ -34,6 +34,7 @@ func TestTheMemberCentreIsForThoseWhoHaveLoggedIn(t *testing.T) {
 		"/api/me/phone/code": `{"phone":"13900000001"}`, "/api/me/phone": `{"phone":"13900000001","code":"000000"}`,
 		"/api/me/mail/code": `{"mail":"a@example.com"}`, "/api/me/mail": `{"mail":"a@example.com","code":"000000"}`, "/api/me/mail/remove": "",
 		"/api/me/visits/x/end": "", "/api/me/visits/end-others": "", "/api/me/favourites": `{"project":"gov"}`, "/api/me/favourites/x/remove": "",
+		"/api/unlocks": `{"message":"AQ=="}`, "/api/unlocks/x/withdraw": "", "/api/unlocks/x/report": `{"message":"AQ=="}`,
 		"/api/organisations/91/members": `{"phone":"13900000001","role":"handler"}`, "/api/organisations/91/members/x/role": `{"role":"handler"}`,
 		"/api/organisations/91/members/x/phone": `{"phone":"13900000001"}`, "/api/organisations/91/members/x/remove": "{}",
 		"/api/organisations/91/certificates/0a/handlers": `{"member":"x"}`, "/api/organisations/91/certificates/0a/handlers/x/remove": "",

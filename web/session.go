@@ -10,6 +10,7 @@ import (
 	"github.com/certhall/certhall/hall/accounts"
 	"github.com/certhall/certhall/hall/favourites"
 	"github.com/certhall/certhall/hall/organisations"
+	"github.com/certhall/certhall/hall/unlocks"
 	"github.com/certhall/certhall/hall/work"
 )
 
@@ -70,6 +71,15 @@ type Favourites interface {
 	List(ctx context.Context, v accounts.Visit) (favourites.List, error)
 	Add(ctx context.Context, v accounts.Visit, w favourites.Wanted) (favourites.List, error)
 	Remove(ctx context.Context, v accounts.Visit, id string) (favourites.List, error)
+}
+
+// Unlocks is where locked keys are unlocked: hall/unlocks' Desk.
+type Unlocks interface {
+	Mine(ctx context.Context, v accounts.Visit) (unlocks.Views, error)
+	Ask(ctx context.Context, v accounts.Visit, a unlocks.Asked) (unlocks.View, error)
+	Look(ctx context.Context, v accounts.Visit, id string) (unlocks.View, error)
+	Withdraw(ctx context.Context, v accounts.Visit, id string) (unlocks.View, error)
+	Report(ctx context.Context, v accounts.Visit, id string, report []byte) (unlocks.View, error)
 }
 
 // who is the log-in of whoever sent the request; without one, login-needed.

@@ -63,6 +63,7 @@ type Options struct {
 	People        People
 	Organisations Organisations
 	Favourites    Favourites
+	Unlocks       Unlocks
 	Once          Once
 	Catalog       Catalog // nil: there is none
 	Till          Till    // nil: nothing can be paid, and no notices are taken
@@ -147,6 +148,7 @@ func newAPI(mux *http.ServeMux, o Options) huma.API {
 	r.registerMe(api)
 	r.registerOrganisations(api)
 	r.registerFavourites(api)
+	r.registerUnlocks(api)
 	return api
 }
 

@@ -32,6 +32,8 @@ type adminCmd struct {
 	Payment         paymentCmd         `cmd:"" help:"Payments, and what the books of hall and channel do not agree on."`
 	Invoice         invoiceCmd         `cmd:"" help:"Invoices that were asked for: list, issue, refuse, take back."`
 	Organisation    organisationCmd    `cmd:"" help:"Who belongs to an organisation; name its administrators."`
+	Unlock          unlockCmd          `cmd:"" help:"Requests to unlock USB keys: list, draft for a reviewer, submit, refuse."`
+	KeyPIN          keyPINCmd          `cmd:"" name:"key-pin" help:"Administrators' PINs of USB keys in escrow, which unlock them."`
 	Reviewer        staffCmd           `cmd:"" help:"Enrol, retire and list reviewers: two officers sign."`
 	Officer         staffCmd           `cmd:"" help:"Enrol, retire and list officers: two officers sign."`
 	Record          recordCmd          `cmd:"" help:"Personal data in the record: erase what need be kept no longer."`

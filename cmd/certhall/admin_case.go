@@ -13,6 +13,7 @@ import (
 	"github.com/certhall/certhall/hall/organisations"
 	"github.com/certhall/certhall/hall/payment"
 	"github.com/certhall/certhall/hall/services"
+	"github.com/certhall/certhall/hall/unlocks"
 	"github.com/certhall/certhall/jobs"
 	"github.com/certhall/certhall/proof"
 	hallstore "github.com/certhall/certhall/store/hall"
@@ -36,6 +37,7 @@ type hallRoom struct {
 	counter       *services.Counter
 	people        *accounts.Desk
 	organisations *organisations.Desk
+	unlocks       *unlocks.Desk
 	office        payment.Office
 	close         func()
 }
@@ -60,6 +62,7 @@ func (f hallRoomFlags) openHallRoom(env *environment) (*hallRoom, error) {
 	h.counter = services.New(services.Options{Store: store, AuthorityID: public.ID, Roots: []*smx509.Certificate{public.Root}, Clock: env.clock, Random: env.random, Log: env.log})
 	h.people = accounts.New(accounts.Options{Store: store.Accounts(), Clock: env.clock, Random: env.random, Follow: h.counter.Rename, Log: env.log})
 	h.organisations = organisations.New(organisations.Options{Store: store.Organisations(), People: h.people, Clock: env.clock, Random: env.random})
+	h.unlocks = &unlocks.Desk{Store: store.Unlocks(), AuthorityID: public.ID, Clock: env.clock, Random: env.random, Log: env.log}
 	h.office = payment.Office{Store: store.Till(), Clock: env.clock, Random: env.random}
 	return h, nil
 }

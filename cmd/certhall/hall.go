@@ -19,6 +19,7 @@ import (
 	"github.com/certhall/certhall/hall/organisations"
 	"github.com/certhall/certhall/hall/payment"
 	"github.com/certhall/certhall/hall/services"
+	"github.com/certhall/certhall/hall/unlocks"
 	"github.com/certhall/certhall/jobs"
 	"github.com/certhall/certhall/metrics"
 	hallstore "github.com/certhall/certhall/store/hall"
@@ -56,6 +57,7 @@ type hallWing struct {
 	people    *accounts.Desk
 	organs    *organisations.Desk
 	kept      *favourites.Shelf
+	unlocks   *unlocks.Desk
 	once      *once.Keeper
 	shelf     *catalog.Shelf
 	till      *payment.Till // nil: only what is free can be ordered
@@ -127,6 +129,9 @@ func (h *hallWing) open(f houseFlags, channel payment.Channel) error {
 	h.people = accounts.New(people)
 	h.organs = organisations.New(organisations.Options{Store: store.Organisations(), People: h.people, Clock: env.clock, Random: env.random})
 	h.kept = &favourites.Shelf{Store: store, Clock: env.clock, Random: env.random}
+	h.unlocks = &unlocks.Desk{
+		Store: store.Unlocks(), Authority: h.authority, SMS: sms, AuthorityID: h.published.ID, Clock: env.clock, Random: env.random, Log: env.log,
+	}
 	h.once = &once.Keeper{Store: store.Once(), Clock: env.clock, Random: env.random, Secret: secret}
 	h.shelf = &catalog.Shelf{Store: store.Catalogs(), Limits: catalog.Protocol}
 	till := h.openTill(store, channel)
@@ -150,7 +155,7 @@ func (h *hallWing) secret(dir string) ([]byte, error) {
 // serve adds the hall to what the process answers.
 func (h *hallWing) serve(o *web.Options) {
 	o.Counter, o.Shop, o.People, o.Organisations, o.Favourites = h.counter, h.counter, h.people, h.organs, h.kept
-	o.Once, o.Catalog = h.once, h.shelf
+	o.Unlocks, o.Once, o.Catalog = h.unlocks, h.once, h.shelf
 	o.Origin, o.Hall, o.Pages = h.facts.Origin, h.facts, ui.Pages()
 	if h.till != nil {
 		o.Till = h.till
@@ -181,12 +186,12 @@ func (h *hallWing) look(ctx context.Context, set metrics.Set) {
 	}
 }
 
-// run works the hall's queue.
+// run works the hall's queue, and delivers what unlockings wait for.
 func (h *hallWing) run(ctx context.Context) error {
 	if err := h.queue.Start(ctx, h.counter); err != nil {
 		return err
 	}
-	<-ctx.Done()
+	h.unlocks.Run(ctx)
 	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTime)
 	defer cancel()
 	return h.queue.Stop(end)

@@ -20,8 +20,8 @@ var (
 	ErrOtherAuthority = certhall.NewError("decision-other-authority", certhall.Denied)
 )
 
-// SignDecision signs what a Draft (DER) holds, a reviewer's Decision or an
-// officer's Enrolment or Takeover, after showing what it says and what will follow. Nothing
+// SignDecision signs what a Draft (DER) holds, a reviewer's Decision or
+// UnlockDecision, or an officer's Enrolment or Takeover, after showing what it says and what will follow. Nothing
 // else is signed here: proof.ErrMalformed.
 func (a *Agent) SignDecision(ctx context.Context, keySerial string, draft []byte) (signed proof.Signed, err error) {
 	d, err := proof.Decode[proof.Draft](draft)
@@ -69,7 +69,7 @@ func (a *Agent) sameAuthority(d proof.Draft, e explained, signer *smx509.Certifi
 	if err != nil {
 		return ErrOtherAuthority.Because(err)
 	}
-	if d.Voucher.IsZero() && e.what != SignDecision {
+	if d.Voucher.IsZero() && e.what != SignDecision && e.what != SignUnlock {
 		return nil
 	}
 	id, vouched, err := voucher(trust, d.Voucher)

@@ -173,6 +173,57 @@ func TestNothingUnexplainedIsSigned(t *testing.T) {
 	}
 }
 
+// unlocking is a decision to unlock a key with certificates on it.
+func unlocking(certificates ...[]byte) proof.UnlockDecision {
+	m := proof.UnlockDecision{Authority: "ra", RequestDigest: bytes.Repeat([]byte{0xab}, 32), KeySerial: "HT7", KeyDigest: bytes.Repeat([]byte{1}, 32),
+		Reason: "电话核实", Nonce: bytes.Repeat([]byte{1}, 16), Expiry: desktest.Now}
+	for _, der := range certificates {
+		m.Documents = append(m.Documents, gm.SM3(der))
+	}
+	return m
+}
+
+// TestUnlockingIsExplained: whoever signs that a key may be unlocked sees whose
+// it is, and the number that the person before it has named.
+func TestUnlockingIsExplained(t *testing.T) {
+	d, lineage := reviewing(t)
+	m := unlocking(lineage...)
+	signed, err := d.SignDecision(t.Context(), "SK1", d.draft(m, lineage...))
+	if err != nil || !bytes.Equal(signed.Message, proof.Encode(m)) {
+		t.Fatal(err)
+	}
+	shown := d.person.Shown[len(d.person.Shown)-1]
+	for _, want := range []agent.Fact{
+		{Name: "key", Value: "HT7"}, {Name: "unlock-code", Value: proof.UnlockCode(m.RequestDigest)}, {Name: "reason", Value: "电话核实"},
+		{Name: "follows", Value: "unlock"}, {Name: "subject", Value: "CN=测试医院,C=CN"}, {Name: "signer", Value: "审核员1"},
+	} {
+		if shown.What != agent.SignUnlock || !slices.Contains(shown.Facts, want) {
+			t.Errorf("%s does not show %v: %v", shown.What, want, shown.Facts)
+		}
+	}
+	if _, err := d.SignDecision(t.Context(), "SK1", d.draft(unlocking())); err != nil {
+		t.Errorf("a key without certificates of this authority: %v", err)
+	}
+	for name, spoil := range map[string]func(*proof.UnlockDecision){
+		"no key":       func(m *proof.UnlockDecision) { m.KeySerial = "" },
+		"no request":   func(m *proof.UnlockDecision) { m.RequestDigest = nil },
+		"no agent":     func(m *proof.UnlockDecision) { m.KeyDigest = nil },
+		"no reason":    func(m *proof.UnlockDecision) { m.Reason = "" },
+		"not shown":    func(m *proof.UnlockDecision) { m.Documents = m.Documents[:1] },
+		"others shown": func(m *proof.UnlockDecision) { m.Documents[1] = m.Documents[0] },
+	} {
+		bad := unlocking(lineage...)
+		spoil(&bad)
+		if _, err := d.SignDecision(t.Context(), "SK1", d.draft(bad, lineage...)); !errors.Is(err, agent.ErrUnexplained) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	loose := proof.Encode(proof.Draft{Authority: "ra", Message: proof.Encode(m), Documents: lineage, Chain: d.auth.Chain()})
+	if _, err := d.SignDecision(t.Context(), "SK1", loose); !errors.Is(err, agent.ErrOtherAuthority) {
+		t.Errorf("nobody vouches for the authority: %v", err)
+	}
+}
+
 // TestFactsSteerNoTerminal: what a draft says neither breaks lines nor hides
 // others: it may come from whoever wants the signature.
 func TestFactsSteerNoTerminal(t *testing.T) {

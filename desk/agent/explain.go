@@ -20,6 +20,7 @@ import (
 // What a ConsentRequest of SignDecision is about.
 const (
 	SignDecision   = "sign-decision"
+	SignUnlock     = "sign-unlock"
 	SignEnrolment  = "sign-enrolment"
 	SignTakeover   = "sign-takeover"
 	SignWithdrawal = "sign-withdrawal"
@@ -35,6 +36,7 @@ const (
 	followsEnrol   = "enrol"
 	followsRetired = "retire"
 	followsErase   = "erase"
+	followsUnlock  = "unlock"
 )
 
 // digestLength is that of SM3 and of SHA-256, in bytes.
@@ -63,6 +65,14 @@ func explain(d proof.Draft) (explained, error) {
 		m, err := proof.Decode[proof.Takeover](d.Message)
 		what, facts := explainTakeover(m)
 		return explained{m, m.Authority, what, facts}, err
+	}
+	if proof.Tag(d.Message) == proof.TagOf[proof.UnlockDecision]() {
+		m, err := proof.Decode[proof.UnlockDecision](d.Message)
+		if err != nil {
+			return explained{}, err
+		}
+		facts, err := explainUnlock(m, d.Documents)
+		return explained{m, m.Authority, SignUnlock, facts}, err
 	}
 	m, err := proof.Decode[proof.Decision](d.Message)
 	if err != nil {
@@ -105,6 +115,23 @@ func explainTakeover(m proof.Takeover) (what string, facts []Fact) {
 		}
 	}
 	return what, filled(append(facts, Fact{"expires", certhall.Date(m.Expiry)}))
+}
+
+// explainUnlock explains a decision that a key may be unlocked: whose it is, by
+// the certificates on it, and the number that the person before it has named.
+func explainUnlock(m proof.UnlockDecision, documents [][]byte) ([]Fact, error) {
+	if m.KeySerial == "" || m.Reason == "" || len(m.RequestDigest) != digestLength || len(m.KeyDigest) != digestLength || len(documents) != len(m.Documents) {
+		return nil, ErrUnexplained.Becausef("key, request or reason are missing, or %d certificates are shown, %d named", len(documents), len(m.Documents))
+	}
+	facts := []Fact{{"authority", m.Authority}, {"key", m.KeySerial}, {"unlock-code", proof.UnlockCode(m.RequestDigest)}}
+	for i, der := range documents {
+		c, err := gm.ParseCertificate(der)
+		if err != nil || !bytes.Equal(gm.SM3(der), m.Documents[i]) {
+			return nil, ErrUnexplained.Becausef("certificate %d is not the one that is named", i+1)
+		}
+		facts = append(facts, Fact{"subject", subject(c.RawSubject)}, Fact{"certificate", line(c)})
+	}
+	return filled(append(facts, Fact{"reason", m.Reason}, Fact{"follows", followsUnlock}, Fact{"expires", certhall.Date(m.Expiry)})), nil
 }
 
 func explainDecision(m proof.Decision, documents [][]byte) (facts []Fact, err error) {

@@ -23,6 +23,13 @@ const (
 // now, and how to object. Vars: phone (masked), contact.
 const TemplatePhoneMoved = "phone-moved"
 
+// Templates that tell whoever asked for a locked key to be unlocked how it
+// stands. Vars: key (serial of the USB key).
+const (
+	TemplateUnlockReady   = "unlock-ready"   // he can unlock it now
+	TemplateUnlockRefused = "unlock-refused" // he cannot; the page says why
+)
+
 // Provider sends a short message.
 type Provider interface {
 	// Send hands one message over. The same idempotency key sends once.

@@ -2,7 +2,7 @@
 
 import type { Client, Options as Options2, TDataShape } from './client';
 import { client } from './client.gen';
-import type { AddFavouriteData, AddFavouriteErrors, AddFavouriteResponses, AddHandlerData, AddHandlerErrors, AddHandlerResponses, AskInvoiceData, AskInvoiceErrors, AskInvoiceResponses, BeginKeyLoginData, BeginKeyLoginErrors, BeginKeyLoginResponses, BeginLostPhoneData, BeginLostPhoneErrors, BeginLostPhoneResponses, BeginMyProofData, BeginMyProofErrors, BeginMyProofResponses, BeginOpeningData, BeginOpeningErrors, BeginOpeningResponses, CancelOrderData, CancelOrderErrors, CancelOrderResponses, CartData, CartErrors, CartResponses, CaseData, CaseErrors, CaseResponses, CasesData, CasesErrors, CasesResponses, CatalogData, CatalogErrors, CatalogResponses, CertificatesData, CertificatesErrors, CertificatesResponses, CloseCaseData, CloseCaseErrors, CloseCaseResponses, EndOtherVisitsData, EndOtherVisitsErrors, EndOtherVisitsResponses, EndVisitData, EndVisitErrors, EndVisitResponses, EntitlementsData, EntitlementsErrors, EntitlementsResponses, FavouritesData, FavouritesErrors, FavouritesResponses, HallData, HallErrors, HallResponses, HandledData, HandledErrors, HandledResponses, HandlersData, HandlersErrors, HandlersResponses, InviteMemberData, InviteMemberErrors, InviteMemberResponses, KindsData, KindsErrors, KindsResponses, LoginData, LoginErrors, LoginResponses, LoginsData, LoginsErrors, LoginsResponses, LogoutData, LogoutErrors, LogoutResponses, MeData, MeErrors, MembersData, MembersErrors, MembersResponses, MeResponses, NextData, NextErrors, NextResponses, OpenCaseData, OpenCaseErrors, OpenCaseResponses, OrderData, OrderErrors, OrderResponses, OrdersData, OrdersErrors, OrdersResponses, OriginListData, OriginListErrors, OriginListResponses, PictureData, PictureErrors, PictureResponses, PlaceOrderData, PlaceOrderErrors, PlaceOrderResponses, ProofOfWorkData, ProofOfWorkErrors, ProofOfWorkResponses, PutInCartData, PutInCartErrors, PutInCartResponses, ReceiptData, ReceiptErrors, ReceiptPdfData, ReceiptPdfErrors, ReceiptPdfResponses, ReceiptResponses, RecoverPhoneData, RecoverPhoneErrors, RecoverPhoneResponses, RefundOrderData, RefundOrderErrors, RefundOrderResponses, RemoveFavouriteData, RemoveFavouriteErrors, RemoveFavouriteResponses, RemoveHandlerData, RemoveHandlerErrors, RemoveHandlerResponses, RemoveMailData, RemoveMailErrors, RemoveMailResponses, RemoveMemberData, RemoveMemberErrors, RemoveMemberResponses, SendLoginCodeData, SendLoginCodeErrors, SendLoginCodeResponses, SendLostPhoneCodeData, SendLostPhoneCodeErrors, SendLostPhoneCodeResponses, SendMailCodeData, SendMailCodeErrors, SendMailCodeResponses, SendMyCodeData, SendMyCodeErrors, SendMyCodeResponses, SendNewPhoneCodeData, SendNewPhoneCodeErrors, SendNewPhoneCodeResponses, SetMailData, SetMailErrors, SetMailResponses, SetMemberPhoneData, SetMemberPhoneErrors, SetMemberPhoneResponses, SetMemberRoleData, SetMemberRoleErrors, SetMemberRoleResponses, SetNewPhoneData, SetNewPhoneErrors, SetNewPhoneResponses, SetPasswordData, SetPasswordErrors, SetPasswordResponses, SetRealNameData, SetRealNameErrors, SetRealNameResponses, SetUserNameData, SetUserNameErrors, SetUserNameResponses, ShowMyselfData, ShowMyselfErrors, ShowMyselfResponses, TakeFromCartData, TakeFromCartErrors, TakeFromCartResponses, UpdatesData, UpdatesErrors, UpdatesResponses, VisitsData, VisitsErrors, VisitsResponses, WithdrawInvoiceData, WithdrawInvoiceErrors, WithdrawInvoiceResponses } from './types.gen';
+import type { AddFavouriteData, AddFavouriteErrors, AddFavouriteResponses, AddHandlerData, AddHandlerErrors, AddHandlerResponses, AskInvoiceData, AskInvoiceErrors, AskInvoiceResponses, AskUnlockData, AskUnlockErrors, AskUnlockResponses, BeginKeyLoginData, BeginKeyLoginErrors, BeginKeyLoginResponses, BeginLostPhoneData, BeginLostPhoneErrors, BeginLostPhoneResponses, BeginMyProofData, BeginMyProofErrors, BeginMyProofResponses, BeginOpeningData, BeginOpeningErrors, BeginOpeningResponses, CancelOrderData, CancelOrderErrors, CancelOrderResponses, CartData, CartErrors, CartResponses, CaseData, CaseErrors, CaseResponses, CasesData, CasesErrors, CasesResponses, CatalogData, CatalogErrors, CatalogResponses, CertificatesData, CertificatesErrors, CertificatesResponses, CloseCaseData, CloseCaseErrors, CloseCaseResponses, EndOtherVisitsData, EndOtherVisitsErrors, EndOtherVisitsResponses, EndVisitData, EndVisitErrors, EndVisitResponses, EntitlementsData, EntitlementsErrors, EntitlementsResponses, FavouritesData, FavouritesErrors, FavouritesResponses, HallData, HallErrors, HallResponses, HandledData, HandledErrors, HandledResponses, HandlersData, HandlersErrors, HandlersResponses, InviteMemberData, InviteMemberErrors, InviteMemberResponses, KindsData, KindsErrors, KindsResponses, LoginData, LoginErrors, LoginResponses, LoginsData, LoginsErrors, LoginsResponses, LogoutData, LogoutErrors, LogoutResponses, MeData, MeErrors, MembersData, MembersErrors, MembersResponses, MeResponses, NextData, NextErrors, NextResponses, OpenCaseData, OpenCaseErrors, OpenCaseResponses, OrderData, OrderErrors, OrderResponses, OrdersData, OrdersErrors, OrdersResponses, OriginListData, OriginListErrors, OriginListResponses, PictureData, PictureErrors, PictureResponses, PlaceOrderData, PlaceOrderErrors, PlaceOrderResponses, ProofOfWorkData, ProofOfWorkErrors, ProofOfWorkResponses, PutInCartData, PutInCartErrors, PutInCartResponses, ReceiptData, ReceiptErrors, ReceiptPdfData, ReceiptPdfErrors, ReceiptPdfResponses, ReceiptResponses, RecoverPhoneData, RecoverPhoneErrors, RecoverPhoneResponses, RefundOrderData, RefundOrderErrors, RefundOrderResponses, RemoveFavouriteData, RemoveFavouriteErrors, RemoveFavouriteResponses, RemoveHandlerData, RemoveHandlerErrors, RemoveHandlerResponses, RemoveMailData, RemoveMailErrors, RemoveMailResponses, RemoveMemberData, RemoveMemberErrors, RemoveMemberResponses, ReportUnlockData, ReportUnlockErrors, ReportUnlockResponses, SendLoginCodeData, SendLoginCodeErrors, SendLoginCodeResponses, SendLostPhoneCodeData, SendLostPhoneCodeErrors, SendLostPhoneCodeResponses, SendMailCodeData, SendMailCodeErrors, SendMailCodeResponses, SendMyCodeData, SendMyCodeErrors, SendMyCodeResponses, SendNewPhoneCodeData, SendNewPhoneCodeErrors, SendNewPhoneCodeResponses, SetMailData, SetMailErrors, SetMailResponses, SetMemberPhoneData, SetMemberPhoneErrors, SetMemberPhoneResponses, SetMemberRoleData, SetMemberRoleErrors, SetMemberRoleResponses, SetNewPhoneData, SetNewPhoneErrors, SetNewPhoneResponses, SetPasswordData, SetPasswordErrors, SetPasswordResponses, SetRealNameData, SetRealNameErrors, SetRealNameResponses, SetUserNameData, SetUserNameErrors, SetUserNameResponses, ShowMyselfData, ShowMyselfErrors, ShowMyselfResponses, TakeFromCartData, TakeFromCartErrors, TakeFromCartResponses, UnlockData, UnlockErrors, UnlockResponses, UnlocksData, UnlocksErrors, UnlocksResponses, UpdatesData, UpdatesErrors, UpdatesResponses, VisitsData, VisitsErrors, VisitsResponses, WithdrawInvoiceData, WithdrawInvoiceErrors, WithdrawInvoiceResponses, WithdrawUnlockData, WithdrawUnlockErrors, WithdrawUnlockResponses } from './types.gen';
 
 export type Options<TData extends TDataShape = TDataShape, ThrowOnError extends boolean = boolean, TResponse = unknown> = Options2<TData, ThrowOnError, TResponse> & {
     /**
@@ -824,3 +824,76 @@ export const picture = <ThrowOnError extends boolean = false>(options: Options<P
  * Get the work that a stranger does before a message is sent for him
  */
 export const proofOfWork = <ThrowOnError extends boolean = false>(options?: Options<ProofOfWorkData, ThrowOnError>) => (options?.client ?? client).get<ProofOfWorkResponses, ProofOfWorkErrors, ThrowOnError>({ url: '/api/proof-of-work', ...options });
+
+/**
+ * What the person asked to have unlocked lately, the latest first
+ */
+export const unlocks = <ThrowOnError extends boolean = false>(options?: Options<UnlocksData, ThrowOnError>) => (options?.client ?? client).get<UnlocksResponses, UnlocksErrors, ThrowOnError>({
+    security: [{
+            in: 'cookie',
+            name: '__Host-certhall_session',
+            type: 'apiKey'
+        }],
+    url: '/api/unlocks',
+    ...options
+});
+
+/**
+ * Ask for a locked key to be unlocked, by the agent's request; the same one again answers how it stands
+ */
+export const askUnlock = <ThrowOnError extends boolean = false>(options: Options<AskUnlockData, ThrowOnError>) => (options.client ?? client).post<AskUnlockResponses, AskUnlockErrors, ThrowOnError>({
+    security: [{
+            in: 'cookie',
+            name: '__Host-certhall_session',
+            type: 'apiKey'
+        }],
+    url: '/api/unlocks',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * How a request to unlock a key stands
+ */
+export const unlock = <ThrowOnError extends boolean = false>(options: Options<UnlockData, ThrowOnError>) => (options.client ?? client).get<UnlockResponses, UnlockErrors, ThrowOnError>({
+    security: [{
+            in: 'cookie',
+            name: '__Host-certhall_session',
+            type: 'apiKey'
+        }],
+    url: '/api/unlocks/{unlock}',
+    ...options
+});
+
+/**
+ * Hand over the agent's report; the same one again changes nothing
+ */
+export const reportUnlock = <ThrowOnError extends boolean = false>(options: Options<ReportUnlockData, ThrowOnError>) => (options.client ?? client).post<ReportUnlockResponses, ReportUnlockErrors, ThrowOnError>({
+    security: [{
+            in: 'cookie',
+            name: '__Host-certhall_session',
+            type: 'apiKey'
+        }],
+    url: '/api/unlocks/{unlock}/report',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * Withdraw a request that waits
+ */
+export const withdrawUnlock = <ThrowOnError extends boolean = false>(options: Options<WithdrawUnlockData, ThrowOnError>) => (options.client ?? client).post<WithdrawUnlockResponses, WithdrawUnlockErrors, ThrowOnError>({
+    security: [{
+            in: 'cookie',
+            name: '__Host-certhall_session',
+            type: 'apiKey'
+        }],
+    url: '/api/unlocks/{unlock}/withdraw',
+    ...options
+});

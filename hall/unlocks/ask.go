@@ -1,0 +1,119 @@
+package unlocks
+
+import (
+	"context"
+	"time"
+
+	"github.com/certhall/certhall/hall/accounts"
+	"github.com/certhall/certhall/proof"
+
+	"github.com/certhall/certhall"
+)
+
+// Asked is what a person brings: his agent's request.
+type Asked struct {
+	Message []byte `json:"message" maxLength:"16384" doc:"proof.UnlockRequest, DER, as the agent gave it"`
+	Label   string `json:"label,omitempty" maxLength:"64" doc:"of the key, as the agent shows it"`
+}
+
+// Ask files a request. The same one again answers what became of it; another
+// one for the same key takes the place of one that waits.
+func (d *Desk) Ask(ctx context.Context, v accounts.Visit, a Asked) (View, error) {
+	q, err := proof.Decode[proof.UnlockRequest](a.Message)
+	if err != nil {
+		return View{}, err
+	}
+	if q.Authority != d.AuthorityID {
+		return View{}, proof.ErrMalformed.Becausef("for the authority %.40q", q.Authority)
+	}
+	now := d.now()
+	u := Unlock{
+		ID: certhall.NewID(now, d.Random), Digest: q.Digest(), Person: v.Person, KeySerial: q.KeySerial, KeyLabel: a.Label,
+		Request: a.Message, State: Waiting, MadeAt: now,
+	}
+	if known, err := d.judge(ctx, u); err != nil || known != nil {
+		return d.view(known), err
+	}
+	if q.AdminTries == 0 && len(q.Challenge) == 0 {
+		return View{}, ErrLocked.With("key", q.KeySerial)
+	}
+	if len(q.Challenge) == 0 {
+		if err := d.Authority.Unlockable(ctx, q.KeySerial); err != nil {
+			return View{}, err
+		}
+	}
+	filed := &u
+	err = d.Store.Write(ctx, func(w Writer) error {
+		if err := w.LockUnlocks(u.KeySerial); err != nil {
+			return err
+		}
+		known, err := may(w, u)
+		if err != nil {
+			return err
+		}
+		if known != nil {
+			filed = known
+			return nil
+		}
+		if err := withdrawEarlier(w, u); err != nil {
+			return err
+		}
+		return w.AddUnlock(u)
+	})
+	return d.view(filed), err
+}
+
+func (d *Desk) judge(ctx context.Context, u Unlock) (known *Unlock, err error) {
+	err = d.Store.Read(ctx, func(r Reader) (err error) {
+		known, err = may(r, u)
+		return err
+	})
+	return known, err
+}
+
+// may tells whether a person may file a request: the key carries a certificate
+// that he handles, and the limits of a day leave room. One that is filed already
+// is answered instead.
+func may(r Reader, u Unlock) (known *Unlock, err error) {
+	known, err = r.UnlockOf(u.Digest)
+	if err != nil {
+		return nil, err
+	}
+	if known != nil && known.Person != u.Person {
+		return nil, ErrNotHeld.With("key", u.KeySerial)
+	}
+	if known != nil {
+		return known, nil
+	}
+	held, err := r.CertificatesOnKey(u.KeySerial, u.Person)
+	if err != nil {
+		return nil, err
+	}
+	if len(held) == 0 {
+		return nil, ErrNotHeld.With("key", u.KeySerial)
+	}
+	ofPerson, ofKey, err := r.CountUnlocks(u.Person, u.KeySerial, u.MadeAt.Add(-24*time.Hour))
+	if err == nil && (ofPerson >= mostOfPerson || ofKey >= mostOfKey) {
+		err = ErrLimit
+	}
+	return nil, err
+}
+
+// withdrawEarlier ends the requests of a person for the same key that wait: the
+// agent that made them has begun anew.
+func withdrawEarlier(w Writer, u Unlock) error {
+	mine, err := w.UnlocksBy(u.Person, u.MadeAt.Add(-RequestLife))
+	if err != nil {
+		return err
+	}
+	for _, earlier := range mine {
+		if earlier.KeySerial != u.KeySerial || earlier.State != Waiting {
+			continue
+		}
+		earlier.State = Withdrawn
+		if _, err := w.SaveUnlock(earlier, Waiting); err != nil {
+			return err
+		}
+	}
+	return nil
+}

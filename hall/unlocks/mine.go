@@ -1,0 +1,138 @@
+package unlocks
+
+import (
+	"bytes"
+	"context"
+	"time"
+
+	"github.com/certhall/certhall/hall/accounts"
+	"github.com/certhall/certhall/proof"
+)
+
+// View is a request as whoever filed it sees it.
+type View struct {
+	ID        string    `json:"id"`
+	KeySerial string    `json:"key_serial"`
+	KeyLabel  string    `json:"key_label"`
+	Code      string    `json:"code" doc:"the number to name on the telephone; the agent's window shows the same"`
+	State     State     `json:"state" enum:"waiting,approved,answered,done,failed,unknown,refused,withdrawn,expired"`
+	Reason    string    `json:"reason,omitempty" doc:"of a refusal"`
+	MadeAt    time.Time `json:"made_at"`
+	ExpiresAt time.Time `json:"expires_at" doc:"when it is no longer reviewed"`
+	Message   []byte    `json:"message,omitempty" doc:"answered: the signed proof.UnlockAnswer for the agent"`
+}
+
+// Views are a person's requests, the latest first.
+type Views struct {
+	Unlocks []View `json:"unlocks"`
+}
+
+func (d *Desk) view(u *Unlock) View {
+	if u == nil {
+		return View{}
+	}
+	v := View{
+		ID: u.ID, KeySerial: u.KeySerial, KeyLabel: u.KeyLabel, Code: proof.UnlockCode(u.Digest), State: u.at(d.now()), Reason: u.Reason,
+		MadeAt: u.MadeAt, ExpiresAt: u.MadeAt.Add(RequestLife),
+	}
+	if v.State == Answered {
+		v.Message = u.Answer
+	}
+	return v
+}
+
+// Mine lists what a person asked for lately.
+func (d *Desk) Mine(ctx context.Context, v accounts.Visit) (list Views, err error) {
+	list.Unlocks = []View{}
+	err = d.Store.Read(ctx, func(r Reader) error {
+		found, err := r.UnlocksBy(v.Person, d.now().Add(-shownFor))
+		for _, u := range found {
+			list.Unlocks = append(list.Unlocks, d.view(&u))
+		}
+		return err
+	})
+	return list, err
+}
+
+// Look tells a person how his request stands; the authority's answer is fetched
+// if it is due.
+func (d *Desk) Look(ctx context.Context, v accounts.Visit, id string) (View, error) {
+	u, err := d.mine(ctx, v, id)
+	if err != nil {
+		return View{}, err
+	}
+	if u.State == Approved {
+		if err := d.fetch(ctx, *u); err != nil {
+			d.Log.WarnContext(ctx, "the answer to an approved unlocking is not there yet", "unlock", u.ID, "cause", err)
+		}
+		if u, err = d.mine(ctx, v, id); err != nil {
+			return View{}, err
+		}
+	}
+	return d.view(u), nil
+}
+
+func (d *Desk) mine(ctx context.Context, v accounts.Visit, id string) (u *Unlock, err error) {
+	err = d.Store.Read(ctx, func(r Reader) (err error) {
+		u, err = r.Unlock(id)
+		return err
+	})
+	if err == nil && (u == nil || u.Person != v.Person) {
+		return nil, ErrMissing
+	}
+	return u, err
+}
+
+// Withdraw ends a request that waits.
+func (d *Desk) Withdraw(ctx context.Context, v accounts.Visit, id string) (View, error) {
+	u, err := d.mine(ctx, v, id)
+	if err != nil {
+		return View{}, err
+	}
+	u.State = Withdrawn
+	return d.view(u), d.move(ctx, *u, Waiting)
+}
+
+// Report takes what the agent reports, keeps it, and passes it on to the
+// authority, now or later.
+func (d *Desk) Report(ctx context.Context, v accounts.Visit, id string, report []byte) (View, error) {
+	u, err := d.mine(ctx, v, id)
+	if err != nil {
+		return View{}, err
+	}
+	signed, err := proof.Decode[proof.Signed](report)
+	if err != nil {
+		return View{}, err
+	}
+	m, err := proof.Decode[proof.UnlockReport](signed.Message)
+	if err != nil {
+		return View{}, err
+	}
+	if !bytes.Equal(m.RequestDigest, u.Digest) {
+		return View{}, ErrOther
+	}
+	if u.Report == nil {
+		u.State, u.Report = Done, report
+		if m.Outcome == proof.UnlockFailed {
+			u.State = Failed
+		}
+		if err := d.move(ctx, *u, Answered); err != nil {
+			return View{}, err
+		}
+	}
+	if err := d.pass(ctx, *u); err != nil {
+		d.Log.WarnContext(ctx, "the report of an unlocking waits", "unlock", u.ID, "cause", err)
+	}
+	return d.view(u), nil
+}
+
+// move stores a request that was in a state.
+func (d *Desk) move(ctx context.Context, u Unlock, was State) error {
+	return d.Store.Write(ctx, func(w Writer) error {
+		moved, err := w.SaveUnlock(u, was)
+		if err == nil && !moved {
+			err = ErrNotOpen
+		}
+		return err
+	})
+}

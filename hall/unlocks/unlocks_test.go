@@ -1,0 +1,352 @@
+package unlocks_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"errors"
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/emmansun/gmsm/sm2"
+
+	"github.com/certhall/certhall"
+	"github.com/certhall/certhall/authority"
+	"github.com/certhall/certhall/gm"
+	"github.com/certhall/certhall/hall/accounts"
+	"github.com/certhall/certhall/hall/notify"
+	"github.com/certhall/certhall/hall/organisations"
+	"github.com/certhall/certhall/hall/services"
+	"github.com/certhall/certhall/hall/unlocks"
+	"github.com/certhall/certhall/proof"
+	"github.com/certhall/certhall/store/hall"
+	"github.com/certhall/certhall/store/sqldb"
+	"github.com/certhall/certhall/store/storetest"
+)
+
+type clock struct{ now time.Time }
+
+func (c *clock) Now() time.Time { return c.now }
+
+// far is an authority that says what it is told to.
+type far struct {
+	unlockable, unlock, unlocked error
+	asked                        []authority.UnlockRequest
+	reports                      int
+}
+
+func (f *far) Unlockable(context.Context, string) error { return f.unlockable }
+
+func (f *far) Unlock(_ context.Context, r authority.UnlockRequest) (proof.Signed, error) {
+	f.asked = append(f.asked, r)
+	return proof.Signed{Message: []byte("answer")}, f.unlock
+}
+
+func (f *far) Unlocked(context.Context, proof.Signed) error {
+	f.reports++
+	return f.unlocked
+}
+
+// post is a provider of short messages that keeps their templates.
+type post []string
+
+func (p *post) Send(_ context.Context, _, template string, vars map[string]string, key string) (string, error) {
+	*p = append(*p, template+" "+vars["key"])
+	return key, nil
+}
+
+// room is the desk over a database: zhang handles a certificate on K1, wang
+// administers its organisation, li has nothing to do with it.
+type room struct {
+	*testing.T
+	*unlocks.Desk
+	clock           *clock
+	far             *far
+	post            *post
+	zhang, wang, li accounts.Visit
+}
+
+func newRoom(t *testing.T) *room { return newRoomOn(t, "sqlite::memory:") }
+
+func newRoomOn(t *testing.T, address string) *room {
+	t.Helper()
+	db, err := sqldb.Open(t.Context(), address)
+	must(t, err)
+	t.Cleanup(func() { db.Close() })
+	must(t, hall.Migrate(t.Context(), db))
+	store := hall.New(db, nil)
+	r := &room{T: t, clock: &clock{time.Date(2026, 11, 22, 4, 0, 0, 0, time.UTC)}, far: new(far), post: new(post)}
+	r.Desk = &unlocks.Desk{
+		Store: store.Unlocks(), Authority: r.far, SMS: r.post, AuthorityID: "ra", Clock: r.clock, Random: rand.Reader, Log: slog.New(slog.DiscardHandler),
+	}
+	must(t, store.Accounts().Write(t.Context(), func(w accounts.Writer) error {
+		for id, v := range map[string]*accounts.Visit{"zhang": &r.zhang, "wang": &r.wang, "li": &r.li} {
+			p, err := w.PersonOfPhone("1380000000"+id[:1], id, r.clock.now)
+			if err != nil {
+				return err
+			}
+			v.Person = p.ID
+		}
+		return w.AddHandler(accounts.Handler{Person: accounts.Person{ID: "zhang"}, Lineage: "l1", Source: accounts.ByImport}, r.clock.now)
+	}))
+	must(t, store.Organisations().Write(t.Context(), func(w organisations.Writer) error {
+		return w.SetMember(organisations.Row{Organisation: "91", Person: "wang", Role: accounts.Administrator, Source: accounts.ByOfficer}, r.clock.now)
+	}))
+	must(t, store.Write(t.Context(), func(w services.Writer) error {
+		for i, p := range []authority.PairInfo{
+			{ID: "p1", Lineage: "l1", State: authority.Current, Subject: "测试医院", Organisation: "91", KeySerial: "K1", SignSerial: "0a"},
+			{ID: "p2", Lineage: "l1", State: authority.Revoked, Subject: "测试医院", Organisation: "91", KeySerial: "K2", SignSerial: "0b"},
+		} {
+			if err := w.ProjectPair(p, int64(i+1)); err != nil {
+				return err
+			}
+		}
+		return nil
+	}))
+	return r
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(certhall.CauseText(err))
+	}
+}
+
+// request is a new one of an agent's.
+func (r *room) request(serial string, change ...func(*proof.UnlockRequest)) unlocks.Asked {
+	r.Helper()
+	key, err := sm2.GenerateKey(rand.Reader)
+	must(r.T, err)
+	spki, err := gm.MarshalPublicKey(&key.PublicKey)
+	must(r.T, err)
+	nonce, err := proof.NewNonce(rand.Reader)
+	must(r.T, err)
+	q := proof.UnlockRequest{Authority: "ra", KeySerial: serial, Key: spki, Nonce: nonce, AdminTries: 10}
+	for _, f := range change {
+		f(&q)
+	}
+	return unlocks.Asked{Message: proof.Encode(q), Label: "海泰KEY"}
+}
+
+func (r *room) ask(v accounts.Visit, a unlocks.Asked) unlocks.View {
+	r.Helper()
+	view, err := r.Ask(r.Context(), v, a)
+	must(r.T, err)
+	return view
+}
+
+func (r *room) refused(want error, v accounts.Visit, a unlocks.Asked) {
+	r.Helper()
+	if _, err := r.Ask(r.Context(), v, a); !errors.Is(err, want) {
+		r.Errorf("%v, want %v", err, want)
+	}
+}
+
+// decide has a reviewer's decision kept; the room does not judge it.
+func (r *room) decide(v unlocks.View, a unlocks.Asked) {
+	r.Helper()
+	_, err := r.Decide(r.Context(), v.ID, decided(a), nil, "op")
+	must(r.T, err)
+}
+
+func decided(a unlocks.Asked) proof.Signed {
+	return proof.Signed{Message: proof.Encode(proof.UnlockDecision{Authority: "ra", RequestDigest: gm.SM3(a.Message), KeySerial: "K1", Expiry: time.Unix(0, 0).UTC()})}
+}
+
+func reported(a unlocks.Asked, outcome string) []byte {
+	return proof.Encode(proof.Signed{Message: proof.Encode(proof.UnlockReport{Authority: "ra", RequestDigest: gm.SM3(a.Message), KeySerial: "K1", Outcome: outcome})})
+}
+
+func (r *room) state(v unlocks.View, want unlocks.State) {
+	r.Helper()
+	f, err := r.Get(r.Context(), v.ID)
+	must(r.T, err)
+	if f.Now != want {
+		r.Errorf("it is %s, want %s", f.Now, want)
+	}
+}
+
+// TestUnlock: from the request to the report, with the person away while it is
+// decided.
+func TestUnlock(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, address string) {
+		r := newRoomOn(t, address)
+		a := r.request("K1")
+		v := r.ask(r.zhang, a)
+		if v.State != unlocks.Waiting || len(v.Code) != 19 || v.Code != proof.UnlockCode(gm.SM3(a.Message)) || v.Message != nil || v.KeyLabel != "海泰KEY" {
+			t.Errorf("%+v", v)
+		}
+		if again := r.ask(r.zhang, a); again.ID != v.ID {
+			t.Error("the same request was filed twice")
+		}
+		files, err := r.Find(t.Context(), unlocks.Waiting, 10)
+		if err != nil || len(files) != 1 || files[0].Phone == "" || len(files[0].Certificates) != 1 || files[0].Certificates[0].Subject != "测试医院" {
+			t.Errorf("officers see %+v, %v", files, err)
+		}
+		r.decide(v, a)
+		must(t, r.Deliver(t.Context()))
+		if len(r.far.asked) != 1 || !bytes.Equal(r.far.asked[0].Request, a.Message) {
+			t.Fatalf("the authority heard %+v", r.far.asked)
+		}
+		v, err = r.Look(t.Context(), r.zhang, v.ID)
+		if err != nil || v.State != unlocks.Answered || v.Message == nil {
+			t.Errorf("%+v, %v", v, err)
+		}
+		must(t, r.Deliver(t.Context()))
+		must(t, r.Deliver(t.Context()))
+		if len(*r.post) != 1 || (*r.post)[0] != notify.TemplateUnlockReady+" K1" {
+			t.Errorf("messages %v", *r.post)
+		}
+		for range 2 { // the reply was lost
+			if v, err = r.Report(t.Context(), r.zhang, v.ID, reported(a, proof.UnlockChanged)); err != nil || v.State != unlocks.Done || v.Message != nil {
+				t.Errorf("%+v, %v", v, err)
+			}
+		}
+		if list, err := r.Mine(t.Context(), r.zhang); err != nil || len(list.Unlocks) != 1 || list.Unlocks[0].State != unlocks.Done || r.far.reports != 1 {
+			t.Errorf("%+v, %v; %d reports", list, err, r.far.reports)
+		}
+	})
+}
+
+// TestWhoMayAsk: whoever handles a certificate in force on the key, or
+// administers its organisation.
+func TestWhoMayAsk(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, address string) {
+		r := newRoomOn(t, address)
+		r.ask(r.wang, r.request("K1"))
+		a := r.request("K1")
+		v := r.ask(r.zhang, a)
+		r.refused(unlocks.ErrNotHeld, r.li, r.request("K1"))
+		r.refused(unlocks.ErrNotHeld, r.zhang, r.request("K2")) // revoked
+		r.refused(unlocks.ErrNotHeld, r.zhang, r.request("K3"))
+		r.refused(unlocks.ErrNotHeld, r.wang, a) // zhang's own
+		r.refused(unlocks.ErrLocked, r.zhang, r.request("K1", func(q *proof.UnlockRequest) { q.AdminTries = 0 }))
+		r.refused(proof.ErrMalformed, r.zhang, r.request("K1", func(q *proof.UnlockRequest) { q.Authority = "else" }))
+		r.refused(proof.ErrMalformed, r.zhang, unlocks.Asked{Message: []byte("x")})
+		for _, other := range []accounts.Visit{r.wang, r.li} {
+			if _, err := r.Look(t.Context(), other, v.ID); !errors.Is(err, unlocks.ErrMissing) {
+				t.Errorf("%s sees it: %v", other.Person, err)
+			}
+			if _, err := r.Withdraw(t.Context(), other, v.ID); !errors.Is(err, unlocks.ErrMissing) {
+				t.Errorf("%s withdraws it: %v", other.Person, err)
+			}
+			if _, err := r.Report(t.Context(), other, v.ID, reported(a, proof.UnlockFailed)); !errors.Is(err, unlocks.ErrMissing) {
+				t.Errorf("%s reports it: %v", other.Person, err)
+			}
+		}
+		r.far.unlockable = authority.ErrAdminPINUnknown.With("key", "K1")
+		r.refused(authority.ErrAdminPINUnknown, r.zhang, r.request("K1"))
+		r.ask(r.zhang, r.request("K1", func(q *proof.UnlockRequest) { q.Challenge = []byte("?") })) // its maker answers
+	})
+}
+
+func TestLimits(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, address string) {
+		r := newRoomOn(t, address)
+		var last unlocks.View
+		for range 9 {
+			last = r.ask(r.zhang, r.request("K1"))
+		}
+		r.ask(r.wang, r.request("K1"))
+		r.refused(unlocks.ErrLimit, r.zhang, r.request("K1"))
+		r.state(last, unlocks.Waiting) // the earlier ones gave way
+		if waiting, err := r.Find(t.Context(), unlocks.Waiting, 100); err != nil || len(waiting) != 2 {
+			t.Errorf("%d wait, %v", len(waiting), err)
+		}
+		r.clock.now = r.clock.now.Add(25 * time.Hour)
+		r.state(last, unlocks.Expired)
+		r.ask(r.zhang, r.request("K1"))
+	})
+}
+
+// TestDecisions: what is over is not decided, nor by a decision over something else.
+func TestDecisions(t *testing.T) {
+	r := newRoom(t)
+	a := r.request("K1")
+	v := r.ask(r.zhang, a)
+	if _, err := r.Decide(t.Context(), v.ID, decided(r.request("K1")), nil, "op"); !errors.Is(err, unlocks.ErrOther) {
+		t.Errorf("over another request: %v", err)
+	}
+	if _, err := r.Refuse(t.Context(), "none", "no", "op"); !errors.Is(err, unlocks.ErrMissing) {
+		t.Error(err)
+	}
+	f, err := r.Refuse(t.Context(), v.ID, "不是登记的经办人", "op")
+	must(t, err)
+	if _, err := r.Decide(t.Context(), f.ID, decided(a), nil, "op"); !errors.Is(err, unlocks.ErrNotOpen) {
+		t.Errorf("refused before: %v", err)
+	}
+	if v, err := r.Look(t.Context(), r.zhang, v.ID); err != nil || v.State != unlocks.Refused || v.Reason != "不是登记的经办人" {
+		t.Errorf("%+v, %v", v, err)
+	}
+	must(t, r.Deliver(t.Context()))
+	if len(*r.post) != 1 || (*r.post)[0] != notify.TemplateUnlockRefused+" K1" {
+		t.Errorf("messages %v", *r.post)
+	}
+
+	by := r.request("K1", func(q *proof.UnlockRequest) { q.Challenge = []byte("?") })
+	v = r.ask(r.zhang, by)
+	if _, err := r.Decide(t.Context(), v.ID, decided(by), nil, "op"); !errors.Is(err, unlocks.ErrResponse) {
+		t.Errorf("without the maker's answer: %v", err)
+	}
+	v, err = r.Withdraw(t.Context(), r.zhang, v.ID)
+	must(t, err)
+	if _, err := r.Decide(t.Context(), v.ID, decided(by), []byte("!"), "op"); !errors.Is(err, unlocks.ErrNotOpen) {
+		t.Errorf("withdrawn before: %v", err)
+	}
+
+	a = r.request("K1")
+	v = r.ask(r.zhang, a)
+	r.clock.now = r.clock.now.Add(unlocks.RequestLife)
+	if _, err := r.Decide(t.Context(), v.ID, decided(a), nil, "op"); !errors.Is(err, unlocks.ErrNotOpen) {
+		t.Errorf("too late: %v", err)
+	}
+}
+
+// TestAuthorityAway: an approved request waits until the authority can answer; a
+// report until it can be taken. What it refuses goes back to the officers.
+func TestAuthorityAway(t *testing.T) {
+	r := newRoom(t)
+	a := r.request("K1")
+	v := r.ask(r.zhang, a)
+	r.decide(v, a)
+	for _, away := range []error{authority.ErrSealed, authority.ErrUnlockKey, authority.ErrUnlockLimited, certhall.ErrInternal} {
+		r.far.unlock = away
+		if err := r.Deliver(t.Context()); !errors.Is(err, away) {
+			t.Errorf("%v, want %v", err, away)
+		}
+		r.state(v, unlocks.Approved)
+	}
+	r.far.unlock = authority.ErrEvidenceExpired
+	must(t, r.Deliver(t.Context()))
+	r.state(v, unlocks.Waiting)
+	if f, err := r.Get(t.Context(), v.ID); err != nil || f.Trouble != authority.ErrEvidenceExpired.Code {
+		t.Errorf("officers are not told why: %+v, %v", f, err)
+	}
+	r.decide(v, a)
+	r.far.unlock = nil
+	if v, err := r.Look(t.Context(), r.zhang, v.ID); err != nil || v.State != unlocks.Answered {
+		t.Errorf("whoever looks fetches the answer: %+v, %v", v, err)
+	}
+	r.far.unlocked = authority.ErrSealed
+	if v, err := r.Report(t.Context(), r.zhang, v.ID, reported(a, proof.UnlockFailed)); err != nil || v.State != unlocks.Failed {
+		t.Errorf("%+v, %v", v, err)
+	}
+	if err := r.Deliver(t.Context()); !errors.Is(err, authority.ErrSealed) {
+		t.Errorf("the report is not tried again: %v", err)
+	}
+	r.far.unlocked = nil
+	must(t, r.Deliver(t.Context()))
+	must(t, r.Deliver(t.Context()))
+	if r.far.reports != 3 {
+		t.Errorf("%d reports", r.far.reports)
+	}
+
+	a = r.request("K1")
+	v = r.ask(r.zhang, a)
+	r.decide(v, a)
+	r.far.unlock = authority.ErrAdminPINUnknown.With("key", "K1")
+	must(t, r.Deliver(t.Context()))
+	r.state(v, unlocks.Unknown)
+}
