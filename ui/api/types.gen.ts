@@ -43,6 +43,17 @@ export type Ask = {
     tries_left: number;
 };
 
+export type Asked = {
+    /**
+     * of the key, as the agent shows it
+     */
+    label?: string;
+    /**
+     * proof.UnlockRequest, DER, as the agent gave it
+     */
+    message: string;
+};
+
 export type Bought = {
     /**
      * of payment; absent where nothing was to be paid
@@ -1267,6 +1278,13 @@ export type Repaid = {
     number: string;
 };
 
+export type ReportUnlockInputBody = {
+    /**
+     * the signed proof.UnlockReport, DER, as the agent gave it
+     */
+    message: string;
+};
+
 export type Result = {
     acknowledged_at: string;
     key_number: string;
@@ -1433,6 +1451,34 @@ export type Updates = {
 
 export type UserNameInputBody = {
     user_name: string;
+};
+
+export type View = {
+    /**
+     * the number to name on the telephone; the agent's window shows the same
+     */
+    code: string;
+    /**
+     * when it is no longer reviewed
+     */
+    expires_at: string;
+    id: string;
+    key_label: string;
+    key_serial: string;
+    made_at: string;
+    /**
+     * answered: the signed proof.UnlockAnswer for the agent
+     */
+    message?: string;
+    /**
+     * of a refusal
+     */
+    reason?: string;
+    state: 'waiting' | 'approved' | 'answered' | 'done' | 'failed' | 'unknown' | 'refused' | 'withdrawn' | 'expired';
+};
+
+export type Views = {
+    unlocks: Array<View>;
 };
 
 export type Visits = {
@@ -4286,3 +4332,247 @@ export type ProofOfWorkResponses = {
 };
 
 export type ProofOfWorkResponse = ProofOfWorkResponses[keyof ProofOfWorkResponses];
+
+export type UnlocksData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/api/unlocks';
+};
+
+export type UnlocksErrors = {
+    /**
+     * Unauthorized
+     */
+    401: ProblemDocument;
+    /**
+     * Unprocessable Entity
+     */
+    422: ProblemDocument;
+    /**
+     * Internal Server Error
+     */
+    500: ProblemDocument;
+    /**
+     * Service Unavailable
+     */
+    503: ProblemDocument;
+};
+
+export type UnlocksError = UnlocksErrors[keyof UnlocksErrors];
+
+export type UnlocksResponses = {
+    /**
+     * OK
+     */
+    200: Views;
+};
+
+export type UnlocksResponse = UnlocksResponses[keyof UnlocksResponses];
+
+export type AskUnlockData = {
+    body: Asked;
+    path?: never;
+    query?: never;
+    url: '/api/unlocks';
+};
+
+export type AskUnlockErrors = {
+    /**
+     * Unauthorized
+     */
+    401: ProblemDocument;
+    /**
+     * Forbidden
+     */
+    403: ProblemDocument;
+    /**
+     * Not Found
+     */
+    404: ProblemDocument;
+    /**
+     * Conflict
+     */
+    409: ProblemDocument;
+    /**
+     * Unprocessable Entity
+     */
+    422: ProblemDocument;
+    /**
+     * Too Many Requests
+     */
+    429: ProblemDocument;
+    /**
+     * Internal Server Error
+     */
+    500: ProblemDocument;
+    /**
+     * Service Unavailable
+     */
+    503: ProblemDocument;
+};
+
+export type AskUnlockError = AskUnlockErrors[keyof AskUnlockErrors];
+
+export type AskUnlockResponses = {
+    /**
+     * OK
+     */
+    200: View;
+};
+
+export type AskUnlockResponse = AskUnlockResponses[keyof AskUnlockResponses];
+
+export type UnlockData = {
+    body?: never;
+    path: {
+        /**
+         * id
+         */
+        unlock: string;
+    };
+    query?: never;
+    url: '/api/unlocks/{unlock}';
+};
+
+export type UnlockErrors = {
+    /**
+     * Unauthorized
+     */
+    401: ProblemDocument;
+    /**
+     * Not Found
+     */
+    404: ProblemDocument;
+    /**
+     * Unprocessable Entity
+     */
+    422: ProblemDocument;
+    /**
+     * Internal Server Error
+     */
+    500: ProblemDocument;
+    /**
+     * Service Unavailable
+     */
+    503: ProblemDocument;
+};
+
+export type UnlockError = UnlockErrors[keyof UnlockErrors];
+
+export type UnlockResponses = {
+    /**
+     * OK
+     */
+    200: View;
+};
+
+export type UnlockResponse = UnlockResponses[keyof UnlockResponses];
+
+export type ReportUnlockData = {
+    body: ReportUnlockInputBody;
+    path: {
+        /**
+         * id
+         */
+        unlock: string;
+    };
+    query?: never;
+    url: '/api/unlocks/{unlock}/report';
+};
+
+export type ReportUnlockErrors = {
+    /**
+     * Unauthorized
+     */
+    401: ProblemDocument;
+    /**
+     * Forbidden
+     */
+    403: ProblemDocument;
+    /**
+     * Not Found
+     */
+    404: ProblemDocument;
+    /**
+     * Conflict
+     */
+    409: ProblemDocument;
+    /**
+     * Unprocessable Entity
+     */
+    422: ProblemDocument;
+    /**
+     * Internal Server Error
+     */
+    500: ProblemDocument;
+    /**
+     * Service Unavailable
+     */
+    503: ProblemDocument;
+};
+
+export type ReportUnlockError = ReportUnlockErrors[keyof ReportUnlockErrors];
+
+export type ReportUnlockResponses = {
+    /**
+     * OK
+     */
+    200: View;
+};
+
+export type ReportUnlockResponse = ReportUnlockResponses[keyof ReportUnlockResponses];
+
+export type WithdrawUnlockData = {
+    body?: never;
+    path: {
+        /**
+         * id
+         */
+        unlock: string;
+    };
+    query?: never;
+    url: '/api/unlocks/{unlock}/withdraw';
+};
+
+export type WithdrawUnlockErrors = {
+    /**
+     * Unauthorized
+     */
+    401: ProblemDocument;
+    /**
+     * Forbidden
+     */
+    403: ProblemDocument;
+    /**
+     * Not Found
+     */
+    404: ProblemDocument;
+    /**
+     * Conflict
+     */
+    409: ProblemDocument;
+    /**
+     * Unprocessable Entity
+     */
+    422: ProblemDocument;
+    /**
+     * Internal Server Error
+     */
+    500: ProblemDocument;
+    /**
+     * Service Unavailable
+     */
+    503: ProblemDocument;
+};
+
+export type WithdrawUnlockError = WithdrawUnlockErrors[keyof WithdrawUnlockErrors];
+
+export type WithdrawUnlockResponses = {
+    /**
+     * OK
+     */
+    200: View;
+};
+
+export type WithdrawUnlockResponse = WithdrawUnlockResponses[keyof WithdrawUnlockResponses];
