@@ -80,6 +80,7 @@ type typist string
 
 func (t typist) PIN(context.Context, agent.PINRequest) (string, error) { return string(t), nil }
 
+func (t typist) NewPIN(context.Context, agent.NewPINRequest) (string, error) { return string(t), nil }
 func (t typist) Consent(context.Context, agent.ConsentRequest) (bool, error) { return true, nil }
 
 // staffKey is a Signer whose key lies on a soft key, reached through an agent.

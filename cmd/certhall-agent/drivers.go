@@ -88,6 +88,16 @@ func locks() string {
 	return filepath.Join(dir, "certhall", "locks")
 }
 
+// unlocking is the folder where requests to unlock keys wait for their answers;
+// "" where the user has no place for them.
+func unlocking() string {
+	dir, err := os.UserConfigDir()
+	if err != nil {
+		return ""
+	}
+	return filepath.Join(dir, "certhall", "unlocking")
+}
+
 // driversCmd tells which libraries there are.
 type driversCmd struct{}
 

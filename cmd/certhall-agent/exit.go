@@ -30,12 +30,13 @@ func (e exit) Error() string { return fmt.Sprintf("exit %d", int(e)) }
 // exitCode sorts errors by what a script can do about them.
 func exitCode(e *certhall.Error) int {
 	switch e.Code {
-	case "pin-wrong", "pin-locked", "pin-needed", "pin-last-try", "pin-refused":
+	case "pin-wrong", "pin-locked", "pin-needed", "pin-last-try", "pin-refused", "admin-pin-wrong", "admin-pin-locked", "unlock-failed":
 		return exitPIN
 	case "key-removed", "key-busy", "key-full", "key-damaged", "key-pair-broken", "wrong-key",
 		"old-pair-missing", "cli-no-key", "cli-many-keys", "softkey-exists", "softkey-not-written":
 		return exitKey
-	case "cli-file", "authorities-folder", "softkey-options", "pin-differs", "cli-no-phone", "cli-years", "server-address", "drivers-table", "recording":
+	case "cli-file", "authorities-folder", "softkey-options", "pin-differs", "cli-no-phone", "cli-which-authority", "cli-years", "server-address",
+		"drivers-table", "recording":
 		return exitUsage
 	case "code-resend", "code-tries", "sms-failed", "sms-limited", "database-away", "database-full":
 		return exitLater // as a problem they come from the hall without their kind

@@ -42,6 +42,8 @@ type cli struct {
 	List         listCmd       `cmd:"" help:"List keys and certificates."`
 	Renew        serviceCmd    `cmd:"" help:"Renew a certificate (延期). Continues an unfinished case."`
 	Repair       serviceCmd    `cmd:"" help:"Repair an expired certificate (修复). Continues an unfinished case."`
+	ChangePIN    changePINCmd  `cmd:"" name:"change-pin" help:"Change a key's PIN (修改密码)."`
+	Unlock       unlockCmd     `cmd:"" help:"Unlock a locked key with the authority's answer (解锁)."`
 	Softkey      softkeyCmd    `cmd:"" help:"Soft keys: USB keys in a file."`
 	Enrol        enrolCmd      `cmd:"" help:"Make a key pair and its request (P10), or import the certificate issued for it."`
 	SignDecision decideCmd     `cmd:"" help:"Show a decision or an enrolment and sign it."`
@@ -132,7 +134,7 @@ func language() string {
 
 // agent makes an agent over the keys in a folder or in one file.
 func (s *shell) agent(keys agent.Keys, roots []*smx509.Certificate) *agent.Agent {
-	return agent.New(agent.Options{Keys: keys, Roots: roots, Person: person{s}, Clock: s.clock, Random: rand.Reader, Locks: locks()})
+	return agent.New(agent.Options{Keys: keys, Roots: roots, Person: person{s}, Clock: s.clock, Random: rand.Reader, Locks: locks(), Unlocking: unlocking()})
 }
 
 // keyFlag chooses a key.

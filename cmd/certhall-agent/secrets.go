@@ -23,6 +23,8 @@ type secrets struct {
 	pin  *string
 	code *bufio.Reader // of --code-fd
 	mark int64         // length of --code-file before the code was sent
+
+	newPINFD int // of --new-pin-fd; -1: it is asked for
 }
 
 // longestLine bounds what is read of a descriptor, in bytes.

@@ -24,7 +24,7 @@ type softkeyNewCmd struct {
 	Room   int    `default:"8" help:"How many certificates with their keys fit."`
 	Tries  int    `default:"6" help:"Wrong PINs in a row until it locks."`
 
-	AdminPINFile string `name:"admin-pin-file" type:"path" help:"Draw an administrator's PIN, which unlocks the key, and write it to this new file for escrow (mode 0600; CSV: serial, PIN)."`
+	AdminPINFile string `name:"admin-pin-file" type:"path" help:"Draw an administrator's PIN, which unlocks the key, and write it to this new file for escrow (mode 0600; CSV as certhall admin key-pin import takes it)."`
 	AdminPINFD   int    `name:"admin-pin-fd" default:"-1" help:"Read the administrator's PIN from this file descriptor (first line)."`
 }
 
@@ -85,7 +85,7 @@ func (c *softkeyNewCmd) adminPIN(s *shell) (string, error) {
 	case c.AdminPINFile != "":
 		pin, err := softkey.NewAdminPIN(rand.Reader)
 		if err == nil {
-			err = durable.Create(c.AdminPINFile, []byte(c.Serial+","+pin+"\n"), durable.Secret)
+			err = durable.Create(c.AdminPINFile, []byte("serial,admin_pin\n"+c.Serial+","+pin+"\n"), durable.Secret)
 		}
 		if err != nil {
 			return "", errFile.With("file", c.AdminPINFile).Because(err)

@@ -35,6 +35,8 @@ type Keys interface {
 type Person interface {
 	// PIN asks for the key's PIN. An error ends the operation.
 	PIN(ctx context.Context, r PINRequest) (string, error)
+	// NewPIN asks for a new PIN, twice; both are the same.
+	NewPIN(ctx context.Context, r NewPINRequest) (string, error)
 	// Consent shows what is about to be done and asks for agreement.
 	Consent(ctx context.Context, r ConsentRequest) (bool, error)
 }
@@ -42,11 +44,25 @@ type Person interface {
 // PINRequest says what the PIN window shows.
 type PINRequest struct {
 	Key     token.Info
-	Purpose string // the operation, as in ConsentRequest.What, or install, acknowledge, retire, claim, open, enrol, import, decrypt
+	Purpose string // the operation, as in ConsentRequest.What, or install, acknowledge, retire, claim, open, enrol, import, decrypt, change-pin
 	Tries   int    // left; -1 where the driver cannot tell
 	Final   bool   // the last try; the person has agreed to use it
 	Wrong   bool   // the PIN given just before was wrong
 }
+
+// NewPINRequest says what the window for a new PIN shows.
+type NewPINRequest struct {
+	Key     token.Info
+	Purpose string // change-pin or unlock
+	Why     string // it is asked again: NewPINDiffers, NewPINSame, NewPINRefused; "" the first time
+}
+
+// Why a new PIN is asked for again.
+const (
+	NewPINDiffers = "differs" // the two were not the same
+	NewPINSame    = "same"    // it is the old one
+	NewPINRefused = "refused" // the key does not take it
+)
 
 // ConsentRequest says what is about to be done.
 type ConsentRequest struct {
@@ -68,6 +84,9 @@ type Options struct {
 	Clock  certhall.Clock
 	Random io.Reader
 	Locks  string // folder in which all processes of this user lock keys; "": this is the only one
+	// Unlocking is the folder where requests to unlock keys wait for their
+	// answers, for their owner's eyes alone; "": none can be made.
+	Unlocking string
 }
 
 // Agent carries out one caller's orders on keys. Its methods may be called
@@ -79,7 +98,8 @@ type Agent struct {
 	clock  certhall.Clock
 	random io.Reader
 	locks  string
-	*slots // shared by all callers
+	waits  string // Options.Unlocking
+	*slots        // shared by all callers
 }
 
 // Caller is on whose behalf operations run.
@@ -95,7 +115,7 @@ type Caller struct {
 func New(o Options) *Agent {
 	return &Agent{
 		Caller: Caller{Person: o.Person}, roots: token.NewTrust(o.Roots),
-		keys: o.Keys, clock: o.Clock, random: o.Random, locks: o.Locks, slots: &slots{of: map[string]*slot{}},
+		keys: o.Keys, clock: o.Clock, random: o.Random, locks: o.Locks, waits: o.Unlocking, slots: &slots{of: map[string]*slot{}},
 	}
 }
 

@@ -19,7 +19,7 @@ func (a *Agent) env(s *slot, at act) token.Env {
 		Trust:  a.trustIn(at.authority),
 		Random: a.random,
 		Unlock: func(ctx context.Context) error {
-			err := a.unlock(ctx, key, at.purpose)
+			_, err := a.unlock(ctx, key, at.purpose)
 			s.used = a.clock.Now()
 			return err
 		},
@@ -34,17 +34,18 @@ func (a *Agent) env(s *slot, at act) token.Env {
 // LastTry is what a ConsentRequest to use the last PIN try is about.
 const LastTry = "last-try"
 
-// unlock asks for the PIN until it is right. The last try is used only with
-// the person's explicit consent, and no PIN is tried twice in a row.
-func (a *Agent) unlock(ctx context.Context, key token.Key, purpose string) error {
+// unlock asks for the PIN until it is right, and answers it; "" if the key is
+// logged in. The last try is used only with the person's explicit consent, and
+// no PIN is tried twice in a row.
+func (a *Agent) unlock(ctx context.Context, key token.Key, purpose string) (pin string, err error) {
 	wrong, last := error(nil), ""
 	for !key.LoggedIn() {
 		state, err := key.PINState(ctx)
 		if err != nil {
-			return err
+			return "", err
 		}
 		if state.Locked {
-			return token.ErrPINLocked
+			return "", token.ErrPINLocked
 		}
 		if state.Final {
 			refusal := wrong // the last try is left because a PIN was wrong just now
@@ -52,26 +53,26 @@ func (a *Agent) unlock(ctx context.Context, key token.Key, purpose string) error
 				refusal = ErrPINLastTry
 			}
 			if err := a.agree(ctx, ConsentRequest{Key: key.Info(), What: LastTry}, refusal); err != nil {
-				return err
+				return "", err
 			}
 		}
-		pin, err := a.Person.PIN(ctx, PINRequest{
+		pin, err = a.Person.PIN(ctx, PINRequest{
 			Key: key.Info(), Purpose: purpose, Tries: state.Tries, Final: state.Final, Wrong: wrong != nil,
 		})
 		if err != nil {
-			return err
+			return "", err
 		}
 		if wrong != nil && pin == last {
-			return wrong
+			return "", wrong
 		}
 		switch err := key.Login(ctx, pin); {
 		case errors.Is(err, token.ErrPINWrong):
 			wrong, last = err, pin
 		case err != nil:
-			return err
+			return "", err
 		}
 	}
-	return nil
+	return pin, nil
 }
 
 // TakesNothing tells whether the act leaves everything on the key as it is:

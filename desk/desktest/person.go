@@ -11,9 +11,11 @@ import (
 // and agrees to everything but what Refuses names.
 type Person struct {
 	PINs    []string
+	Chosen  []string // new PINs, one after the other
 	Refuses map[string]bool
 	Asked   []agent.PINRequest
 	Shown   []agent.ConsentRequest
+	Chose   []agent.NewPINRequest
 }
 
 // PIN types the next PIN.
@@ -26,6 +28,17 @@ func (p *Person) PIN(_ context.Context, r agent.PINRequest) (string, error) {
 	if len(p.PINs) > 1 {
 		p.PINs = p.PINs[1:]
 	}
+	return pin, nil
+}
+
+// NewPIN chooses the next new PIN.
+func (p *Person) NewPIN(_ context.Context, r agent.NewPINRequest) (string, error) {
+	p.Chose = append(p.Chose, r)
+	if len(p.Chosen) == 0 {
+		return "", token.ErrDeclined
+	}
+	pin := p.Chosen[0]
+	p.Chosen = p.Chosen[1:]
 	return pin, nil
 }
 

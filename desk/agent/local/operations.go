@@ -122,6 +122,8 @@ var operations = map[string]operation{
 	"/open":        open,
 	"/sign-login":  signLogin,
 	"/self-test":   selfTest,
+	"/change-pin":  changePIN,
+	"/unlock":      unlock,
 	"/identify":    order[proof.Identify],
 	"/prepare":     order[proof.Prepare],
 	"/install":     order[proof.Install],

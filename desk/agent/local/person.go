@@ -39,6 +39,23 @@ func (p person) PIN(_ context.Context, r agent.PINRequest) (string, error) {
 	return a.PIN, err
 }
 
+// NewPIN implements agent.Person. It is asked for until both are the same.
+func (p person) NewPIN(_ context.Context, r agent.NewPINRequest) (string, error) {
+	q := window.Question{What: window.NewPIN, Key: r.Key, Purpose: r.Purpose, Why: r.Why}
+	for {
+		a, err := p.ask(q)
+		switch {
+		case err != nil:
+			return "", err
+		case !a.Yes:
+			return "", token.ErrDeclined
+		case a.PIN == a.Again:
+			return a.PIN, nil
+		}
+		q.Why = agent.NewPINDiffers
+	}
+}
+
 // Consent implements agent.Person.
 func (p person) Consent(_ context.Context, r agent.ConsentRequest) (bool, error) {
 	if r.TakesNothing() {

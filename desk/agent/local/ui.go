@@ -114,12 +114,13 @@ func (s *Server) answered(w http.ResponseWriter, r *http.Request, windows *windo
 		Number int    `json:"n"`
 		Yes    bool   `json:"yes"`
 		PIN    string `json:"pin"`
+		Again  string `json:"again"`
 	}
 	if err := json.NewDecoder(r.Body).Decode(&in); err != nil {
 		refuse(w, r, http.StatusUnprocessableEntity, errInput)
 		return
 	}
-	if err := windows.Answer(in.Window, in.Number, window.Answer{Yes: in.Yes, PIN: in.PIN}); err != nil {
+	if err := windows.Answer(in.Window, in.Number, window.Answer{Yes: in.Yes, PIN: in.PIN, Again: in.Again}); err != nil {
 		s.refuse(w, r, err)
 		return
 	}

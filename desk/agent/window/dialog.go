@@ -36,7 +36,11 @@ func (Dialog) Ask(ctx context.Context, q Question, tell func(string)) (a Answer,
 	tell("")
 	options := []zenity.Option{zenity.Context(ctx), zenity.Title(v.Title), zenity.OKLabel(v.Yes), zenity.CancelLabel(v.No), zenity.Modal()}
 	if v.Field != "" {
-		a.PIN, err = zenity.Entry(v.text()+"\n\n"+v.Field, append(options, zenity.HideText())...)
+		options = append(options, zenity.HideText())
+		a.PIN, err = zenity.Entry(v.text()+"\n\n"+v.Field, options...)
+		if err == nil && v.Again != "" {
+			a.Again, err = zenity.Entry(v.Title+"\n\n"+v.Again, options...)
+		}
 	} else {
 		err = zenity.Question(v.text(), append(options, zenity.DefaultCancel())...)
 	}

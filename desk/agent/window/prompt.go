@@ -54,8 +54,24 @@ func (p *Prompt) Ask(ctx context.Context, q Question, tell func(string)) (Answer
 	if v.Field == "" {
 		label = "[y/N] "
 	}
-	if _, err := fmt.Fprintf(p.out, "\n%s\n%s", v.text(), label); err != nil {
+	l, err := p.ask(ctx, q, fmt.Sprintf("\n%s\n%s", v.text(), label))
+	if err != nil {
 		return Answer{}, err
+	}
+	a := q.typed(l)
+	if v.Again != "" && a.Yes {
+		if l, err = p.ask(ctx, q, v.Again+" "); err != nil {
+			return Answer{}, err
+		}
+		a.Again = l.text
+	}
+	return a, nil
+}
+
+// ask writes a text and waits for the line behind it.
+func (p *Prompt) ask(ctx context.Context, q Question, text string) (line, error) {
+	if _, err := fmt.Fprint(p.out, text); err != nil {
+		return line{}, err
 	}
 	if p.line == nil {
 		p.line = make(chan line, 1)
@@ -68,24 +84,25 @@ func (p *Prompt) Ask(ctx context.Context, q Question, tell func(string)) (Answer
 	case l := <-p.line:
 		p.line = nil
 		_, _ = fmt.Fprintln(p.out)
-		return q.typed(l)
+		if l.err != nil {
+			return line{}, ErrWithdrawn.Because(l.err) // the terminal was closed
+		}
+		return l, nil
 	case <-ctx.Done():
 		_, _ = fmt.Fprintln(p.out, "\n"+q.text("agent.after.withdrawn"))
-		return Answer{}, ErrWithdrawn.Because(ctx.Err())
+		return line{}, ErrWithdrawn.Because(ctx.Err())
 	}
 }
 
-func (q Question) typed(l line) (Answer, error) {
-	if l.err != nil {
-		return Answer{}, ErrWithdrawn.Because(l.err) // the terminal was closed
+// typed is what a line says to the question.
+func (q Question) typed(l line) Answer {
+	if !q.secret() {
+		word := strings.ToLower(strings.TrimSpace(l.text))
+		return Answer{Yes: word == "y" || word == "yes" || word == "是"}
 	}
 	a := Answer{Yes: true, PIN: l.text}
-	if q.What != PIN {
-		word := strings.ToLower(strings.TrimSpace(l.text))
-		return Answer{Yes: word == "y" || word == "yes" || word == "是"}, nil
-	}
 	if !q.answers(a) {
-		return Answer{}, nil
+		return Answer{}
 	}
-	return a, nil
+	return a
 }

@@ -19,6 +19,7 @@ import (
 const (
 	Pair    = "pair"
 	PIN     = "pin"
+	NewPIN  = "new-pin"
 	Consent = "consent"
 )
 
@@ -45,7 +46,7 @@ type Sitting interface {
 
 // Question is what is asked, and of what.
 type Question struct {
-	What    string // Pair, PIN or Consent
+	What    string // Pair, PIN, NewPIN or Consent
 	Lang    string
 	Origin  string // of the page that asks
 	Portal  string // its name by the authority's list; may be empty
@@ -55,18 +56,23 @@ type Question struct {
 	Final   bool
 	Wrong   bool
 	Facts   []agent.Fact
+	Why     string // as in agent.NewPINRequest
 }
 
 // Answer is the person's. Yes without a PIN is no answer to a question for one.
 type Answer struct {
-	Yes bool
-	PIN string
+	Yes   bool
+	PIN   string
+	Again string // a new PIN once more, as it was typed
 }
 
 // answers tells whether a is one to the question.
 func (q Question) answers(a Answer) bool {
-	return q.What != PIN || !a.Yes || a.PIN != "" && len(a.PIN) <= maxPIN
+	return !q.secret() || !a.Yes || a.PIN != "" && len(a.PIN) <= maxPIN && len(a.Again) <= maxPIN
 }
+
+// secret tells whether the question is for a PIN.
+func (q Question) secret() bool { return q.What == PIN || q.What == NewPIN }
 
 // maxPIN bounds what is taken for a PIN, in bytes.
 const maxPIN = 128
@@ -79,6 +85,7 @@ type View struct {
 	Hint   string `json:"hint,omitempty"`   // what the answer means
 	Notice string `json:"notice,omitempty"` // what to heed
 	Field  string `json:"field,omitempty"`  // label of the PIN's field; "" where none is asked for
+	Again  string `json:"again,omitempty"`  // label of the field for a new PIN once more
 	Yes    string `json:"yes"`
 	No     string `json:"no"`
 }
@@ -106,6 +113,8 @@ func (q Question) View() View {
 			v.line(q.text("agent.fact."+f.Name), q.value(f))
 		}
 		switch q.Purpose {
+		case agent.ToRequestUnlock:
+			v.Hint = q.text("agent.hint.unlock-request")
 		case token.ToMakeRoom:
 			v.Hint = q.text("agent.hint.make-room")
 		case agent.LastTry:
@@ -114,6 +123,13 @@ func (q Question) View() View {
 		return v
 	}
 	v.line(q.text("agent.line.purpose"), q.text("agent.purpose."+q.Purpose))
+	if q.What == NewPIN {
+		v.Field, v.Again, v.Hint = q.text("agent.field.pin-new"), q.text("agent.field.pin-again"), q.text("agent.hint.new-pin")
+		if q.Why != "" {
+			v.Notice = q.text("agent.notice.new-pin." + q.Why)
+		}
+		return v
+	}
 	if q.Tries >= 0 {
 		v.line(q.text("agent.line.tries"), q.text("agent.tries", "tries", strconv.Itoa(q.Tries)))
 	}

@@ -49,6 +49,10 @@ function show(n, question) {
   part('secret').hidden = !question.field
   part('pin').required = Boolean(question.field)
   part('pin').value = ''
+  part('again-label').textContent = question.again || ''
+  part('repeat').hidden = !question.again
+  part('again').required = Boolean(question.again)
+  part('again').value = ''
   part('yes').textContent = question.yes
   part('no').textContent = question.no
   say('')
@@ -63,12 +67,13 @@ function say(line) {
 
 async function answer(yes) {
   const pin = part('pin').value
-  part('pin').value = ''
+  const again = part('again').value
+  part('pin').value = part('again').value = ''
   part('question').hidden = true
   last = yes ? texts.done : texts.cancelled
   say(texts.working)
   waiting = setTimeout(() => end(last), patience)
-  const reply = await post('/ui/answer', { window: secret, n: number, yes, pin }).catch(() => null)
+  const reply = await post('/ui/answer', { window: secret, n: number, yes, pin, again }).catch(() => null)
   if (!reply?.ok) end(texts.lost)
 }
 
