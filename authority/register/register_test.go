@@ -32,7 +32,7 @@ const pin = "24681357"
 type typist struct{}
 
 func (typist) PIN(context.Context, agent.PINRequest) (string, error)       { return pin, nil }
-func (typist) NewPIN(context.Context, agent.NewPINRequest) (string, error) { return "", token.ErrDeclined }
+func (typist) NewPIN(context.Context, agent.NewPINRequest) (string, error) { return pin, nil }
 func (typist) Consent(context.Context, agent.ConsentRequest) (bool, error) { return true, nil }
 
 // office is an authority with one pair, on hold and lifted again.
