@@ -140,7 +140,9 @@ func (q *quarter) newHolder(n int, a *demo.Authority) *holder {
 
 func (*holder) PIN(context.Context, agent.PINRequest) (string, error) { return stackPIN, nil }
 
-func (*holder) NewPIN(context.Context, agent.NewPINRequest) (string, error) { return "", errors.ErrUnsupported }
+func (*holder) NewPIN(context.Context, agent.NewPINRequest) (string, error) {
+	return "", errors.ErrUnsupported
+}
 func (*holder) Consent(context.Context, agent.ConsentRequest) (bool, error) { return true, nil }
 
 // phone is another one for every opening: whoever comes first with the key may

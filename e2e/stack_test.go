@@ -66,7 +66,9 @@ type typist struct{ s *stack }
 
 func (p typist) PIN(context.Context, agent.PINRequest) (string, error) { return p.s.pin, nil }
 
-func (typist) NewPIN(context.Context, agent.NewPINRequest) (string, error) { return "", context.Canceled }
+func (typist) NewPIN(context.Context, agent.NewPINRequest) (string, error) {
+	return "", context.Canceled
+}
 func (typist) Consent(context.Context, agent.ConsentRequest) (bool, error) { return true, nil }
 
 func (p typist) Answer(_ context.Context, a courier.Ask, problem *certhall.Error) (courier.Answer, error) {
