@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"path/filepath"
 	"time"
 
 	"github.com/certhall/certhall/desk/agent"
@@ -102,7 +103,7 @@ func (c *doctorCmd) Run(s *shell) error {
 func (s *shell) doctor() doctor.Doctor {
 	return doctor.Doctor{
 		Folder: s.Keys, Client: &http.Client{Timeout: questionTime},
-		Neighbours: neighbours.Find, Ports: local.Ports, Locks: softkey.Folder(s.Keys).Locks,
+		Neighbours: neighbours.Find, Ports: local.Ports, Locks: s.lockFiles,
 		Drivers: func(ctx context.Context) []doctor.Driver {
 			keys, err := s.keys()
 			if err != nil {
@@ -111,6 +112,13 @@ func (s *shell) doctor() doctor.Doctor {
 			return examined(keys.Libraries(ctx))
 		},
 	}
+}
+
+// lockFiles are held while a key is used, by path: those of soft keys, and those
+// of all keys.
+func (s *shell) lockFiles() []string {
+	all, _ := filepath.Glob(filepath.Join(locks(), "*.lock")) // fails for a malformed pattern only
+	return append(all, softkey.Folder(s.Keys).Locks()...)
 }
 
 // whenFree waits until no key is in use, as long as the person wants to: what

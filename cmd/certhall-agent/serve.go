@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"strings"
 
 	"golang.org/x/term"
 
@@ -98,7 +99,7 @@ func (c *serveCmd) windows(s *shell, address string) window.Asker {
 // version is of the program, as it was built.
 func version() string {
 	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
-		return info.Main.Version
+		return strings.Trim(info.Main.Version, "()") // (devel) where it was built from a tree
 	}
 	return "devel"
 }

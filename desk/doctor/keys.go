@@ -62,8 +62,15 @@ func (d *Doctor) examineKey(k agent.Listed, add adder) {
 	default:
 		add(Key, Fine, "key-room", room...)
 	}
-	if k.Others > 0 {
-		add(Key, Fine, "key-others", "key", k.Label, "count", strconv.Itoa(k.Others))
+	others := []string{"key", k.Label, "count", strconv.Itoa(k.Others)}
+	switch {
+	case k.Trouble != nil: // not known
+	case len(k.Containers) == 0 && k.Others == 0:
+		add(Key, Note, "key-empty", others...)
+	case len(k.Containers) == 0:
+		add(Key, Note, "key-foreign", others...)
+	case k.Others > 0:
+		add(Key, Fine, "key-others", others...)
 	}
 }
 

@@ -64,7 +64,7 @@ func TestExamine(t *testing.T) {
 		}
 	}
 	codes, foreign := h.paired(strange).examination()
-	if want := append(slices.Clone(usual), "key-others", "other-port"); !slices.Equal(codes, want) {
+	if want := append(slices.Clone(usual), "key-foreign", "other-port"); !slices.Equal(codes, want) {
 		t.Errorf("found %v", codes)
 	}
 	for _, secret := range []string{"测试医院", string(h.pair.Sign()), h.auth.Root.Certificate.Subject.CommonName} {
