@@ -1,8 +1,13 @@
 package main
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
+	"os"
+	"path/filepath"
 	"testing"
 
+	"github.com/gofrs/flock"
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
@@ -18,7 +23,20 @@ func TestScripts(t *testing.T) {
 			e.Setenv("HOME", e.WorkDir)
 			e.Setenv("LANG", "en")
 			e.Setenv("CERTHALL_KEYS", e.WorkDir+"/keys")
-			return nil
+			e.Setenv("XDG_CACHE_HOME", e.WorkDir+"/cache")
+			return occupy(e, "BUSY1")
 		},
 	})
+}
+
+// occupy uses a key for as long as a script runs, as another process does.
+func occupy(e *testscript.Env, serial string) error {
+	folder := filepath.Join(e.WorkDir, "cache", "certhall", "locks")
+	if err := os.MkdirAll(folder, 0o700); err != nil {
+		return err
+	}
+	sum := sha256.Sum256([]byte(serial))
+	l := flock.New(filepath.Join(folder, hex.EncodeToString(sum[:16])+".lock"))
+	e.Defer(func() { _ = l.Close() })
+	return l.Lock()
 }

@@ -1,10 +1,12 @@
 package doctor
 
 import (
+	"context"
 	"strconv"
 
 	"github.com/certhall/certhall"
 	"github.com/certhall/certhall/desk/courier"
+	"github.com/certhall/certhall/desk/doctor/neighbours"
 )
 
 // examineAgent compares this agent with what the hall's pages expect.
@@ -15,4 +17,30 @@ func (d *Doctor) examineAgent(facts *courier.Facts, add adder) {
 		return
 	}
 	add(Agent, Fine, "agent-fine", params...)
+}
+
+// examinePorts tells whoever asks from outside the agent whether it runs.
+func (d *Doctor) examinePorts(ctx context.Context, add adder) {
+	if d.Served || d.Neighbours == nil {
+		return
+	}
+	found, err := d.Neighbours(ctx, neighbours.Wanted{Ports: d.Ports})
+	if err != nil {
+		return // said below
+	}
+	taken := 0
+	for _, n := range found {
+		switch {
+		case n.Port != 0 && n.Own:
+			add(Agent, Fine, "agent-running", "port", strconv.Itoa(n.Port))
+			return
+		case n.Port != 0:
+			taken++
+		}
+	}
+	if taken == len(d.Ports) {
+		add(Agent, Fault, "agent-no-port")
+		return
+	}
+	add(Agent, Note, "agent-not-running")
 }

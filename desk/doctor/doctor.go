@@ -112,6 +112,7 @@ func (d *Doctor) Examine(ctx context.Context, tell func(Finding)) []Finding {
 	}
 	facts := d.examineServer(ctx, add)
 	d.examineAgent(facts, add)
+	d.examinePorts(ctx, add)
 	d.examineAuthority(facts, add)
 	d.examineClock(add)
 	drivers := d.drivers(ctx)

@@ -2,7 +2,6 @@ package doctor
 
 import (
 	"context"
-	"slices"
 	"strconv"
 
 	"github.com/certhall/certhall/desk/doctor/neighbours"
@@ -28,7 +27,6 @@ func (d *Doctor) examineOthers(ctx context.Context, drivers []Driver, add adder)
 		add(Others, Unknown, "other-unasked")
 		return
 	}
-	d.examinePorts(found, add)
 	clear := true
 	for _, n := range found {
 		if n.Own {
@@ -40,28 +38,6 @@ func (d *Doctor) examineOthers(ctx context.Context, drivers []Driver, add adder)
 	if clear {
 		add(Others, Fine, "other-none")
 	}
-}
-
-// examinePorts tells whoever asks from outside the agent whether it runs.
-func (d *Doctor) examinePorts(found []neighbours.Neighbour, add adder) {
-	if d.Served || len(d.Ports) == 0 {
-		return
-	}
-	taken := 0
-	for _, n := range found {
-		switch {
-		case n.Port != 0 && n.Own:
-			add(Agent, Fine, "agent-running", "port", strconv.Itoa(n.Port))
-			return
-		case slices.Contains(d.Ports, n.Port):
-			taken++
-		}
-	}
-	if taken == len(d.Ports) {
-		add(Agent, Fault, "agent-no-port")
-		return
-	}
-	add(Agent, Note, "agent-not-running")
 }
 
 // other tells of one program, once for each thing that it has.
