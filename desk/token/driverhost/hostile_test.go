@@ -29,6 +29,7 @@ type yes struct{}
 
 func (yes) PIN(context.Context, agent.PINRequest) (string, error)       { return pin, nil }
 func (yes) Consent(context.Context, agent.ConsentRequest) (bool, error) { return true, nil }
+func (yes) NewPIN(context.Context, agent.NewPINRequest) (string, error) { return pin, nil }
 
 // hostilePC has a hostile library and a soft key in a folder.
 type hostilePC struct {
