@@ -114,9 +114,11 @@ const RSABits = 2048
 
 // What keys answer beside success.
 var (
-	ErrRemoved         = certhall.NewError("key-removed", certhall.Unavailable)
-	ErrKeyBusy         = certhall.NewError("key-busy", certhall.Unavailable)
-	ErrKeyFull         = certhall.NewError("key-full", certhall.Conflict)
+	ErrRemoved = certhall.NewError("key-removed", certhall.Unavailable)
+	ErrKeyBusy = certhall.NewError("key-busy", certhall.Unavailable)
+	ErrKeyFull = certhall.NewError("key-full", certhall.Conflict)
+	// ErrUninitialised: its maker's tool has yet to prepare it.
+	ErrUninitialised   = certhall.NewError("key-uninitialised", certhall.Unavailable)
 	ErrKeyDamaged      = certhall.NewError("key-damaged", certhall.Internal)
 	ErrPINWrong        = certhall.NewError("pin-wrong", certhall.Denied)
 	ErrPINLocked       = certhall.NewError("pin-locked", certhall.Denied)

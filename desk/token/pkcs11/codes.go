@@ -216,7 +216,7 @@ func explained(err error) error {
 	case pinExpired:
 		return ErrPINExpired.Because(a)
 	case pinNotInitialized:
-		return ErrUninitialised.Because(a)
+		return token.ErrUninitialised.Because(a)
 	case tokenNotRecognized:
 		return token.ErrKeyDamaged.Because(a)
 	case sessionCount:

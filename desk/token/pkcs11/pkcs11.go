@@ -22,13 +22,8 @@ import (
 // Driver is the name of this driver in token.Info.
 const Driver = "pkcs11"
 
-// What keys answer here beside token's errors.
-var (
-	// ErrUninitialised: its maker's tool has yet to prepare it (C_InitToken, C_InitPIN).
-	ErrUninitialised = certhall.NewError("key-uninitialised", certhall.Unavailable)
-	// ErrPINExpired: the PIN has to be changed before it counts again.
-	ErrPINExpired = certhall.NewError("pin-expired", certhall.Denied)
-)
+// ErrPINExpired says that the PIN has to be changed before it counts again.
+var ErrPINExpired = certhall.NewError("pin-expired", certhall.Denied)
 
 // maxSlots and maxObjects are more than there can be: a library that tells
 // more is wrong.
@@ -136,7 +131,7 @@ func (m *Module) plugged(ctx context.Context) ([]place, error) {
 			if m.profile.SpareSlot && t.serial == "" {
 				continue
 			}
-			p.info.Trouble = ErrUninitialised
+			p.info.Trouble = token.ErrUninitialised
 		}
 		if p.info.Label == "" {
 			p.info.Label = t.model

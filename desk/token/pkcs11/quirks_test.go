@@ -163,7 +163,7 @@ func TestCodes(t *testing.T) {
 		{0xA1, "C_Login", login, token.ErrPINWrong},
 		{0xA3, "C_Login", login, pkcs11.ErrPINExpired},
 		{0xA4, "C_Login", login, token.ErrPINLocked},
-		{0x102, "C_Login", login, pkcs11.ErrUninitialised},
+		{0x102, "C_Login", login, token.ErrUninitialised},
 		{0x54, "C_Login", login, token.ErrUnsupported},
 		{0x104, "C_Login", login, token.ErrKeyBusy},
 		{0x54, "C_InitPIN", unblock, token.ErrUnsupported},
@@ -432,5 +432,5 @@ func TestSlots(t *testing.T) {
 	}
 	serials(append(all, "S9")...)
 	_, err = s.module.Open(s.ctx, "S9")
-	s.refused(err, pkcs11.ErrUninitialised)
+	s.refused(err, token.ErrUninitialised)
 }

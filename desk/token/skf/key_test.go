@@ -44,7 +44,7 @@ func TestList(t *testing.T) {
 	if i := infos[0]; i.Label != "label" || i.Manufacturer != "maker" || i.Driver != "skf" || i.Trouble != nil {
 		t.Errorf("%+v", i)
 	}
-	want(t, infos[2].Trouble, skf.ErrNoApplication)
+	want(t, infos[2].Trouble, token.ErrUninitialised)
 	if l.connected != 0 {
 		t.Error("it stays connected")
 	}

@@ -23,10 +23,6 @@ import (
 // Driver is the driver's name in token.Info.
 const Driver = "skf"
 
-// ErrNoApplication says that a key was never given an application: nobody has
-// made it ready for certificates.
-var ErrNoApplication = certhall.NewError("key-blank", certhall.Unavailable)
-
 // Module is a library in use. It and all keys opened through it are used by one
 // goroutine at a time.
 type Module struct {
@@ -114,7 +110,7 @@ func (m *Module) look(name string) ([]token.Info, error) {
 	}
 	if len(apps) == 0 {
 		i := d.named("", true)
-		i.Trouble = ErrNoApplication
+		i.Trouble = token.ErrUninitialised
 		return []token.Info{i}, nil
 	}
 	infos := make([]token.Info, len(apps))
