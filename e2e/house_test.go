@@ -49,6 +49,7 @@ type house struct {
 	dir    string
 	listen string
 	flags  []string
+	env    []string // of every program in it
 	cmd    *exec.Cmd
 	screen *screen
 	read   int
@@ -69,9 +70,15 @@ func newHouse(t *testing.T, flags ...string) *house {
 	if err := os.Symlink(bin, filepath.Join(h.dir, "bin")); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { h.stop(syscall.SIGKILL) })
-	h.start()
+	h.open()
 	return h
+}
+
+// open starts it for as long as the test lasts.
+func (h *house) open() {
+	h.t.Helper()
+	h.t.Cleanup(func() { h.stop(syscall.SIGKILL) })
+	h.start()
 }
 
 func freePort(t *testing.T) string {
@@ -91,6 +98,7 @@ func (h *house) start() {
 	h.cmd = exec.Command("bin/certhall", append([]string{"demo", "--listen", h.listen}, h.flags...)...)
 	h.cmd.Dir = h.dir
 	h.cmd.Env = append(os.Environ(), english, "LC_ALL=", "LC_MESSAGES=", "CERTHALL_DEMO=.demo")
+	h.cmd.Env = append(h.cmd.Env, h.env...)
 	h.cmd.Stdout, h.cmd.Stderr = h.screen, h.screen
 	if err := h.cmd.Start(); err != nil {
 		h.t.Fatal(err)
@@ -153,7 +161,7 @@ func (h *house) code() string {
 func (h *house) run(line string) *session {
 	h.t.Helper()
 	h.read = len(h.screen.raw())
-	return runLine(h.t, h.dir, line, english, "LC_ALL=", "LC_MESSAGES=", "CERTHALL_SERVER=http://"+h.listen)
+	return runLine(h.t, h.dir, line, append(h.env, english, "LC_ALL=", "LC_MESSAGES=", "CERTHALL_SERVER=http://"+h.listen)...)
 }
 
 // says runs a line that asks nothing, and gives what it prints.

@@ -30,6 +30,12 @@ const (
 // he buys what is offered for as long as is proposed, pays, and has no other key.
 func (h *house) answers(s *session) {
 	h.t.Helper()
+	h.answersWith(s, h.pin())
+}
+
+// answersWith does so with the PIN of another key.
+func (h *house) answersWith(s *session, pin string) {
+	h.t.Helper()
 	any := regexp.MustCompile("(" + asksPIN + ")|(" + asksCode + ")|(" + asksToBuy + ")|(" + asksNext + ")|(" + asksYears + ")|" + payPage)
 	for {
 		match, next, ok := s.screen.after(h.t, s.read, any)
@@ -39,7 +45,7 @@ func (h *house) answers(s *session) {
 		s.read = next
 		switch {
 		case match[1] != "":
-			s.answer(h.pin())
+			s.answer(pin)
 		case match[2] != "":
 			s.answer(h.code())
 		case match[3] != "":

@@ -60,8 +60,16 @@ func Text(lang, key string, params map[string]string) string {
 }
 
 // Error is what people are told of an error: what happened, and what to do next.
+// Where a key does not count tries (parameter tries is -1), the text beside says so.
 func Error(lang string, e *certhall.Error) (message, hint string) {
-	return Text(lang, "error."+e.Code, e.Params), Text(lang, "error."+e.Code+".hint", e.Params)
+	key := "error." + e.Code
+	message = Text(lang, key, e.Params)
+	if e.Params["tries"] == "-1" {
+		if own := Text(lang, key+".uncounted", nil); own != key+".uncounted" {
+			message = own
+		}
+	}
+	return message, Text(lang, key+".hint", e.Params)
 }
 
 // ErrorForOfficer is Error for whoever runs the authority: he holds no key and

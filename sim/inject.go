@@ -68,7 +68,7 @@ func (w *World) inject(f Fault, kind Kind, do func() error, late func()) func() 
 		return do
 	case Unplug:
 		return func() error {
-			w.medium.unplug(func() { _ = do() })
+			w.medium.unplug()
 			return lost(kind)
 		}
 	case CutBefore:

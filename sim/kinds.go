@@ -1,8 +1,6 @@
 package sim
 
 import (
-	"io"
-
 	"github.com/certhall/certhall/gm"
 )
 
@@ -14,6 +12,11 @@ const (
 	Aged  = "aged"  // room for three, renewed once before; old ones are kept, one at most by the policy of project and brand
 	RSA   = "rsa"   // as roomy, with single certificates of RSA keys
 	P256  = "p256"  // … of P-256 keys
+
+	// Behind real libraries, each run's in processes of its own.
+	SKF     = "skf"      // SM2, through libsoftkey's C interface
+	HSMRSA  = "hsm-rsa"  // RSA, through SoftHSM's
+	HSMP256 = "hsm-p256" // P-256, likewise
 )
 
 // keyKind says what a kind of key is like.
@@ -21,6 +24,7 @@ type keyKind struct {
 	room      int // for containers
 	algorithm gm.Algorithm
 	aged      bool // it was renewed before
+	library   string
 }
 
 var kinds = map[string]keyKind{
@@ -30,13 +34,20 @@ var kinds = map[string]keyKind{
 	Aged:  {room: 3, algorithm: gm.SM2, aged: true},
 	RSA:   {room: roomForForeign, algorithm: gm.RSA},
 	P256:  {room: roomForForeign, algorithm: gm.ECDSA},
+
+	SKF:     {room: roomForForeign, algorithm: gm.SM2, library: libsoftkey},
+	HSMRSA:  {room: roomForForeign, algorithm: gm.RSA, library: softhsm},
+	HSMP256: {room: roomForForeign, algorithm: gm.ECDSA, library: softhsm},
 }
+
+// The libraries.
+const (
+	libsoftkey = "libsoftkey"
+	softhsm    = "softhsm"
+)
 
 // roomForForeign is room enough for another program's container too.
 const roomForForeign = 4
-
-// make makes a key of the kind.
-func (k keyKind) make(random io.Reader) (medium, error) { return newSoft(k, random) }
 
 // profile of the pairs on it, in the authority's list.
 func (k keyKind) profile() string {
@@ -53,5 +64,11 @@ func (k keyKind) issuers() []gm.Algorithm {
 
 // suffers tells whether a fault can befall keys of the kind at all.
 func (k keyKind) suffers(what string) bool {
-	return what != Spoil || k.algorithm == gm.SM2
+	switch what {
+	case Spoil: // no library lets anybody do that
+		return k.algorithm == gm.SM2 && k.library == ""
+	case Torn, Torn2, CutWrite:
+		return k.library == ""
+	}
+	return true
 }

@@ -17,13 +17,14 @@ type medium interface {
 	plug(cut softkey.Switch) (token.Key, error)
 	// look opens the key past the agent, as another program does.
 	look() (token.Key, error)
-	// unplug does something while the key is pulled out.
-	unplug(do func())
+	// unplug pulls the key out and plugs it in again.
+	unplug()
 	// powerCut ends whatever reaches the key for the agent, at once.
 	powerCut()
-	// clone is a run's own key with the same content; the bench's earlier one
-	// of this kind is given up for it.
+	// clone is a run's own key with the same content.
 	clone(b *Bench, random io.Reader) (medium, error)
+	// close gives it up.
+	close() error
 }
 
 // soft is a soft key in memory.
@@ -76,7 +77,7 @@ func (m soft) plug(cut softkey.Switch) (token.Key, error) {
 func (m soft) look() (token.Key, error) { return softkey.Use(m.memory, m.random, nil) }
 
 // unplug ends every use of the key; plugged in again it has to be opened anew.
-func (m soft) unplug(func()) {
+func (m soft) unplug() {
 	for _, k := range *m.open {
 		_ = k.Close()
 	}
@@ -89,3 +90,5 @@ func (soft) powerCut() {}
 func (m soft) clone(_ *Bench, random io.Reader) (medium, error) {
 	return soft{m.memory.Clone(), random, new([]*softkey.Key)}, nil
 }
+
+func (soft) close() error { return nil }

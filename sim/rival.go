@@ -19,7 +19,11 @@ import (
 // rival case is closed later.
 func (w *World) rival() {
 	w.closed = true // the case that comes second is refused, and closed
-	c := w.succeed(w.t.old, w.medium, w.t.oldContainer, "rival"+certhall.NewID(w.clock.Now(), w.random)[:8])
+	var c certhall.CaseID
+	w.bare(func(k token.Key) error {
+		c = w.succeed(w.t.old, k, w.t.oldContainer, "rival"+certhall.NewID(w.clock.Now(), w.random)[:8])
+		return nil
+	})
 	shut := func() {
 		w.authorityChanged = true
 		if closing, err := w.freshCA().Close(background, c); err == nil {
@@ -37,7 +41,10 @@ func (w *World) thief() {
 	if s == nil || s.pair == nil || s.pair.State == authority.Void {
 		return
 	}
-	c := w.succeed(w.t.other, w.t.otherMedium, w.t.otherContainer, string(s.pair.Entitlement))
+	k, err := w.t.otherMedium.look()
+	w.note(err)
+	w.note(k.Login(background, pin))
+	c := w.succeed(w.t.other, k, w.t.otherContainer, string(s.pair.Entitlement))
 	w.read(func(r ca.Reader) error {
 		p, err := r.PairOfAttempt(c, 1)
 		if p != nil {
@@ -49,7 +56,7 @@ func (w *World) thief() {
 
 // succeed asks for a successor of a pair with evidence by its key, in a case
 // of its own; whether it is given is for the authority to say.
-func (w *World) succeed(old *ca.Pair, on medium, container, entitlement string) certhall.CaseID {
+func (w *World) succeed(old *ca.Pair, k token.Key, container, entitlement string) certhall.CaseID {
 	w.authorityChanged = true
 	c := certhall.CaseID(certhall.NewID(w.clock.Now(), w.random))
 	signed, err := w.freshCA().Ticket(background, authority.TicketRequest{Service: w.sched.Service, Case: c, OldSerial: old.SignSerial})
@@ -71,10 +78,6 @@ func (w *World) succeed(old *ca.Pair, on medium, container, entitlement string) 
 		OldSerial: ticket.OldSerial, Project: old.Project, Profile: old.Profile, TermYears: 1, RequestDigest: digest,
 		Disposal: string(certhall.Keep), KeySerial: "RIVAL", Nonce: ticket.Nonce, Expiry: ticket.Expiry,
 	}
-	k, err := on.look()
-	w.note(err)
-	defer k.Close()
-	w.note(k.Login(background, pin))
 	by, err := signIn(k, container, evidence)
 	if err != nil {
 		return c // the old container is gone

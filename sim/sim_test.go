@@ -89,7 +89,11 @@ func TestReplay(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := template(t).Bench()
+	tmpl := template
+	if kinds[s.Key].library != "" {
+		tmpl = realTemplate
+	}
+	b := tmpl(t).Bench()
 	defer b.Close()
 	r := b.Run(s)
 	if r.Violation != nil {

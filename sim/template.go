@@ -33,23 +33,61 @@ type Template struct {
 	dir  string // for databases in files
 }
 
+// NewTemplateOf is a template without any kind of key yet. Files lie under dir.
+func NewTemplateOf(dir string) *Template { return &Template{kits: map[string]*kit{}, dir: dir} }
+
 // NewTemplate founds an authority for each kind of key and issues the pair
 // that all runs start from. Databases in files lie under dir.
 func NewTemplate(dir string) (*Template, error) {
-	t := &Template{kits: map[string]*kit{}, dir: dir}
+	t := NewTemplateOf(dir)
 	for i, names := range [][]string{{Roomy}, {Tight, Tidy}, {Aged}, {RSA}, {P256}} {
-		k, err := newKit(kinds[names[0]], randomness(uint64(i+1)))
-		if err != nil {
-			return nil, fmt.Errorf("sim: template: %w", err)
-		}
-		for _, name := range names {
-			t.kits[name] = k
+		if err := t.found(names, uint64(i+1), newSoft); err != nil {
+			return nil, err
 		}
 	}
 	return t, nil
 }
 
-func newKit(kind keyKind, random io.Reader) (*kit, error) {
+// Real adds the kinds of key behind real libraries.
+func (t *Template) Real(p Programs) error {
+	for i, name := range []string{SKF, HSMRSA, HSMP256} {
+		make := func(kind keyKind, random io.Reader) (medium, error) {
+			return newReal(p, kind, filepath.Join(t.dir, name), random)
+		}
+		if err := t.found([]string{name}, uint64(i+101), make); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// found makes the kit of some kinds of key.
+func (t *Template) found(names []string, seed uint64, make func(keyKind, io.Reader) (medium, error)) error {
+	kind, random := kinds[names[0]], randomness(seed)
+	m, err := make(kind, random)
+	if err != nil {
+		return fmt.Errorf("sim: key %s: %w", names[0], err)
+	}
+	k, err := newKit(kind, m, random)
+	if err != nil {
+		return fmt.Errorf("sim: template: %w", err)
+	}
+	for _, name := range names {
+		t.kits[name] = k
+	}
+	return nil
+}
+
+// Close gives the template's keys up.
+func (t *Template) Close() error {
+	var errs []error
+	for _, k := range t.kits {
+		errs = append(errs, k.medium.close())
+	}
+	return errors.Join(errs...)
+}
+
+func newKit(kind keyKind, m medium, random io.Reader) (*kit, error) {
 	clock := new(clock)
 	clock.set(foundedAt)
 	db, err := sqldb.Open(background, "sqlite::memory:")
@@ -67,7 +105,7 @@ func newKit(kind keyKind, random io.Reader) (*kit, error) {
 	if err != nil {
 		return nil, err
 	}
-	k := &kit{keyKind: kind, founded: a.Founded, reviewer: a.Reviewer}
+	k := &kit{keyKind: kind, medium: m, founded: a.Founded, reviewer: a.Reviewer}
 	if k.falseAuthority, err = ceremony.Found(ceremony.Plan{ID: authorityID, Name: "模拟认证", Address: "https://hall.example", Clock: clock, Random: random}); err != nil {
 		return nil, err
 	}
@@ -117,9 +155,6 @@ func (k oneKey) plugged(root *smx509.Certificate, clock certhall.Clock) *agent.A
 
 // firstPair issues the pair that runs start from, on the key.
 func (k *kit) firstPair(a *demo.Authority, store *authoritystore.Store, clock certhall.Clock, random io.Reader) (err error) {
-	if k.medium, err = k.keyKind.make(random); err != nil {
-		return err
-	}
 	pc := oneKey{medium: k.medium, random: random}.plugged(a.Founded.Root.Certificate, clock)
 	bundle, err := a.Apply(background, pc, k.medium.serial(), demo.Applicant{
 		Name: "模拟医院", Organisation: "91330000MA27XXXX0A", Lineage: lineage, Project: project, KeyNumber: "SIM-0001", TermYears: 1, Profile: k.profile(),
@@ -281,16 +316,22 @@ func (b *Bench) databases(k *kit, file bool) (*databases, error) {
 		b.memory[k] = d
 		return d, err
 	}
+	dir, err := b.folder()
+	if err != nil {
+		return nil, err
+	}
+	return openDatabases(dir, k.authorityDB, k.hallDB)
+}
+
+// folder is a new one.
+func (b *Bench) folder() (string, error) {
 	if b.dir == "" {
 		var err error
 		if b.dir, err = os.MkdirTemp(b.t.dir, "bench"); err != nil {
-			return nil, err
+			return "", err
 		}
 	}
 	b.runs++
 	dir := filepath.Join(b.dir, fmt.Sprint(b.runs))
-	if err := os.Mkdir(dir, 0o700); err != nil {
-		return nil, err
-	}
-	return openDatabases(dir, k.authorityDB, k.hallDB)
+	return dir, os.Mkdir(dir, 0o700)
 }

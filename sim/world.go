@@ -108,6 +108,7 @@ func (w *World) discard() {
 	if w.bareKey != nil {
 		_ = w.bareKey.Close()
 	}
+	_ = w.medium.close()
 	if w.data.dir != "" {
 		_ = w.data.close()
 		_ = os.RemoveAll(w.data.dir)

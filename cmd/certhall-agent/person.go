@@ -24,9 +24,17 @@ func (p person) PIN(_ context.Context, r agent.PINRequest) (string, error) {
 		return pin, err
 	}
 	if r.Wrong {
-		p.note("error.pin-wrong", "tries", strconv.Itoa(r.Tries))
+		wrong := "error.pin-wrong"
+		if r.Tries < 0 {
+			wrong = "error.pin-wrong.uncounted"
+		}
+		p.note(wrong, "tries", strconv.Itoa(r.Tries))
 	}
-	return p.prompt(p.text("cli.pin",
+	question := "cli.pin"
+	if r.Tries < 0 {
+		question = "cli.pin-uncounted"
+	}
+	return p.prompt(p.text(question,
 		"purpose", p.text("cli.purpose."+r.Purpose), "key", r.Key.Label+" "+r.Key.Serial, "tries", strconv.Itoa(r.Tries)))
 }
 

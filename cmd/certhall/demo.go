@@ -19,16 +19,18 @@ import (
 // demoCmd runs everything with an authority of its own. It is the one place
 // that prints PINs and SMS codes.
 type demoCmd struct {
-	Dir       string `default:".demo" env:"CERTHALL_DEMO" help:"State folder of the demo; made at the first start."`
-	Listen    string `default:"127.0.0.1:8083" help:"Loopback address to listen on; port 0 chooses a free one."`
-	Public    string `help:"Public address, such as https://portal.test:8443; default is where it listens."`
-	TLSCert   string `name:"tls-cert" help:"Certificate chain, PEM."`
-	TLSKey    string `name:"tls-key" help:"Key, PEM."`
-	Agent     bool   `default:"true" negatable:"" help:"Start the agent of the handler's PC too."`
-	AgentPort []int  `name:"agent-port" help:"Port of 127.0.0.1 where the agent serves and pages look for it; may be repeated. Default 17083, 27083, 37083."`
-	Handler   bool   `default:"true" negatable:"" help:"Have the handler on record for the demo's certificates when it is made; without, whoever has the key and proves a phone becomes it."`
-	PayPort   int    `name:"pay-port" help:"Port of 127.0.0.1 of the trial payment; default is a free one."`
-	Reset     bool   `help:"Remove the demo's state and end."`
+	Dir       string   `default:".demo" env:"CERTHALL_DEMO" help:"State folder of the demo; made at the first start."`
+	Listen    string   `default:"127.0.0.1:8083" help:"Loopback address to listen on; port 0 chooses a free one."`
+	Public    string   `help:"Public address, such as https://portal.test:8443; default is where it listens."`
+	TLSCert   string   `name:"tls-cert" help:"Certificate chain, PEM."`
+	TLSKey    string   `name:"tls-key" help:"Key, PEM."`
+	Agent     bool     `default:"true" negatable:"" help:"Start the agent of the handler's PC too."`
+	AgentPort []int    `name:"agent-port" help:"Port of 127.0.0.1 where the agent serves and pages look for it; may be repeated. Default 17083, 27083, 37083."`
+	Handler   bool     `default:"true" negatable:"" help:"Have the handler on record for the demo's certificates when it is made; without, whoever has the key and proves a phone becomes it."`
+	PayPort   int      `name:"pay-port" help:"Port of 127.0.0.1 of the trial payment; default is a free one."`
+	Library   []string `sep:"none" env:"CERTHALL_LIBRARY" placeholder:"KIND:PATH" help:"Reach keys through this library too, KIND skf or pkcs11, as certhall-agent does; when the demo is made, they get certificates. May be repeated."`
+	KeyPIN    string   `name:"key-pin" type:"existingfile" placeholder:"FILE" help:"First line: the PIN of the keys behind libraries, to put certificates on them."`
+	Reset     bool     `help:"Remove the demo's state and end."`
 }
 
 func (c *demoCmd) Run(env *environment) error {
@@ -49,9 +51,9 @@ func (c *demoCmd) Run(env *environment) error {
 	base := cmp.Or(c.Public, listen.address(at))
 	if !demo.IsComplete(c.Dir) {
 		env.say("cli.demo-making", "dir", c.Dir)
-	}
-	if err := demo.Make(env.ctx, c.Dir, base, c.Handler, env.random); err != nil {
-		return err
+		if err := c.make(env, base); err != nil {
+			return err
+		}
 	}
 	lock, err := demo.Lock(c.Dir)
 	if err != nil {

@@ -90,6 +90,9 @@ func beside(name string) string {
 // agent runs the agent once; what it says goes to the log.
 func (c *demoCmd) agent(ctx context.Context, program string, log *slog.Logger) error {
 	args := []string{"serve", "--ui=page", "--keys=" + filepath.Join(c.Dir, demo.HandlerKeys), "--authorities=" + c.authorities()}
+	for _, l := range c.Library {
+		args = append(args, "--library="+l)
+	}
 	if len(c.AgentPort) > 0 {
 		args = append(args, "--port="+strconv.Itoa(c.AgentPort[0]))
 	}

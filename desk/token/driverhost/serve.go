@@ -180,6 +180,7 @@ func (k *openKey) do(ctx context.Context, r request) (a reply, err error) {
 		a.Names, err = k.Containers(ctx)
 		return a, err
 	case opContainer:
+		delete(k.containers, r.Container) // another program may have made it anew
 		_, err = k.container(ctx, r.Container)
 		return a, err
 	case opCreate:
