@@ -299,7 +299,8 @@ func (l *library) authentication() {
 			return gmskf.Fail
 		}
 		want := make([]byte, 16)
-		block.Encrypt(want, slices.Concat(d.random, make([]byte, 8)))
+		copy(want, d.random)
+		block.Encrypt(want, want)
 		if d.authed = slices.Equal(want, a[0].Bytes); !d.authed {
 			return gmskf.Fail
 		}
