@@ -43,6 +43,9 @@ func (e Env) prove(authority string, b proof.Bundle) (*parts, error) {
 		if len(b.Envelope) != 0 || len(b.SealedNonce) != 0 {
 			return nil, ErrBundle.Becausef("an encryption key without its certificate")
 		}
+		if !forEverything(p.sign) {
+			return nil, ErrBundle.Becausef("a signing certificate without its encryption half")
+		}
 		return p, nil
 	}
 	return p, p.proveEncryption(e.Trust)
@@ -52,6 +55,9 @@ func (e Env) prove(authority string, b proof.Bundle) (*parts, error) {
 func (p *parts) single() bool { return len(p.Bundle.Enc) == 0 }
 
 func (p *parts) proveEncryption(t *Trust) (err error) {
+	if _, err := gm.SM2Key(p.signKey); err != nil { // only to such a key an encryption key can be enveloped
+		return ErrBundle.Becausef("an encryption half beside a certificate for everything: %v", err)
+	}
 	if p.enc, p.encKey, err = parse(p.Bundle.Enc); err != nil {
 		return err
 	}

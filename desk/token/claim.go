@@ -57,6 +57,9 @@ func unusable(ctx context.Context, h *Holding, order proof.MakeClaim, env Env) (
 	if another(h.SignKey, order.KeyDigest) || another(h.EncKey, order.EncDigest) {
 		return proof.AnotherKey, nil
 	}
+	if len(order.KeyDigest) > 0 && len(order.EncDigest) == 0 && (h.EncKey != nil || h.Enc != nil) {
+		return proof.AnotherKey, nil // a single certificate, or none yet: no encryption half of any kind is its own
+	}
 	if ok, err := SelfTest(ctx, h, env.Random); err != nil || ok {
 		return "", err
 	}

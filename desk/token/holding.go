@@ -35,13 +35,14 @@ func (h *Holding) Fits() bool {
 }
 
 // Single tells whether the certificate is for every use and has no encryption
-// half beside it: with RSA and ECDSA always, with SM2 where its key usage says so.
-func (h *Holding) Single() bool {
-	if h.Sign == nil {
-		return false
-	}
-	a, err := gm.AlgorithmOf(h.Sign.PublicKey)
-	return err == nil && (a != gm.SM2 || h.Sign.KeyUsage&forSecrets != 0)
+// half beside it.
+func (h *Holding) Single() bool { return h.Sign != nil && forEverything(h.Sign) }
+
+// forEverything tells whether a certificate stands alone: with RSA and ECDSA
+// always, with SM2 where its key usage says so.
+func forEverything(c *smx509.Certificate) bool {
+	a, err := gm.AlgorithmOf(c.PublicKey)
+	return err == nil && (a != gm.SM2 || c.KeyUsage&forSecrets != 0)
 }
 
 // forSecrets are the key usages of a certificate that others encrypt to.
