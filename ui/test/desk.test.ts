@@ -87,6 +87,39 @@ describe('the way to the keys', () => {
     await expect(desk.use(async () => 1, {})).rejects.toMatchObject({ code: 'agent-away' });
   });
 
+  it('waits for a key that is used elsewhere', async () => {
+    await told(here('K1'));
+    let tries = 0;
+    const work = async () => {
+      if (++tries < 3) {
+        throw new AgentProblem('key-busy', { message: 'm' });
+      }
+      return 'done';
+    };
+    const used = desk.whenFree(work, {});
+    for (const tried of [1, 2]) {
+      await vi.waitFor(() => expect(desk.busy.value).toBeDefined());
+      expect(tries).toBe(tried);
+      expect(desk.busy.value).toMatchObject({ problem: { code: 'key-busy' } });
+      expect(desk.busy.value?.at).toBeGreaterThan(Date.now());
+      desk.busy.value?.again(); // else it would wait
+      await vi.waitFor(() => expect(tries).toBe(tried + 1));
+    }
+    expect(await used).toBe('done');
+    expect(desk.busy.value).toBeUndefined();
+  });
+
+  it('waits no longer than it is wanted, and for nothing else', async () => {
+    await told(here('K1'));
+    const left = new AbortController();
+    const used = desk.whenFree(() => Promise.reject(new AgentProblem('key-busy', { message: 'm' })), { signal: left.signal });
+    await vi.waitFor(() => expect(desk.busy.value).toBeDefined());
+    left.abort('left');
+    await expect(used).rejects.toBe('left');
+    expect(desk.busy.value).toBeUndefined();
+    await expect(desk.whenFree(() => Promise.reject(new AgentProblem('pin-locked', { message: 'm' })), {})).rejects.toMatchObject({ code: 'pin-locked' });
+  });
+
   it('is sought anew when the session has ended', async () => {
     await told(here('K1'));
     const used = desk.use(() => Promise.reject(new AgentProblem('pairing-needed', { message: 'm' })), {});
