@@ -19,14 +19,12 @@ run: build
 build: pages fonts softkey
 	CGO_ENABLED=0 go build -trimpath -o bin/ ./cmd/...
 
-# libsoftkey, the only program with C in it, and its header. In the programs that
-# load it Go's runtime is a guest: it sends no signals to their threads
-# (asyncpreemptoff), and does not end them for a pointer they invented
-# (invalidptr).
+# libsoftkey, the only program with C in it, and its header. Go's runtime must not
+# end the programs that load it for a pointer they invented: invalidptr=0.
 LIBSOFTKEY ?= bin/libsoftkey.so
 
 softkey: compiler
-	CGO_ENABLED=1 go build -trimpath -buildmode=c-shared -ldflags '-s -w -X runtime.godebugDefault=asyncpreemptoff=1,invalidptr=0' -o $(LIBSOFTKEY) ./cmd/softkey
+	CGO_ENABLED=1 go build -trimpath -buildmode=c-shared -ldflags '-s -w -X runtime.godebugDefault=invalidptr=0' -o $(LIBSOFTKEY) ./cmd/softkey
 	@rm -f $(LIBSOFTKEY:.so=.h) && cp cmd/softkey/skf.h $(dir $(LIBSOFTKEY))
 
 compiler:
