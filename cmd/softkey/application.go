@@ -93,6 +93,22 @@ func SKF_UnblockPIN(h C.HAPPLICATION, admin, next C.LPSTR, left *C.ULONG) C.ULON
 	})
 }
 
+//export V_GenUnlockRequest
+func V_GenUnlockRequest(h C.HAPPLICATION, request *C.BYTE, n *C.ULONG) C.ULONG {
+	return call(func(l *library.Library) error {
+		return buffer(request, n, func(o *library.Out) error { return l.GenUnlockRequest(library.Handle(h), o) })
+	})
+}
+
+//export V_UnlockByResponse
+func V_UnlockByResponse(h C.HAPPLICATION, response *C.BYTE, n C.ULONG, next C.LPSTR, left *C.ULONG) C.ULONG {
+	return call(func(l *library.Library) error {
+		tries, err := l.UnlockByResponse(library.Handle(h), data(response, n), text(next))
+		number(left, tries)
+		return err
+	})
+}
+
 //export SKF_ClearSecureState
 func SKF_ClearSecureState(h C.HAPPLICATION) C.ULONG {
 	return call(func(l *library.Library) error { return l.ClearSecureState(library.Handle(h)) })

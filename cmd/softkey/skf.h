@@ -338,6 +338,11 @@ ULONG DEVAPI SKF_ECCDecrypt(HCONTAINER hContainer, ECCCIPHERBLOB *pCipherText, B
 ULONG DEVAPI SKF_ECCPrvKeyDecrypt(HCONTAINER hContainer, ECCCIPHERBLOB *pCipherText, BYTE *pbPlainText, ULONG *pulPlainTextLen);
 ULONG DEVAPI V_ECCPrvKeyDecrypt(HCONTAINER hContainer, ULONG ulKeySpec, ECCCIPHERBLOB *pCipherText, BYTE *pbPlainText, ULONG *pulPlainTextLen);
 
+/* libsoftkey's own: the maker unlocks a key by question and answer. Every
+ * question is good for one answer (docs/libsoftkey.md). */
+ULONG DEVAPI V_GenUnlockRequest(HAPPLICATION hApplication, BYTE *pbRequest, ULONG *pulRequestLen);
+ULONG DEVAPI V_UnlockByResponse(HAPPLICATION hApplication, BYTE *pbResponse, ULONG ulResponseLen, LPSTR szNewUserPIN, ULONG *pulRetryCount);
+
 #ifdef __cplusplus
 }
 #endif

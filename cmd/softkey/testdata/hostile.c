@@ -37,6 +37,8 @@ static void every(HANDLE h, void *p, ULONG *len, ULONG n)
 	REFUSED(SKF_VerifyPIN(h, n, p, len));
 	REFUSED(SKF_UnblockPIN(h, p, p, len));
 	REFUSED(SKF_ClearSecureState(h));
+	REFUSED(V_GenUnlockRequest(h, p, len));
+	REFUSED(V_UnlockByResponse(h, p, n, p, len));
 	REFUSED(SKF_CreateApplication(h, p, p, n, p, n, n, handles));
 	REFUSED(SKF_EnumApplication(h, p, len));
 	REFUSED(SKF_DeleteApplication(h, p));

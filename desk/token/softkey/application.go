@@ -24,7 +24,9 @@ type Application struct {
 	AdminPIN   string // drawn and forgotten if empty: then nothing unlocks it
 	AdminTries int
 	FileRights Right // who may make and delete files
-	Iterations int   // of PBKDF2 with SM3, PIN to key
+	// MakerSecret unlocks by question and answer (UnblockByAnswer); none if empty.
+	MakerSecret []byte
+	Iterations  int // of PBKDF2 with SM3, PIN to key
 }
 
 // make makes it for the device of a serial.
@@ -38,6 +40,9 @@ func (o Application) make(serial string, random io.Reader) (a application, err e
 		if err := checkPIN(pin); err != nil {
 			return a, err
 		}
+	}
+	if n := len(o.MakerSecret); n > 0 && n < MinMakerSecret {
+		return a, ErrOptions.Becausef("a maker's secret of %d bytes", n)
 	}
 	a.state = state{
 		Serial: serial, Name: o.Name, FileRights: int(o.FileRights),
@@ -56,6 +61,11 @@ func (o Application) make(serial string, random io.Reader) (a application, err e
 	}
 	if a.Admin, err = v.under(o.AdminPIN, a.Iterations, random); err != nil {
 		return a, err
+	}
+	if len(o.MakerSecret) > 0 {
+		if a.Maker, err = v.under(makerPIN(o.MakerSecret), a.Iterations, random); err != nil {
+			return a, err
+		}
 	}
 	return a, a.seal(v)
 }

@@ -22,7 +22,8 @@ type Options struct {
 	Tries        int    // wrong PINs in a row until it locks
 	AdminPIN     string // drawn and forgotten if empty: then nothing unlocks the key
 	AdminTries   int
-	Iterations   int // of PBKDF2 with SM3, PIN to key
+	MakerSecret  []byte // at least MinMakerSecret bytes: unlocks by question and answer; none if empty
+	Iterations   int    // of PBKDF2 with SM3, PIN to key
 	Random       io.Reader
 }
 
@@ -45,6 +46,7 @@ func Format(m Medium, o Options) error {
 	first, err := Application{
 		Name: DefaultApplication, FileRights: User,
 		PIN: o.PIN, Tries: o.Tries, AdminPIN: o.AdminPIN, AdminTries: o.AdminTries, Iterations: o.Iterations,
+		MakerSecret: o.MakerSecret,
 	}.make(o.Serial, o.Random)
 	if err != nil {
 		return err

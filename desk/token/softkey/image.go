@@ -55,6 +55,7 @@ type state struct {
 	FileRights int // who may make files
 	Containers []box
 	Files      []entry
+	Maker      hidden `asn1:"optional,tag:0"` // under the maker's secret, if there is one
 }
 
 // hidden is the application's master under a PIN.

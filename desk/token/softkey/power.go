@@ -19,8 +19,8 @@ const (
 
 // Switch is asked before the n-th write of an opened key, counted from 1. What
 // names the write: of the PINs login, admin-login, change-pin, unblock and
-// change-admin-pin, each followed by one with -done behind its name; of the
-// containers create, generate, sign-certificate, encryption-key,
+// change-admin-pin, each followed by one with -done behind its name, and
+// maker-unblock; of the containers create, generate, sign-certificate, encryption-key,
 // encryption-certificate, delete; of the files file-create, file-write,
 // file-delete; of the device label, auth-key, application-create,
 // application-delete.

@@ -16,6 +16,8 @@ import (
 	"io"
 	"slices"
 
+	"github.com/emmansun/gmsm/sm2"
+
 	"github.com/certhall/certhall"
 	"github.com/certhall/certhall/desk/token"
 )
@@ -70,6 +72,8 @@ type Key struct {
 	sealed int    // version of the store whose seal was checked
 	secret map[string]crypto.Signer
 	closed bool
+
+	question *sm2.PrivateKey // the last that was asked of the maker
 }
 
 func keyOf(s *store, application string) *Key {

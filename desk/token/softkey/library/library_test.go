@@ -343,6 +343,45 @@ func TestPINs(t *testing.T) {
 	verify(admin, "Admin-2", skf.OK, softkey.DefaultTries)
 }
 
+// TestMaker: whoever made the key unlocks it by question and answer; an answer
+// to another question, or by another secret, does not.
+func TestMaker(t *testing.T) {
+	l, path := plug(t)
+	dev := must[Handle](t)(l.ConnectDev(plugged))
+	app := must[Handle](t)(l.OpenApplication(dev, name))
+	wants(t, "a key without a maker's secret", l.GenUnlockRequest(app, &Out{Buffer: make([]byte, 99)}), skf.NotSupported)
+
+	secret := []byte("a secret of the maker's")
+	made := filepath.Join(filepath.Dir(path), "made"+softkey.Extension)
+	if err := softkey.Create(made, softkey.Options{PIN: pin, Tries: 1, MakerSecret: secret, Iterations: 1}); err != nil {
+		t.Fatal(err)
+	}
+	dev = must[Handle](t)(l.ConnectDev("made"))
+	app = must[Handle](t)(l.OpenApplication(dev, name))
+	_, err := l.VerifyPIN(app, uint32(skf.User), "wrong-1")
+	wants(t, "lock", err, skf.PINLocked)
+
+	ask := func() []byte { return read(t, func(o *Out) error { return l.GenUnlockRequest(app, o) }) }
+	answer := func(secret, question []byte) []byte {
+		return must[[]byte](t)(softkey.Answer(rand.Reader, secret, question))
+	}
+	unlock := func(what string, answer []byte, next string, code skf.Code) {
+		t.Helper()
+		_, err := l.UnlockByResponse(app, answer, next)
+		wants(t, what, err, code)
+	}
+	unlock("no question", answer(secret, ask()), "1", skf.PINLength)
+	unlock("another secret", answer([]byte("another secret, as long"), ask()), "Bright-2", skf.PINIncorrect)
+	old := answer(secret, ask())
+	unlock("garbage", []byte("garbage"), "Bright-2", skf.PINIncorrect)
+	unlock("a question that was answered", old, "Bright-2", skf.PINIncorrect)
+	ask()
+	unlock("an answer to another question", old, "Bright-2", skf.PINIncorrect)
+	unlock("the answer", answer(secret, ask()), "Bright-2", skf.OK)
+	must[uint32](t)(l.VerifyPIN(app, uint32(skf.User), "Bright-2"))
+	must[Handle](t)(l.CreateContainer(app, "one"))
+}
+
 // TestFiles: rights, bounds and names.
 func TestFiles(t *testing.T) {
 	l, _ := plug(t)
