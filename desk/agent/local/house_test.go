@@ -119,7 +119,7 @@ func newHouse(t *testing.T, windows func(address string) window.Asker) *house {
 		person: someone{make(chan window.Question), make(chan window.Answer)},
 		looks:  make(chan time.Time), beats: make(chan time.Time), log: &lockedBuffer{},
 	}
-	h.must(softkey.Create(h.keyFile(), softkey.Options{Serial: keySerial, Label: "蓝色钥匙", PIN: pin, Room: 4, Tries: 3, Iterations: 1}))
+	h.must(softkey.Create(h.keyFile(), softkey.Options{Serial: keySerial, Label: "蓝色钥匙", PIN: pin, Room: 4, Tries: 3, AdminPIN: adminPIN, Iterations: 1}))
 	h.trusts(h.auth, proof.Portal{Origin: portal, Name: "测试大厅"}, proof.Portal{Origin: second})
 	h.pair = h.firstPair()
 	l, err := Listen(0)
@@ -132,7 +132,7 @@ func newHouse(t *testing.T, windows func(address string) window.Asker) *house {
 	if windows != nil {
 		asker = windows(h.address)
 	}
-	a := agent.New(agent.Options{Keys: softkey.Folder(h.keys), Person: nobody{}, Clock: h.clock, Random: rand.Reader})
+	a := agent.New(agent.Options{Keys: softkey.Folder(h.keys), Person: nobody{}, Clock: h.clock, Random: rand.Reader, Unlocking: t.TempDir()})
 	h.server = New(Options{
 		Agent: a, Trust: folder, Windows: asker, Version: "test", Clock: h.clock, Random: rand.Reader, Log: log,
 		Ticks: func(every time.Duration) (<-chan time.Time, func()) {

@@ -41,6 +41,7 @@ type reply struct {
 	Number int    `json:"n"`
 	Yes    bool   `json:"yes"`
 	PIN    string `json:"pin"`
+	Again  string `json:"again"`
 }
 
 // shown is a window of the agent's that a person sees.

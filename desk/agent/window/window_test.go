@@ -35,6 +35,11 @@ func TestView(t *testing.T) {
 	}}
 	room, last := consent, consent
 	room.Purpose, last.Purpose, last.Facts = token.ToMakeRoom, agent.LastTry, nil
+	chosen := window.Question{What: window.NewPIN, Origin: question.Origin, Key: question.Key, Purpose: agent.ToChangePIN}
+	differs, same, refused := chosen, chosen, chosen
+	differs.Why, same.Why, refused.Why = agent.NewPINDiffers, agent.NewPINSame, agent.NewPINRefused
+	unlock := consent
+	unlock.Purpose, unlock.Facts = agent.ToRequestUnlock, []agent.Fact{{Name: "authority", Value: "ra"}, {Name: "request-code", Value: "0000 1111 2222 3333"}}
 	pair := window.Question{What: window.Pair, Origin: question.Origin}
 	for _, lang := range []string{"zh-CN", "en"} {
 		for _, c := range []struct {
@@ -49,6 +54,11 @@ func TestView(t *testing.T) {
 			{"consent", consent, 8, false, false, false},
 			{"make room", room, 8, false, true, false},
 			{"last try", last, 2, false, false, true},
+			{"new pin", chosen, 3, true, true, false},
+			{"new pins differ", differs, 3, true, true, true},
+			{"new pin is the old one", same, 3, true, true, true},
+			{"new pin refused", refused, 3, true, true, true},
+			{"request to unlock", unlock, 4, false, true, false},
 			{"pair", pair, 1, false, true, false},
 		} {
 			c.q.Lang = lang
@@ -56,7 +66,10 @@ func TestView(t *testing.T) {
 			if len(v.Lines) != c.lines || (v.Field != "") != c.field || (v.Hint != "") != c.hint || (v.Notice != "") != c.notice || v.Yes == "" || v.No == "" || v.Lang != lang {
 				t.Errorf("%s %s: %+v", lang, c.name, v)
 			}
-			words := []string{v.Title, v.Field, v.Hint, v.Notice, v.Yes, v.No}
+			if (v.Again != "") != (c.q.What == window.NewPIN) {
+				t.Errorf("%s %s: once more: %q", lang, c.name, v.Again)
+			}
+			words := []string{v.Title, v.Field, v.Again, v.Hint, v.Notice, v.Yes, v.No}
 			for _, l := range v.Lines {
 				words = append(words, l.Label, l.Value)
 			}
@@ -66,7 +79,7 @@ func TestView(t *testing.T) {
 				}
 			}
 		}
-		for _, purpose := range []string{"open", "prepare", "install", "acknowledge", "retire", "claim", "self-test", "sign-login"} {
+		for _, purpose := range []string{"open", "prepare", "install", "acknowledge", "retire", "claim", "self-test", "sign-login", agent.ToChangePIN, agent.ToUnlock} {
 			q := question
 			q.Lang, q.Purpose = lang, purpose
 			for _, l := range q.View().Lines {
@@ -127,6 +140,14 @@ func TestPrompt(t *testing.T) {
 		if a := ask(consent, typed); a.Yes != yes || a.PIN != "" {
 			t.Errorf("%q: %+v", typed, a)
 		}
+	}
+	fresh := window.Question{What: window.NewPIN, Lang: "en", Purpose: agent.ToUnlock}
+	go func() { k.lines <- "Bright-3" }() // the second time
+	if a := ask(fresh, "Bright-3"); !a.Yes || a.PIN != "Bright-3" || a.Again != a.PIN {
+		t.Fatalf("%+v", a)
+	}
+	if a := ask(fresh, ""); a.Yes { // not asked for once more
+		t.Fatalf("%+v", a)
 	}
 	close(k.lines)
 	if _, err := p.Ask(t.Context(), question, func(string) {}); !errors.Is(err, window.ErrWithdrawn) {
@@ -224,6 +245,9 @@ func TestDialog(t *testing.T) {
 		if !strings.Contains(string(seen), shown) {
 			t.Errorf("%s is not in %s", shown, seen)
 		}
+	}
+	if a := ask(window.Question{What: window.NewPIN, Lang: "en", Purpose: agent.ToChangePIN}); !a.Yes || a.PIN != "Bright-1" || a.Again != a.PIN {
+		t.Fatalf("%+v", a)
 	}
 	stands("exit 1")
 	if a := ask(question); a.Yes || a.PIN != "" {

@@ -2,7 +2,7 @@ import { type Following, json, post, reply } from './call.js';
 import { lines } from './lines.js';
 import { AgentProblem, own } from './problem.js';
 import type { Surroundings } from './surroundings.js';
-import type { Examined, Key, Login, Opening, Operation, SelfTest, Status } from './wire.js';
+import type { Examined, Key, Login, Opening, Operation, SelfTest, Status, Unlocked, UnlockRequest } from './wire.js';
 
 const tokenName = (port: number) => `certhall-agent.${port}`;
 
@@ -96,6 +96,29 @@ export class Agent {
   /** Makes a test signature and a test decryption with a pair. */
   selfTest(key: string, serial: string, following: Following = {}): Promise<SelfTest> {
     return this.follow<SelfTest>('/self-test', { key, serial }, following);
+  }
+
+  /** Changes a key's PIN: the old one and the new one are asked for in the agent's own window. */
+  async changePIN(key: string, following: Following = {}): Promise<void> {
+    await this.follow<object>('/change-pin', { key }, following);
+  }
+
+  /**
+   * Makes the request to unlock a key, for the hall; its code is shown to the
+   * person in the agent's window. While the answer is awaited it is the same
+   * request again.
+   */
+  requestUnlock(key: string, authority: string, following: Following = {}): Promise<UnlockRequest> {
+    return this.follow<UnlockRequest>('/unlock', { key, authority }, following);
+  }
+
+  /**
+   * Unlocks a key with the authority's answer: the new PIN is chosen in the
+   * agent's own window. Gives the report for the hall, which is to have it even
+   * if the key could not be unlocked; the same answer again gives the same report.
+   */
+  unlock(key: string, answer: string, following: Following = {}): Promise<Unlocked> {
+    return this.follow<Unlocked>('/unlock', { key, message: answer }, following);
   }
 
   /** Signs a log-in at this page's origin. */

@@ -12,5 +12,6 @@ export { follow, type FollowOptions, type Presence } from './follow.js';
 export { AgentProblem, isAgentProblem, type OwnCode } from './problem.js';
 export { browser, type Permission, type Surroundings } from './surroundings.js';
 export type {
-  Ask, Check, Container, Examined, Finding, Happening, Key, ListedAuthority, Login, Opening, Operation, Part, PIN, SelfTest, Status,
+  Ask, Check, Container, Examined, Finding, Happening, Key, ListedAuthority, Login, Opening, Operation, Part, PIN, SelfTest, Status, Unlocked,
+  UnlockRequest,
 } from './wire.js';

@@ -78,7 +78,7 @@ export interface Key {
 /** The person is asked in the agent's own window; `window` is its address, good once. */
 export interface Ask {
   event: 'ask';
-  what: 'pair' | 'pin' | 'consent';
+  what: 'pair' | 'pin' | 'new-pin' | 'consent';
   purpose: string;
   window?: string;
 }
@@ -114,6 +114,20 @@ export type Line =
   | { event: 'beat' }
   | ({ event: 'reply' } & Record<string, unknown>)
   | ({ event: 'problem' } & ProblemMembers);
+
+/** A request to unlock a key (DER), for the hall. */
+export interface UnlockRequest {
+  message: string;
+  /** Its number for the telephone; the person is to read it in the agent's window. */
+  code: string;
+}
+
+/** What came of an unlocking, and the report of it (DER), for the hall. */
+export interface Unlocked {
+  message: string;
+  /** `failed`: no administrator's PIN on record opens the key; it must be replaced. */
+  outcome: 'changed' | 'kept' | 'answered' | 'failed';
+}
 
 /** A test signature and a test decryption made just now. */
 export interface SelfTest {

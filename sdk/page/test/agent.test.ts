@@ -102,12 +102,17 @@ describe('an operation', () => {
     const { around, agent } = agentWith({
       '/open': () => new Wire().line({ event: 'reply', signed: 'c2ln' }).end(),
       '/self-test': () => new Wire().line({ event: 'reply', signed: true, decrypted: 'untestable', at: 't' }).end(),
+      '/change-pin': () => new Wire().line({ event: 'reply' }).end(),
+      '/unlock': () => new Wire().line({ event: 'reply', message: 'cmVx', code: '1' }).end(),
       '/sign-login': () => new Wire().line({ event: 'reply', signed: 'bG9n' }).end(),
     });
     const opening = { key: 'K1', service: 'renew', serial: '0a', authority: 'demo', nonce: 'bm9uY2U=' };
     expect(await agent.open(opening)).toBe('c2ln');
     expect(await agent.selfTest('K1', '0a')).toMatchObject({ signed: true, decrypted: 'untestable' });
+    expect(await agent.changePIN('K1')).toBeUndefined();
+    expect(await agent.requestUnlock('K1', 'demo')).toMatchObject({ message: 'cmVx', code: '1' });
+    expect(await agent.unlock('K1', 'YW5z')).toMatchObject({ message: 'cmVx' });
     expect(await agent.signLogin({ key: 'K1', serial: '0a', authority: 'demo', nonce: 'bg==' })).toBe('bG9n');
-    expect(around.seen.map((s) => s.body)).toEqual([opening, { key: 'K1', serial: '0a' }, { key: 'K1', serial: '0a', authority: 'demo', nonce: 'bg==' }]);
+    expect(around.seen.map((s) => s.body)).toEqual([opening, { key: 'K1', serial: '0a' }, { key: 'K1' }, { key: 'K1', authority: 'demo' }, { key: 'K1', message: 'YW5z' }, { key: 'K1', serial: '0a', authority: 'demo', nonce: 'bg==' }]);
   });
 });
