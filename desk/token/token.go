@@ -45,7 +45,8 @@ type PINState struct {
 type Key interface {
 	Info() Info
 	PINState(ctx context.Context) (PINState, error)
-	// Login presents the user's PIN: ErrPINWrong (with parameter tries) or ErrPINLocked.
+	// Login presents the user's PIN: ErrPINWrong (with parameter tries, -1 where
+	// the driver cannot tell) or ErrPINLocked.
 	Login(ctx context.Context, pin string) error
 	LoggedIn() bool
 	Logout(ctx context.Context) error

@@ -232,7 +232,7 @@ func TestPINUntold(t *testing.T) {
 		t.Error(err)
 	}
 	on(l, "SKF_VerifyPIN", func(*application, []native.Arg) gmskf.Code { return gmskf.PINIncorrect })
-	if err := k.Login(background, "wrong1"); certhall.AsError(err).Params["tries"] != "?" {
+	if err := k.Login(background, "wrong1"); certhall.AsError(err).Params["tries"] != "-1" {
 		t.Error(err)
 	}
 	on(l, "SKF_VerifyPIN", func(*application, []native.Arg) gmskf.Code { return gmskf.AlreadyLoggedIn })

@@ -152,7 +152,7 @@ func (k *Key) pin(who gmskf.UserType, f func(tries *uint64) error) error {
 	case tries == 0:
 		return refusals[who].locked.Because(err)
 	case tries >= untold:
-		return refusals[who].wrong.With("tries", "?").Because(err)
+		return refusals[who].wrong.With("tries", "-1").Because(err)
 	}
 	return refusals[who].wrong.With("tries", strconv.FormatUint(tries, 10)).Because(err)
 }
