@@ -75,11 +75,11 @@ type Favourites interface {
 
 // Unlocks is where locked keys are unlocked: hall/unlocks' Desk.
 type Unlocks interface {
-	Mine(ctx context.Context, v accounts.Visit) (unlocks.Views, error)
-	Ask(ctx context.Context, v accounts.Visit, a unlocks.Asked) (unlocks.View, error)
-	Look(ctx context.Context, v accounts.Visit, id string) (unlocks.View, error)
-	Withdraw(ctx context.Context, v accounts.Visit, id string) (unlocks.View, error)
-	Report(ctx context.Context, v accounts.Visit, id string, report []byte) (unlocks.View, error)
+	Mine(ctx context.Context, v accounts.Visit) (unlocks.UnlockList, error)
+	Ask(ctx context.Context, v accounts.Visit, a unlocks.Asked) (unlocks.UnlockView, error)
+	Look(ctx context.Context, v accounts.Visit, id string) (unlocks.UnlockView, error)
+	Withdraw(ctx context.Context, v accounts.Visit, id string) (unlocks.UnlockView, error)
+	Report(ctx context.Context, v accounts.Visit, id string, report []byte) (unlocks.UnlockView, error)
 }
 
 // who is the log-in of whoever sent the request; without one, login-needed.

@@ -21,8 +21,8 @@ type (
 			Message []byte `json:"message" maxLength:"16384" doc:"the signed proof.UnlockReport, DER, as the agent gave it"`
 		}
 	}
-	unlockOutput  struct{ Body unlocks.View }
-	unlocksOutput struct{ Body unlocks.Views }
+	unlockOutput  struct{ Body unlocks.UnlockView }
+	unlocksOutput struct{ Body unlocks.UnlockList }
 )
 
 // registerUnlocks registers how a locked key is unlocked. Whoever cannot sign
@@ -37,29 +37,29 @@ func (r routes) registerUnlocks(api huma.API) {
 }
 
 func (r routes) unlocks(ctx context.Context, _ *struct{}) (*unlocksOutput, error) {
-	list, err := asMe(ctx, r, func(v accounts.Visit) (unlocks.Views, error) { return r.Unlocks.Mine(ctx, v) })
+	list, err := asMe(ctx, r, func(v accounts.Visit) (unlocks.UnlockList, error) { return r.Unlocks.Mine(ctx, v) })
 	return &unlocksOutput{list}, err
 }
 
 func (r routes) askUnlock(ctx context.Context, in *askUnlockInput) (*unlockOutput, error) {
-	return r.aboutUnlock(ctx, func(v accounts.Visit) (unlocks.View, error) { return r.Unlocks.Ask(ctx, v, in.Body) })
+	return r.aboutUnlock(ctx, func(v accounts.Visit) (unlocks.UnlockView, error) { return r.Unlocks.Ask(ctx, v, in.Body) })
 }
 
 func (r routes) unlock(ctx context.Context, in *UnlockInput) (*unlockOutput, error) {
-	return r.aboutUnlock(ctx, func(v accounts.Visit) (unlocks.View, error) { return r.Unlocks.Look(ctx, v, in.Unlock) })
+	return r.aboutUnlock(ctx, func(v accounts.Visit) (unlocks.UnlockView, error) { return r.Unlocks.Look(ctx, v, in.Unlock) })
 }
 
 func (r routes) withdrawUnlock(ctx context.Context, in *UnlockInput) (*unlockOutput, error) {
-	return r.aboutUnlock(ctx, func(v accounts.Visit) (unlocks.View, error) { return r.Unlocks.Withdraw(ctx, v, in.Unlock) })
+	return r.aboutUnlock(ctx, func(v accounts.Visit) (unlocks.UnlockView, error) { return r.Unlocks.Withdraw(ctx, v, in.Unlock) })
 }
 
 func (r routes) reportUnlock(ctx context.Context, in *reportUnlockInput) (*unlockOutput, error) {
-	return r.aboutUnlock(ctx, func(v accounts.Visit) (unlocks.View, error) {
+	return r.aboutUnlock(ctx, func(v accounts.Visit) (unlocks.UnlockView, error) {
 		return r.Unlocks.Report(ctx, v, in.Unlock, in.Body.Message)
 	})
 }
 
-func (r routes) aboutUnlock(ctx context.Context, call func(accounts.Visit) (unlocks.View, error)) (*unlockOutput, error) {
+func (r routes) aboutUnlock(ctx context.Context, call func(accounts.Visit) (unlocks.UnlockView, error)) (*unlockOutput, error) {
 	view, err := asMe(ctx, r, call)
 	return &unlockOutput{view}, err
 }

@@ -23,34 +23,34 @@ type unlocking struct {
 	reported []byte
 }
 
-func (u *unlocking) view(v accounts.Visit, id string, state unlocks.State) (unlocks.View, error) {
+func (u *unlocking) view(v accounts.Visit, id string, state unlocks.State) (unlocks.UnlockView, error) {
 	if id != "u1" {
-		return unlocks.View{}, unlocks.ErrMissing
+		return unlocks.UnlockView{}, unlocks.ErrMissing
 	}
-	return unlocks.View{ID: id, KeySerial: "K1", Code: "0000 0000 0000 0001", State: state, Reason: v.Person, MadeAt: time.Unix(1, 0), Message: u.reported}, nil
+	return unlocks.UnlockView{ID: id, KeySerial: "K1", Code: "0000 0000 0000 0001", State: state, Reason: v.Person, MadeAt: time.Unix(1, 0), Message: u.reported}, nil
 }
 
-func (u *unlocking) Mine(_ context.Context, v accounts.Visit) (unlocks.Views, error) {
+func (u *unlocking) Mine(_ context.Context, v accounts.Visit) (unlocks.UnlockList, error) {
 	one, err := u.view(v, "u1", unlocks.Waiting)
-	return unlocks.Views{Unlocks: []unlocks.View{one}}, err
+	return unlocks.UnlockList{Unlocks: []unlocks.UnlockView{one}}, err
 }
 
-func (u *unlocking) Ask(_ context.Context, v accounts.Visit, a unlocks.Asked) (unlocks.View, error) {
+func (u *unlocking) Ask(_ context.Context, v accounts.Visit, a unlocks.Asked) (unlocks.UnlockView, error) {
 	if u.asked = a; a.Label == "another's" {
-		return unlocks.View{}, unlocks.ErrNotHeld.With("key", "K1")
+		return unlocks.UnlockView{}, unlocks.ErrNotHeld.With("key", "K1")
 	}
 	return u.view(v, "u1", unlocks.Waiting)
 }
 
-func (u *unlocking) Look(_ context.Context, v accounts.Visit, id string) (unlocks.View, error) {
+func (u *unlocking) Look(_ context.Context, v accounts.Visit, id string) (unlocks.UnlockView, error) {
 	return u.view(v, id, unlocks.Answered)
 }
 
-func (u *unlocking) Withdraw(_ context.Context, v accounts.Visit, id string) (unlocks.View, error) {
+func (u *unlocking) Withdraw(_ context.Context, v accounts.Visit, id string) (unlocks.UnlockView, error) {
 	return u.view(v, id, unlocks.Withdrawn)
 }
 
-func (u *unlocking) Report(_ context.Context, v accounts.Visit, id string, report []byte) (unlocks.View, error) {
+func (u *unlocking) Report(_ context.Context, v accounts.Visit, id string, report []byte) (unlocks.UnlockView, error) {
 	u.reported = report
 	return u.view(v, id, unlocks.Done)
 }
@@ -76,22 +76,22 @@ func TestUnlocks(t *testing.T) {
 	body := func(label string) string {
 		return fmt.Sprintf(`{"message":%q,"label":%q}`, base64.StdEncoding.EncodeToString(message), label)
 	}
-	v := got[unlocks.View](b, "POST", "/api/unlocks", body("海泰KEY"))
+	v := got[unlocks.UnlockView](b, "POST", "/api/unlocks", body("海泰KEY"))
 	if v.State != unlocks.Waiting || v.Reason == "" || string(desk.asked.Message) != string(message) || desk.asked.Label != "海泰KEY" {
 		t.Errorf("%+v", v)
 	}
 	b.refused(403, "unlock-not-held", "POST", "/api/unlocks", body("another's"))
 	b.refused(422, "input-malformed", "POST", "/api/unlocks", `{"message":"?"}`)
-	if list := got[unlocks.Views](b, "GET", "/api/unlocks", ""); len(list.Unlocks) != 1 {
+	if list := got[unlocks.UnlockList](b, "GET", "/api/unlocks", ""); len(list.Unlocks) != 1 {
 		t.Errorf("%+v", list)
 	}
-	if v = got[unlocks.View](b, "GET", "/api/unlocks/u1", ""); v.State != unlocks.Answered {
+	if v = got[unlocks.UnlockView](b, "GET", "/api/unlocks/u1", ""); v.State != unlocks.Answered {
 		t.Errorf("%+v", v)
 	}
-	if v = got[unlocks.View](b, "POST", "/api/unlocks/u1/report", `{"message":"AQI="}`); v.State != unlocks.Done || string(desk.reported) != "\x01\x02" {
+	if v = got[unlocks.UnlockView](b, "POST", "/api/unlocks/u1/report", `{"message":"AQI="}`); v.State != unlocks.Done || string(desk.reported) != "\x01\x02" {
 		t.Errorf("%+v", v)
 	}
-	if v = got[unlocks.View](b, "POST", "/api/unlocks/u1/withdraw", ""); v.State != unlocks.Withdrawn {
+	if v = got[unlocks.UnlockView](b, "POST", "/api/unlocks/u1/withdraw", ""); v.State != unlocks.Withdrawn {
 		t.Errorf("%+v", v)
 	}
 	b.refused(404, "unlock-missing", "GET", "/api/unlocks/u2", "")

@@ -18,13 +18,13 @@ type Asked struct {
 
 // Ask files a request. The same one again answers what became of it; another
 // one for the same key takes the place of one that waits.
-func (d *Desk) Ask(ctx context.Context, v accounts.Visit, a Asked) (View, error) {
+func (d *Desk) Ask(ctx context.Context, v accounts.Visit, a Asked) (UnlockView, error) {
 	q, err := proof.Decode[proof.UnlockRequest](a.Message)
 	if err != nil {
-		return View{}, err
+		return UnlockView{}, err
 	}
 	if q.Authority != d.AuthorityID {
-		return View{}, proof.ErrMalformed.Becausef("for the authority %.40q", q.Authority)
+		return UnlockView{}, proof.ErrMalformed.Becausef("for the authority %.40q", q.Authority)
 	}
 	now := d.now()
 	u := Unlock{
@@ -35,11 +35,11 @@ func (d *Desk) Ask(ctx context.Context, v accounts.Visit, a Asked) (View, error)
 		return d.view(known), err
 	}
 	if q.AdminTries == 0 && len(q.Challenge) == 0 {
-		return View{}, ErrLocked.With("key", q.KeySerial)
+		return UnlockView{}, ErrLocked.With("key", q.KeySerial)
 	}
 	if len(q.Challenge) == 0 {
 		if err := d.Authority.Unlockable(ctx, q.KeySerial); err != nil {
-			return View{}, err
+			return UnlockView{}, err
 		}
 	}
 	filed := &u

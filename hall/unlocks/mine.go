@@ -9,8 +9,8 @@ import (
 	"github.com/certhall/certhall/proof"
 )
 
-// View is a request as whoever filed it sees it.
-type View struct {
+// UnlockView is a request as whoever filed it sees it.
+type UnlockView struct {
 	ID        string    `json:"id"`
 	KeySerial string    `json:"key_serial"`
 	KeyLabel  string    `json:"key_label"`
@@ -22,16 +22,16 @@ type View struct {
 	Message   []byte    `json:"message,omitempty" doc:"answered: the signed proof.UnlockAnswer for the agent"`
 }
 
-// Views are a person's requests, the latest first.
-type Views struct {
-	Unlocks []View `json:"unlocks"`
+// UnlockList are a person's requests, the latest first.
+type UnlockList struct {
+	Unlocks []UnlockView `json:"unlocks"`
 }
 
-func (d *Desk) view(u *Unlock) View {
+func (d *Desk) view(u *Unlock) UnlockView {
 	if u == nil {
-		return View{}
+		return UnlockView{}
 	}
-	v := View{
+	v := UnlockView{
 		ID: u.ID, KeySerial: u.KeySerial, KeyLabel: u.KeyLabel, Code: proof.UnlockCode(u.Digest), State: u.at(d.now()), Reason: u.Reason,
 		MadeAt: u.MadeAt, ExpiresAt: u.MadeAt.Add(RequestLife),
 	}
@@ -42,8 +42,8 @@ func (d *Desk) view(u *Unlock) View {
 }
 
 // Mine lists what a person asked for lately.
-func (d *Desk) Mine(ctx context.Context, v accounts.Visit) (list Views, err error) {
-	list.Unlocks = []View{}
+func (d *Desk) Mine(ctx context.Context, v accounts.Visit) (list UnlockList, err error) {
+	list.Unlocks = []UnlockView{}
 	err = d.Store.Read(ctx, func(r Reader) error {
 		found, err := r.UnlocksBy(v.Person, d.now().Add(-shownFor))
 		for _, u := range found {
@@ -56,17 +56,17 @@ func (d *Desk) Mine(ctx context.Context, v accounts.Visit) (list Views, err erro
 
 // Look tells a person how his request stands; the authority's answer is fetched
 // if it is due.
-func (d *Desk) Look(ctx context.Context, v accounts.Visit, id string) (View, error) {
+func (d *Desk) Look(ctx context.Context, v accounts.Visit, id string) (UnlockView, error) {
 	u, err := d.mine(ctx, v, id)
 	if err != nil {
-		return View{}, err
+		return UnlockView{}, err
 	}
 	if u.State == Approved {
 		if err := d.fetch(ctx, *u); err != nil {
 			d.Log.WarnContext(ctx, "the answer to an approved unlocking is not there yet", "unlock", u.ID, "cause", err)
 		}
 		if u, err = d.mine(ctx, v, id); err != nil {
-			return View{}, err
+			return UnlockView{}, err
 		}
 	}
 	return d.view(u), nil
@@ -84,10 +84,10 @@ func (d *Desk) mine(ctx context.Context, v accounts.Visit, id string) (u *Unlock
 }
 
 // Withdraw ends a request that waits.
-func (d *Desk) Withdraw(ctx context.Context, v accounts.Visit, id string) (View, error) {
+func (d *Desk) Withdraw(ctx context.Context, v accounts.Visit, id string) (UnlockView, error) {
 	u, err := d.mine(ctx, v, id)
 	if err != nil {
-		return View{}, err
+		return UnlockView{}, err
 	}
 	u.State = Withdrawn
 	return d.view(u), d.move(ctx, *u, Waiting)
@@ -95,21 +95,21 @@ func (d *Desk) Withdraw(ctx context.Context, v accounts.Visit, id string) (View,
 
 // Report takes what the agent reports, keeps it, and passes it on to the
 // authority, now or later.
-func (d *Desk) Report(ctx context.Context, v accounts.Visit, id string, report []byte) (View, error) {
+func (d *Desk) Report(ctx context.Context, v accounts.Visit, id string, report []byte) (UnlockView, error) {
 	u, err := d.mine(ctx, v, id)
 	if err != nil {
-		return View{}, err
+		return UnlockView{}, err
 	}
 	signed, err := proof.Decode[proof.Signed](report)
 	if err != nil {
-		return View{}, err
+		return UnlockView{}, err
 	}
 	m, err := proof.Decode[proof.UnlockReport](signed.Message)
 	if err != nil {
-		return View{}, err
+		return UnlockView{}, err
 	}
 	if !bytes.Equal(m.RequestDigest, u.Digest) {
-		return View{}, ErrOther
+		return UnlockView{}, ErrOther
 	}
 	if u.Report == nil {
 		u.State, u.Report = Done, report
@@ -117,7 +117,7 @@ func (d *Desk) Report(ctx context.Context, v accounts.Visit, id string, report [
 			u.State = Failed
 		}
 		if err := d.move(ctx, *u, Answered); err != nil {
-			return View{}, err
+			return UnlockView{}, err
 		}
 	}
 	if err := d.pass(ctx, *u); err != nil {

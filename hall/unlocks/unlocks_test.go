@@ -130,7 +130,7 @@ func (r *room) request(serial string, change ...func(*proof.UnlockRequest)) unlo
 	return unlocks.Asked{Message: proof.Encode(q), Label: "海泰KEY"}
 }
 
-func (r *room) ask(v accounts.Visit, a unlocks.Asked) unlocks.View {
+func (r *room) ask(v accounts.Visit, a unlocks.Asked) unlocks.UnlockView {
 	r.Helper()
 	view, err := r.Ask(r.Context(), v, a)
 	must(r.T, err)
@@ -145,7 +145,7 @@ func (r *room) refused(want error, v accounts.Visit, a unlocks.Asked) {
 }
 
 // decide has a reviewer's decision kept; the room does not judge it.
-func (r *room) decide(v unlocks.View, a unlocks.Asked) {
+func (r *room) decide(v unlocks.UnlockView, a unlocks.Asked) {
 	r.Helper()
 	_, err := r.Decide(r.Context(), v.ID, decided(a), nil, "op")
 	must(r.T, err)
@@ -159,7 +159,7 @@ func reported(a unlocks.Asked, outcome string) []byte {
 	return proof.Encode(proof.Signed{Message: proof.Encode(proof.UnlockReport{Authority: "ra", RequestDigest: gm.SM3(a.Message), KeySerial: "K1", Outcome: outcome})})
 }
 
-func (r *room) state(v unlocks.View, want unlocks.State) {
+func (r *room) state(v unlocks.UnlockView, want unlocks.State) {
 	r.Helper()
 	f, err := r.Get(r.Context(), v.ID)
 	must(r.T, err)
@@ -245,7 +245,7 @@ func TestWhoMayAsk(t *testing.T) {
 func TestLimits(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, address string) {
 		r := newRoomOn(t, address)
-		var last unlocks.View
+		var last unlocks.UnlockView
 		for range 9 {
 			last = r.ask(r.zhang, r.request("K1"))
 		}

@@ -1430,30 +1430,11 @@ export type TakeInputBody = {
     serials: Array<string>;
 };
 
-export type UpdateEntry = {
-    /**
-     * what can be done with it now
-     */
-    actions: Array<'continue' | 'pay' | 'cancel' | 'use' | 'refund' | 'receipt' | 'invoice'>;
-    at: string;
-    case?: CaseLine;
-    kind: 'case' | 'order';
-    order?: OrderSummary;
+export type UnlockList = {
+    unlocks: Array<UnlockView>;
 };
 
-export type Updates = {
-    /**
-     * give it to get the next page; absent on the last
-     */
-    before?: string;
-    entries: Array<UpdateEntry>;
-};
-
-export type UserNameInputBody = {
-    user_name: string;
-};
-
-export type View = {
+export type UnlockView = {
     /**
      * the number to name on the telephone; the agent's window shows the same
      */
@@ -1477,8 +1458,27 @@ export type View = {
     state: 'waiting' | 'approved' | 'answered' | 'done' | 'failed' | 'unknown' | 'refused' | 'withdrawn' | 'expired';
 };
 
-export type Views = {
-    unlocks: Array<View>;
+export type UpdateEntry = {
+    /**
+     * what can be done with it now
+     */
+    actions: Array<'continue' | 'pay' | 'cancel' | 'use' | 'refund' | 'receipt' | 'invoice'>;
+    at: string;
+    case?: CaseLine;
+    kind: 'case' | 'order';
+    order?: OrderSummary;
+};
+
+export type Updates = {
+    /**
+     * give it to get the next page; absent on the last
+     */
+    before?: string;
+    entries: Array<UpdateEntry>;
+};
+
+export type UserNameInputBody = {
+    user_name: string;
 };
 
 export type Visits = {
@@ -4365,7 +4365,7 @@ export type UnlocksResponses = {
     /**
      * OK
      */
-    200: Views;
+    200: UnlockList;
 };
 
 export type UnlocksResponse = UnlocksResponses[keyof UnlocksResponses];
@@ -4418,7 +4418,7 @@ export type AskUnlockResponses = {
     /**
      * OK
      */
-    200: View;
+    200: UnlockView;
 };
 
 export type AskUnlockResponse = AskUnlockResponses[keyof AskUnlockResponses];
@@ -4464,7 +4464,7 @@ export type UnlockResponses = {
     /**
      * OK
      */
-    200: View;
+    200: UnlockView;
 };
 
 export type UnlockResponse = UnlockResponses[keyof UnlockResponses];
@@ -4518,7 +4518,7 @@ export type ReportUnlockResponses = {
     /**
      * OK
      */
-    200: View;
+    200: UnlockView;
 };
 
 export type ReportUnlockResponse = ReportUnlockResponses[keyof ReportUnlockResponses];
@@ -4572,7 +4572,7 @@ export type WithdrawUnlockResponses = {
     /**
      * OK
      */
-    200: View;
+    200: UnlockView;
 };
 
 export type WithdrawUnlockResponse = WithdrawUnlockResponses[keyof WithdrawUnlockResponses];

@@ -28,6 +28,7 @@ const routes: RouteRecordRaw[] = [
   ...cartRoutes,
   ...orderRoutes,
   ...accountRoutes,
+  { path: '/unlock', name: 'unlock', component: () => import('./unlock/UnlockPage.vue') },
   { path: '/check', name: 'check', component: () => import('./check/CheckPage.vue'), meta: { open: true } },
   { path: '/help', name: 'help', component: () => import('./help/HelpPage.vue'), meta: { open: true } },
   // a case can be gone on with by whoever has the key: its pages judge

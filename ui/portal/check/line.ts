@@ -35,7 +35,7 @@ export const acts: Record<string, string> = {
   'certificate-ends-soon': '/service/renew',
   'certificate-expired': '/service/repair',
   'certificate-begun': '/account/updates',
-  'key-locked': '/help#pin-locked',
+  'key-locked': '/unlock',
   'key-last-try': '/help#pin-wrong',
   'key-full': '/help#key-full',
   'key-busy': '/help#key-busy',
