@@ -49,7 +49,7 @@ func NewAuthority(ctx context.Context, o Options) (*Authority, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &Authority{Options: o, Founded: founded, CA: o.ca(founded.ID, founded.Chains(), kmc.New(founded.EscrowKey(), o.Random)),
+	a := &Authority{Options: o, Founded: founded, CA: o.ca(founded, kmc.New(founded.EscrowKey(), o.Random)),
 		Officers: [2]Signer{NewSigner(o.Random), NewSigner(o.Random)}, Reviewer: NewSigner(o.Random)}
 	return a, a.staff(ctx)
 }
@@ -58,9 +58,9 @@ func (o Options) plan() ceremony.Plan {
 	return ceremony.Plan{ID: o.ID, Name: o.Name, Address: o.Base, Algorithms: o.Algorithms, Clock: o.Clock, Random: o.Random, KDFCost: kdfCost}
 }
 
-func (o Options) ca(id string, chains map[string][][]byte, k *kmc.KMC) *ca.CA {
+func (o Options) ca(founded *ceremony.Authority, k *kmc.KMC) *ca.CA {
 	return ca.New(ca.Options{
-		ID: id, Store: o.Store, KMC: k, Policy: o.Policy, Chains: chains, Profiles: ca.Profiles(),
+		ID: founded.ID, Store: o.Store, KMC: k, Policy: o.Policy, Chains: founded.Chains(), Profiles: ca.Profiles(), UnlockKey: &founded.Unlock.PublicKey,
 		Addresses: ca.AddressesAt(o.Base), Portals: []proof.Portal{{Origin: o.Base, Name: o.Name}}, Clock: o.Clock, Random: o.Random,
 	})
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/emmansun/gmsm/smx509"
 
 	"github.com/certhall/certhall"
+	"github.com/certhall/certhall/authority/ca"
 	"github.com/certhall/certhall/desk/agent"
 	"github.com/certhall/certhall/desk/token/softkey"
 	"github.com/certhall/certhall/proof"
@@ -43,21 +44,26 @@ var (
 )
 
 // make makes the member's soft key with a random PIN, which is kept in a file
-// that only the owner reads.
-func (m member) make(dir string, random io.Reader) error {
+// that only the owner reads, and a random administrator's PIN, which is kept
+// nowhere: it is for the authority's escrow.
+func (m member) make(dir string, random io.Reader) (admin ca.NewAdminPIN, err error) {
 	folder := filepath.Join(dir, m.folder)
 	if err := os.MkdirAll(folder, 0o700); err != nil {
-		return err
+		return admin, err
 	}
 	pin, err := digits(random, 8)
 	if err != nil {
-		return err
+		return admin, err
+	}
+	adminPIN, err := digits(random, 10)
+	if err != nil {
+		return admin, err
 	}
 	if err := os.WriteFile(m.pinFile(dir), []byte(pin+"\n"), 0o600); err != nil {
-		return err
+		return admin, err
 	}
-	return softkey.Create(filepath.Join(folder, m.file+softkey.Extension), softkey.Options{
-		Serial: m.serial, Label: m.label, PIN: pin, Room: m.room, Random: random,
+	return ca.NewAdminPIN{KeySerial: m.serial, PIN: []byte(adminPIN)}, softkey.Create(filepath.Join(folder, m.file+softkey.Extension), softkey.Options{
+		Serial: m.serial, Label: m.label, PIN: pin, Room: m.room, AdminPIN: adminPIN, Random: random,
 	})
 }
 

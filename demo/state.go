@@ -238,10 +238,13 @@ func (m maker) issue(ctx context.Context, a *Authority, desk Desk, serial string
 
 // found runs the ceremony with officers and a reviewer on soft keys.
 func (m maker) found(ctx context.Context, store ca.Store) (*Authority, error) {
+	var admin []ca.NewAdminPIN
 	for _, who := range []member{officers[0], officers[1], reviewer, handler} {
-		if err := who.make(m.dir, m.random); err != nil {
+		pin, err := who.make(m.dir, m.random)
+		if err != nil {
 			return nil, err
 		}
+		admin = append(admin, pin)
 	}
 	o := Options{
 		ID: "demo", Name: "演示证书认证机构", Store: store, Policy: ca.DefaultPolicy(),
@@ -261,7 +264,7 @@ func (m maker) found(ctx context.Context, store ca.Store) (*Authority, error) {
 	if err := ceremony.Write(filepath.Join(m.dir, "authority"), founded, o.plan(), true, pass); err != nil {
 		return nil, err
 	}
-	a := &Authority{Options: o, Founded: founded, CA: o.ca(founded.ID, founded.Chains(), kmc.New(founded.EscrowKey(), m.random))}
+	a := &Authority{Options: o, Founded: founded, CA: o.ca(founded, kmc.New(founded.EscrowKey(), m.random))}
 	for i, who := range []member{officers[0], officers[1], reviewer} {
 		desk, err := who.agent(m.dir, founded.Root.Certificate, m.clock, m.random)
 		if err != nil {
@@ -273,7 +276,10 @@ func (m maker) found(ctx context.Context, store ca.Store) (*Authority, error) {
 			a.Reviewer = staffKey{desk, who.serial}
 		}
 	}
-	return a, a.staff(ctx)
+	if err := a.staff(ctx); err != nil {
+		return nil, err
+	}
+	return a, a.CA.EscrowAdminPINs(ctx, admin, false)
 }
 
 // encryptTender leaves a file that only the old encryption key opens.

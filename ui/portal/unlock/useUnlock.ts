@@ -94,7 +94,7 @@ export function useUnlock(desk: Desk): Unlocking {
       const { value: u } = request;
       if (u?.message) {
         const order = u.message;
-        const report = await desk.whenFree((agent, following) => agent.unlock(u.key_serial, order, following), { signal: left.signal });
+        const { message: report } = await desk.whenFree((agent, following) => agent.unlock(u.key_serial, order, following), { signal: left.signal });
         hear(await call(reportUnlock({ path: { unlock: u.id }, body: { message: report } })));
       }
     });
