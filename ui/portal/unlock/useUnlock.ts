@@ -30,13 +30,14 @@ export interface Unlocking {
   unlock: () => Promise<void>;
 }
 
-export function useUnlock(desk: Desk): Unlocking {
+// wanted is the serial of the key that the person comes for; "" for whichever is locked.
+export function useUnlock(desk: Desk, wanted = ''): Unlocking {
   const left = new AbortController();
   onScopeDispose(() => left.abort());
   const act = useAct();
   const heard = ref<Record<string, UnlockView>>({}); // newer than the list
   const loaded = useLoaded(async () => (await call(unlocks())).unlocks);
-  const chosen = ref('');
+  const chosen = ref(wanted);
 
   const keys = computed(() => [...desk.keys.value].sort((a, b) => Number(b.pin.locked) - Number(a.pin.locked)));
   const key = computed(() => keys.value.find((k) => k.serial === chosen.value) ?? keys.value[0]);
