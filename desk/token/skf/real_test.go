@@ -4,8 +4,10 @@ package skf_test
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -55,19 +57,27 @@ type drawer struct {
 	host *driverhost.Host
 }
 
-func newDrawer(t *testing.T, serials ...string) *drawer {
+func newDrawer(t *testing.T, serials ...string) *drawer { return newDrawerOf(t, nil, serials...) }
+
+// makerSecret is what the maker of the drawer's keys knows.
+const makerSecret = "the maker's secret"
+
+// newDrawerOf adds to the library's profile.
+func newDrawerOf(t *testing.T, profile map[string]any, serials ...string) *drawer {
 	t.Helper()
 	programs, err := built()
 	ok(t, err)
 	d := &drawer{T: t, dir: t.TempDir()}
 	for _, s := range serials {
-		ok(t, softkey.Create(d.path(s), softkey.Options{Serial: s, Label: "label", PIN: userPIN, AdminPIN: adminPIN, Room: 4, Iterations: 10}))
+		ok(t, softkey.Create(d.path(s), softkey.Options{Serial: s, Label: "label", PIN: userPIN, AdminPIN: adminPIN, MakerSecret: []byte(makerSecret), Room: 4, Iterations: 10}))
 	}
 	table, err := driverhost.Known()
 	ok(t, err)
 	lib, err := table.Named("softkey:" + filepath.Join(programs, "libsoftkey.so"))
 	ok(t, err)
 	lib.Environment = map[string]string{"CERTHALL_SOFTKEYS": d.dir}
+	lib.Profile = maps.Clone(lib.Profile)
+	maps.Copy(lib.Profile, profile)
 	d.host, err = driverhost.Open(driverhost.Options{
 		Libraries: []driverhost.Library{lib}, Command: []string{filepath.Join(programs, "certhall-agent"), "driver-host"},
 	})
@@ -163,6 +173,33 @@ func TestRealPIN(t *testing.T) {
 	ok(t, k.ChangeAdminPIN(background, adminPIN, "newadmin"))
 	want(t, k.Unblock(background, adminPIN, userPIN), token.ErrAdminPINWrong)
 	ok(t, k.Unblock(background, "newadmin", userPIN))
+}
+
+// TestRealChallenge: the maker's answer unlocks, once.
+func TestRealChallenge(t *testing.T) {
+	if _, can := newDrawer(t, "SN1").open("SN1").(token.Challenger); can {
+		t.Error("a challenger without a profile")
+	}
+	k := newDrawerOf(t, map[string]any{"challenge": "V_GenUnlockRequest", "respond": "V_UnlockByResponse"}, "SN1").open("SN1")
+	maker, can := k.(token.Challenger)
+	if !can {
+		t.Fatal("no challenger")
+	}
+	for range softkey.DefaultTries {
+		if err := k.Login(background, "wrong1"); err == nil {
+			t.Fatal("a wrong PIN opens")
+		}
+	}
+	question, err := maker.Challenge(background)
+	ok(t, err)
+	answer, err := softkey.Answer(rand.Reader, []byte(makerSecret), question)
+	ok(t, err)
+	ok(t, maker.Respond(background, answer, "newpin1"))
+	ok(t, k.Login(background, "newpin1"))
+	if err := maker.Respond(background, answer, "newpin2"); !errors.Is(err, token.ErrAdminPINWrong) {
+		t.Errorf("the same answer again: %v", err)
+	}
+	ok(t, k.Login(background, "newpin1"))
 }
 
 // TestRealRenewal renews, and pulls the key out and puts it back before each of
