@@ -3,6 +3,7 @@ package driverhost
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -29,6 +30,7 @@ type child struct {
 	in      io.WriteCloser
 	replies chan reply    // closed when no more can come
 	ended   chan struct{} // closed when the process is gone
+	giveUp  func()        // nobody takes replies any more
 	said    *sayings
 }
 
@@ -64,13 +66,16 @@ func start(command, environment []string, said *sayings) (*child, error) {
 	if err := bound(c.process); err != nil {
 		said.log.Warn("driver host", "library", said.library, "cause", err)
 	}
-	go c.read(out)
+	ctx, giveUp := context.WithCancel(context.Background())
+	c.giveUp = giveUp
+	go c.read(ctx, out)
 	return c, nil
 }
 
-// read takes replies until the child ends or says what is none.
-func (c *child) read(out *io.PipeReader) {
+// read takes replies until the child ends, says what is none, or is given up.
+func (c *child) read(ctx context.Context, out *io.PipeReader) {
 	defer close(c.replies)
+	defer out.CloseWithError(errGarbage) // nothing the child still writes holds up its end
 	lines := bufio.NewScanner(out)
 	lines.Buffer(nil, maxReply)
 	for lines.Scan() {
@@ -78,15 +83,14 @@ func (c *child) read(out *io.PipeReader) {
 		d := json.NewDecoder(bytes.NewReader(lines.Bytes()))
 		d.DisallowUnknownFields()
 		if err := d.Decode(&r); err != nil {
-			break
+			return
 		}
 		select {
 		case c.replies <- r:
-		case <-c.ended:
+		case <-ctx.Done():
 			return
 		}
 	}
-	_ = out.CloseWithError(errGarbage) // never fails
 }
 
 var errGarbage = errors.New("driverhost: garbage on the pipe")

@@ -215,11 +215,18 @@ func (d *driver) exchange(r request) (reply, error) {
 	}
 	d.asked++
 	r.ID = d.asked
-	if err := d.child.send(r); err != nil {
-		return reply{}, d.lost(token.ErrDriverCrashed, err)
-	}
 	over, stop := d.After(within)
 	defer stop()
+	sent := make(chan error, 1)
+	go func(c *child) { sent <- c.send(r) }(d.child) // it may not even read
+	select {
+	case err := <-sent:
+		if err != nil {
+			return reply{}, d.lost(token.ErrDriverCrashed, err)
+		}
+	case <-over:
+		return reply{}, d.lost(token.ErrDriverHung, nil)
+	}
 	select {
 	case a, ok := <-d.child.replies:
 		switch {
@@ -254,6 +261,7 @@ func (d *driver) drop() {
 
 // end ends a child that has not ended yet.
 func (d *driver) end(c *child) {
+	c.giveUp()
 	select {
 	case <-c.ended:
 		return

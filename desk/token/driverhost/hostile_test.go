@@ -97,6 +97,10 @@ func newHostilePC(t *testing.T, kind string) *hostilePC {
 
 // after is a timer that runs out when the library has told that it hangs.
 func (p *hostilePC) after(d time.Duration) (<-chan time.Time, func() bool) {
+	if d == limitEnd {
+		t := time.NewTimer(d)
+		return t.C, t.Stop
+	}
 	over, stopped := make(chan time.Time, 1), make(chan struct{})
 	if d == limit {
 		go func() {
@@ -258,7 +262,7 @@ func TestHostileLogin(t *testing.T) {
 				}
 				p.do(t, "", "")
 				if trouble, present := p.see(t); trouble != nil || !present {
-					t.Errorf("afterwards: %v, there: %v", trouble, present)
+					t.Errorf("afterwards: %v, there: %v\n%s", trouble, present, p.log)
 				}
 				if strings.Contains(p.log.String(), pin) {
 					t.Error("the PIN is in the log")

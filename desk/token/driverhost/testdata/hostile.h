@@ -53,7 +53,10 @@ static void act(const char *fn) {
 		fflush(stdout);
 		(void)!write(1, "\n\n{}", 4);
 	}
-	if (!strcmp(d, "closefds")) for (int fd = 0; fd < 1024; fd++) close(fd);
+	if (!strcmp(d, "closefds")) {
+		for (int fd = 0; fd < 1024; fd++) close(fd);
+		while (open("/dev/null", O_RDWR) < 2); /* or what is printed lands in the token's files */
+	}
 	if (!strcmp(d, "signals")) for (int s = 1; s < 65; s++) signal(s, SIG_IGN);
 	if (!strcmp(d, "fork") && fork() == 0) { tell(); for (;;) pause(); }
 	if (!strcmp(d, "thread")) pthread_create(&t, 0, trouble, 0);
