@@ -2,7 +2,9 @@ package pkcs11_test
 
 import (
 	"context"
+	"encoding/asn1"
 	"errors"
+	"math/big"
 	"strings"
 	"testing"
 
@@ -433,4 +435,43 @@ func TestSlots(t *testing.T) {
 	serials(append(all, "S9")...)
 	_, err = s.module.Open(s.ctx, "S9")
 	s.refused(err, token.ErrUninitialised)
+}
+
+// TestForms: points without their OCTET STRING and signatures in DER are taken
+// as well.
+func TestForms(t *testing.T) {
+	s := newSoft(t, "one")
+	q := s.plugScripted()
+	k := s.open("one")
+	s.must(k.Login(s.ctx, pin))
+	c, err := k.Create(s.ctx, "x")
+	s.must(err)
+	pub, err := c.GenerateSigningKey(s.ctx, gm.ECDSA)
+	s.must(err)
+	for _, cut := range []int{2, 3} { // the OCTET STRING's head, and the 04 too
+		q.parts["C_GetAttributeValue"] = func(call func() uint32, args []native.Arg) uint32 {
+			code := call()
+			for i := range args[2].Attributes {
+				if a := &args[2].Attributes[i]; a.Type == 0x181 && a.Length == 67 {
+					a.Length = int64(copy(a.Value, a.Value[cut:67]))
+				}
+			}
+			return code
+		}
+		again, err := c.PublicKey(s.ctx, token.Signing)
+		s.must(err)
+		if !gm.SameKey(pub, again) {
+			t.Errorf("without %d bytes: another key", cut)
+		}
+	}
+	q.parts["C_Sign"] = func(call func() uint32, args []native.Arg) uint32 {
+		code := call()
+		n := int(*args[4].Number)
+		signature, err := asn1.Marshal(struct{ R, S *big.Int }{new(big.Int).SetBytes(args[3].Bytes[:n/2]), new(big.Int).SetBytes(args[3].Bytes[n/2 : n])})
+		s.must(err)
+		*args[4].Number = uint64(copy(args[3].Bytes, signature))
+		return code
+	}
+	_, err = c.Sign(s.ctx, []byte("x"))
+	s.must(err)
 }
