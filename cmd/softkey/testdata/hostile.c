@@ -150,6 +150,14 @@ static void bad_input(HANDLE dev, HANDLE app, HANDLE con, HANDLE key)
 	static ECCPUBLICKEYBLOB pub;
 	static ECCSIGNATUREBLOB signature;
 	memset(endless, 'a', sizeof endless);
+	IS(SAR_INVALIDPARAMERR, SKF_EnumDev(TRUE, NULL, NULL));
+	IS(SAR_INVALIDPARAMERR, SKF_ConnectDev(NULL, &h));
+	IS(SAR_INVALIDPARAMERR, SKF_GetDevState(NULL, &n));
+	IS(SAR_INVALIDPARAMERR, SKF_GetDevState(endless, NULL));
+	IS(SAR_INVALIDPARAMERR, SKF_WaitForDevEvent(NULL, &n, &n));
+	IS(SAR_INVALIDHANDLEERR, SKF_DisConnectDev(NULL));
+	IS(SAR_INVALIDHANDLEERR, SKF_CloseContainer((HANDLE)7));
+	IS(SAR_INVALIDHANDLEERR, SKF_CloseHandle((HANDLE)-1));
 	IS(SAR_INVALIDPARAMERR, SKF_OpenApplication(dev, endless, &h));
 	IS(SAR_INVALIDPARAMERR, SKF_VerifyPIN(app, USER_TYPE, endless, &n));
 	IS(SAR_INVALIDPARAMERR, SKF_VerifyPIN(app, USER_TYPE, NULL, NULL));
