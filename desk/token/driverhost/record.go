@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 
 	"github.com/certhall/certhall"
 	"github.com/certhall/certhall/desk/token/native"
@@ -56,13 +57,29 @@ func Begin(file, version string) error {
 	return nil
 }
 
+// shown is a profile as a recording has it: with zeros for the key of device
+// authentication (skf.Profile), its only secret, so that it can still be played.
+func shown(profile json.RawMessage) json.RawMessage {
+	const secret = "auth_key"
+	var all map[string]any
+	if json.Unmarshal(profile, &all) != nil || all[secret] == nil {
+		return profile
+	}
+	all[secret] = strings.Repeat("0", len(fmt.Sprint(all[secret])))
+	without, err := json.Marshal(all)
+	if err != nil {
+		return nil
+	}
+	return without
+}
+
 // recorded loads a library whose calls are recorded.
 func recorded(l load, open func(string, native.Options) (native.Library, error)) (native.Library, error) {
 	out, err := os.OpenFile(l.Record, os.O_APPEND|os.O_WRONLY, 0)
 	if err != nil {
 		return nil, fmt.Errorf("driverhost: %w", err)
 	}
-	said := loading{Library: l.Name, Kind: l.Kind, File: filepath.Base(l.Path), Options: l.Options, Profile: l.Profile}
+	said := loading{Library: l.Name, Kind: l.Kind, File: filepath.Base(l.Path), Options: l.Options, Profile: shown(l.Profile)}
 	lib, err := open(l.Path, l.Options)
 	if err != nil {
 		said.Failed = err.Error()

@@ -9,6 +9,7 @@ import (
 	"crypto/rand"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math/big"
@@ -170,4 +171,16 @@ func look(t *testing.T, p plugged) string {
 		}
 	}
 	return text
+}
+
+// TestShown: a recording tells the profile without its secret.
+func TestShown(t *testing.T) {
+	for profile, want := range map[string]string{
+		`{"ulong":8}`: `{"ulong":8}`, ``: ``,
+		`{"auth_key":"00112233445566778899aabbccddeeff","ulong":8}`: `{"auth_key":"00000000000000000000000000000000","ulong":8}`,
+	} {
+		if got := shown(json.RawMessage(profile)); string(got) != want {
+			t.Errorf("%s is shown as %s", profile, got)
+		}
+	}
 }
