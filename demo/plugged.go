@@ -21,9 +21,9 @@ type Plugged struct {
 	Kinds  []gm.Algorithm
 }
 
-// pluggedLeft is what is left of the certificates on plugged keys, in the
-// order of their issuing: all are in the window of renewal.
-const pluggedLeft = 25 * day
+// pluggedLeft is what is left of the certificates on plugged keys: they are
+// the first that want renewing.
+const pluggedLeft = 15 * day
 
 // give puts the certificates on the key; the first is numbered from + 1.
 func (p Plugged) give(ctx context.Context, m maker, a *Authority, now time.Time, from int) (lineages []certhall.LineageID, err error) {

@@ -12,6 +12,7 @@ export class Agent {
   constructor(
     private readonly dir: string,
     private readonly port: number,
+    private readonly flags: string[] = [],
   ) {}
 
   /** Starts it, usually trusting the hall's authority. */
@@ -22,6 +23,7 @@ export class Agent {
       `--port=${this.port}`,
       `--keys=${path.join(this.dir, 'keys')}`,
       `--authorities=${trusting}`,
+      ...this.flags,
     ]);
     await this.running.line(new RegExp(`127\\.0\\.0\\.1:${this.port}`));
   }

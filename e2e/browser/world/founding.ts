@@ -40,6 +40,11 @@ export class Founded {
     return Founded.at(await temporary(), await site(), '--no-handler');
   }
 
+  /** Founds one whose handler has keys behind libraries too. */
+  static async withKeys(flags: string[]): Promise<Founded> {
+    return Founded.at(await temporary(), await site(), ...flags);
+  }
+
   private static async at(folder: string, where: Site, ...flags: string[]): Promise<Founded> {
     const founded = new Founded(folder, where);
     const hall = await Hall.open(founded.state, where, ...flags);
