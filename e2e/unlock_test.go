@@ -35,14 +35,14 @@ func TestUnlock(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
 	portal := h.logIn()
-	const agent = `export CERTHALL_AUTHORITY=.demo/authority/root.cer; bin/certhall-agent `
+	const agent = `export CERTHALL_AUTHORITY=.demo/authority/root.cer XDG_CONFIG_HOME=$PWD/config; bin/certhall-agent `
 	const handler = `--key .demo/keys/handler.softkey `
 	file := filepath.Join(h.dir, ".demo/keys/handler.softkey")
 	pin := h.pin()
 	before := h.says(agent + `list ` + handler)
 	for _, next := range []string{"24681357", "86427531"} {
 		lock(t, file, pin)
-		out := h.says(agent + `unlock ` + handler + `--request unlock.request </dev/null`)
+		out := h.says(agent + `unlock ` + handler + `--request unlock.request --yes </dev/null`)
 		code := regexp.MustCompile(`\d{4} \d{4} \d{4} \d{4}`).FindString(out)
 		request, err := os.ReadFile(filepath.Join(h.dir, "unlock.request"))
 		if err != nil || code == "" {
@@ -72,10 +72,12 @@ func TestUnlock(t *testing.T) {
 				t.Fatalf("it is still %s", u.State)
 			}
 		}
-		if err := os.WriteFile(filepath.Join(h.dir, "unlock.answer"), u.Message, 0o600); err != nil {
-			t.Fatal(err)
+		for name, content := range map[string][]byte{"unlock.answer": u.Message, "new.pin": []byte(next + "\n")} {
+			if err := os.WriteFile(filepath.Join(h.dir, name), content, 0o600); err != nil {
+				t.Fatal(err)
+			}
 		}
-		h.says(agent + `unlock ` + handler + `--answer unlock.answer --new-pin-fd 3 3<<<` + next)
+		h.says(agent + `unlock ` + handler + `--answer unlock.answer --yes --new-pin-fd 3 3<new.pin`)
 		report, err := os.ReadFile(filepath.Join(h.dir, "unlock.answer.report"))
 		if err != nil {
 			t.Fatal(err)
