@@ -30,6 +30,16 @@ var Beijing = time.FixedZone("Asia/Shanghai", 8*60*60)
 // Date writes the day of a time in Beijing: 2026-12-14.
 func Date(t time.Time) string { return t.In(Beijing).Format(time.DateOnly) }
 
+// DaysBetween counts the calendar days in Beijing from one time to another, as
+// people do; negative if it lies before.
+func DaysBetween(from, to time.Time) int {
+	midnight := func(t time.Time) time.Time {
+		y, m, d := t.In(Beijing).Date()
+		return time.Date(y, m, d, 0, 0, 0, 0, time.UTC)
+	}
+	return int(midnight(to).Sub(midnight(from)) / (24 * time.Hour))
+}
+
 // DateTime writes a time in Beijing: 2026-12-14 09:30:00.
 func DateTime(t time.Time) string { return t.In(Beijing).Format(time.DateTime) }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/certhall/certhall"
@@ -109,7 +110,7 @@ func (s *shell) listKey(d listedKey, k agent.Listed) {
 // standing tells, by the PC's clock, how long a pair has left.
 func (s *shell) standing(p listedPair) string {
 	now := s.clock.Now()
-	days := strconv.Itoa(int(p.NotAfter.Sub(now).Abs() / (24 * time.Hour)))
+	days := strings.TrimPrefix(strconv.Itoa(certhall.DaysBetween(now, p.NotAfter)), "-")
 	switch {
 	case !p.Complete:
 		return s.text("cli.list.incomplete")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/certhall/certhall"
@@ -85,7 +86,7 @@ func (d *Doctor) examineCertificate(ctx context.Context, k agent.Listed, h *toke
 	left := c.NotAfter.Sub(d.now)
 	params := []string{
 		"key", k.Label, "subject", c.Subject.CommonName, "serial", string(certhall.SerialOf(c.SerialNumber)),
-		"from", certhall.Date(c.NotBefore), "to", certhall.Date(c.NotAfter), "days", strconv.Itoa(int(left.Abs() / (24 * time.Hour))),
+		"from", certhall.Date(c.NotBefore), "to", certhall.Date(c.NotAfter), "days", days(d.now, c.NotAfter),
 	}
 	if !h.Fits() || h.Enc != nil && !h.Whole() {
 		add(Certificate, Fault, "certificate-incomplete", params...)
@@ -114,6 +115,11 @@ func (d *Doctor) examineCertificate(ctx context.Context, k agent.Listed, h *toke
 	default:
 		add(Certificate, Fine, "certificate-fine", params...)
 	}
+}
+
+// days are counted as on the hall's pages, in whichever direction.
+func days(from, to time.Time) string {
+	return strings.TrimPrefix(strconv.Itoa(certhall.DaysBetween(from, to)), "-")
 }
 
 func minute(t time.Time) string { return t.In(certhall.Beijing).Format("2006-01-02 15:04") }

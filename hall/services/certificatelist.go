@@ -85,7 +85,7 @@ func (c *Counter) heldCertificate(held holdings, p authority.PairInfo) HeldCerti
 	h := HeldCertificate{
 		Serial: p.SignSerial, EncSerial: p.EncSerial, Subject: p.Subject, Organisation: p.Organisation, Project: p.Project,
 		KeyNumber: p.KeyNumber, KeySerial: p.KeySerial, NotBefore: p.NotBefore, NotAfter: p.NotAfter,
-		DaysLeft: daysBetween(now, p.NotAfter), Actions: []certhall.Service{}, Case: held.cases[p.Lineage], Entitlement: right.ID,
+		DaysLeft: certhall.DaysBetween(now, p.NotAfter), Actions: []certhall.Service{}, Case: held.cases[p.Lineage], Entitlement: right.ID,
 	}
 	if unpaid.Person == held.person {
 		h.Order = unpaid.Order
@@ -133,13 +133,4 @@ func (c *Counter) condition(policy catalog.Policy, p authority.PairInfo, now tim
 		return Valid, "", authority.ErrTooEarly.With("date", certhall.Date(renewable))
 	}
 	return Expiring, certhall.Renew, nil
-}
-
-// daysBetween counts calendar days in Beijing.
-func daysBetween(from, to time.Time) int {
-	midnight := func(t time.Time) time.Time {
-		y, m, d := t.In(certhall.Beijing).Date()
-		return time.Date(y, m, d, 0, 0, 0, 0, time.UTC)
-	}
-	return int(midnight(to).Sub(midnight(from)) / (24 * time.Hour))
 }
