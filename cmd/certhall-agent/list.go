@@ -22,6 +22,7 @@ type listedKey struct {
 	Serial       string       `json:"serial"`
 	Label        string       `json:"label"`
 	Driver       string       `json:"driver"`
+	Library      string       `json:"library,omitempty"` // through which it is reached
 	Tries        int          `json:"tries"`
 	Locked       bool         `json:"locked"`
 	Trouble      string       `json:"trouble,omitempty"`
@@ -60,7 +61,7 @@ func (c *listCmd) Run(s *shell) error {
 }
 
 func describe(k agent.Listed) listedKey {
-	d := listedKey{Event: "key", Serial: k.Serial, Label: k.Label, Driver: k.Driver, Tries: k.PIN.Tries, Locked: k.PIN.Locked, Certificates: []listedPair{}}
+	d := listedKey{Event: "key", Serial: k.Serial, Label: k.Label, Driver: k.Driver, Library: k.Library, Tries: k.PIN.Tries, Locked: k.PIN.Locked, Certificates: []listedPair{}}
 	if k.Trouble != nil {
 		d.Trouble = k.Trouble.Code
 	}

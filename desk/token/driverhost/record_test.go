@@ -23,6 +23,7 @@ import (
 	"github.com/certhall/certhall/desk/token"
 	"github.com/certhall/certhall/desk/token/native"
 	"github.com/certhall/certhall/desk/token/pkcs11"
+	"github.com/certhall/certhall/desk/token/skf"
 	"github.com/certhall/certhall/gm"
 )
 
@@ -182,5 +183,27 @@ func TestShown(t *testing.T) {
 		if got := shown(json.RawMessage(profile)); string(got) != want {
 			t.Errorf("%s is shown as %s", profile, got)
 		}
+	}
+}
+
+// TestQuirkOfARecording plays what a library answered at somebody's desk: it
+// tells the size of its lists without the NULs at their end, and its label is GBK.
+func TestQuirkOfARecording(t *testing.T) {
+	recording, err := os.Open("testdata/recordings/no-end-of-list.jsonl")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer recording.Close()
+	lib, err := native.Play(recording, "acme")
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := skf.Open(lib, skf.Profile{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	infos, err := m.List(t.Context())
+	if err != nil || len(infos) != 1 || infos[0].Serial != "AC20260001" || infos[0].Label != "政府采购钥匙" || infos[0].Trouble != nil {
+		t.Errorf("%+v, %v", infos, err)
 	}
 }
