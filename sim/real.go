@@ -147,7 +147,14 @@ func (m *real) plug(softkey.Switch) (token.Key, error) {
 	return k, err
 }
 
-func (m *real) look() (token.Key, error) { return m.hosts[judges].Open(background, m.number) }
+// look tries again where a listing took too long on a busy machine.
+func (m *real) look() (token.Key, error) {
+	k, err := m.hosts[judges].Open(background, m.number)
+	if errors.Is(err, token.ErrRemoved) {
+		k, err = m.hosts[judges].Open(background, m.number)
+	}
+	return k, err
+}
 
 // unplug takes the key's folder away for as long as the library needs to look.
 // SoftHSM looks for its tokens once: there the keys are closed, no more.
