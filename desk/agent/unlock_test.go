@@ -289,6 +289,37 @@ func TestUnlockNeedlessTries(t *testing.T) {
 	}
 }
 
+// TestUnlockReportedLater: an agent that ended between the unlocking and its
+// report makes the report, and asks and tries nothing.
+func TestUnlockReportedLater(t *testing.T) {
+	d := newLockedDesk(t)
+	d.install(t)
+	d.lock(t)
+	r := d.request(t)
+	files, err := filepath.Glob(filepath.Join(d.folder, "*"))
+	if err != nil || len(files) != 1 {
+		t.Fatal(files, err)
+	}
+	held, err := os.ReadFile(files[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer := d.answer(t, r, try(keeper))
+	d.person.Chosen = []string{fresh}
+	if _, err := d.Unlock(t.Context(), "SK1", answer); err != nil {
+		t.Fatal(err)
+	}
+	held = bytes.Replace(held, []byte("{"), []byte(`{"changed":true,"outcome":"changed",`), 1)
+	if err := os.WriteFile(files[0], held, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	d.restart()
+	u, err := d.Unlock(t.Context(), "SK1", answer)
+	if err != nil || u.Outcome != proof.UnlockChanged || len(d.person.Chose) != 1 || len(u.Report.Signatures[0].Certificate) != 0 {
+		t.Errorf("%+v %v, asked %d times", u, err, len(d.person.Chose))
+	}
+}
+
 // TestUnlockSigned: a pair of the authority on the key signs the report.
 func TestUnlockSigned(t *testing.T) {
 	d := newLockedDesk(t)
