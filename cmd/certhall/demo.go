@@ -125,6 +125,7 @@ func (c *demoCmd) introduce(env *environment, base, payPage string) error {
 	for _, p := range people {
 		env.say("cli.demo-person", "who", env.text("cli.demo-"+p.Role), "file", filepath.Join(c.Dir, p.File), "serial", p.Serial, "pin", p.PIN)
 	}
+	env.say("cli.demo-unlock", "page", base+"/#/unlock", "dir", c.Dir)
 	env.say("cli.demo-pay", "page", payPage)
 	env.say("cli.demo-phone", "phone", demo.Phone, "name", demo.UserName, "first", demo.Phone[len(demo.Phone)-6:], "other", demo.OtherPhone)
 	return nil
