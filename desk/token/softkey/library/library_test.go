@@ -480,12 +480,23 @@ func TestMadeAnew(t *testing.T) {
 	l, path := plug(t)
 	dev, app := connect(t, l)
 	other := must[*softkey.Device](t)(softkey.OpenDevice(path))
-	if err := other.DeleteApplication(t.Context(), name); err != nil {
-		t.Fatal(err)
+	remove := func() {
+		if err := other.DeleteApplication(t.Context(), name); err != nil {
+			t.Fatal(err)
+		}
 	}
+	again := func(pin string) {
+		must[*softkey.Key](t)(other.CreateApplication(t.Context(), softkey.Application{Name: name, PIN: pin, Iterations: 1}))
+	}
+	remove()
+	again(pin)
 	_, err := l.CreateContainer(app, "one")
+	wants(t, "made anew behind a login", err, skf.NotLoggedIn)
+	must[uint32](t)(l.VerifyPIN(app, uint32(skf.User), pin))
+	remove()
+	_, err = l.CreateContainer(app, "one")
 	wants(t, "deleted", err, skf.ApplicationMissing)
-	must[*softkey.Key](t)(other.CreateApplication(t.Context(), softkey.Application{Name: name, PIN: "Another-1", Iterations: 1}))
+	again("Another-1")
 	_, err = l.CreateContainer(app, "one")
 	wants(t, "made anew", err, skf.NotLoggedIn)
 	_, err = l.VerifyPIN(app, uint32(skf.User), pin)
