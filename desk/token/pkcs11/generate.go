@@ -1,6 +1,7 @@
 package pkcs11
 
 import (
+	"bytes"
 	"context"
 	"crypto"
 
@@ -19,6 +20,9 @@ func (c *container) GenerateSigningKey(ctx context.Context, a gm.Algorithm) (cry
 	}
 	mechanism, public, private, err := c.templates(a)
 	if err != nil {
+		return nil, err
+	}
+	if err := c.alone(ctx); err != nil {
 		return nil, err
 	}
 	for _, class := range []uint64{classPublic, classCertificate} {
@@ -55,6 +59,21 @@ func (c *container) GenerateSigningKey(ctx context.Context, a gm.Algorithm) (cry
 		return nil, wrong("C_GenerateKeyPair", "another kind of key")
 	}
 	return pub, nil
+}
+
+// alone refuses a second container of the name, which another program may have
+// made since ours was opened: by name, neither would be found any more.
+func (c *container) alone(ctx context.Context) error {
+	groups, err := c.key.groups(ctx)
+	if err != nil {
+		return explained(err)
+	}
+	for _, g := range groups {
+		if (g.name == c.name || g.label == c.name) && !bytes.Equal(g.id, c.id) {
+			return token.ErrContainerExists.Becausef("another one is called %.80q", c.name)
+		}
+	}
+	return nil
 }
 
 // templates are what a new pair is asked to be. Single certificates are for
