@@ -132,8 +132,9 @@ func (k trickKey) Create(ctx context.Context, name string) (token.Container, err
 			}
 		}
 		select {}
-	case "garbage", "reply":
-		text := map[string]string{"garbage": "\x00\xff\n", "reply": `{"id":1}` + "\n"}[name]
+	case "garbage", "reply", "flood":
+		reply := `{"id":1}` + "\n"
+		text := map[string]string{"garbage": "\x00\xff\n", "reply": reply, "flood": strings.Repeat(reply, 20_000)}[name]
 		for fd := highest; fd < highest+8; fd++ {
 			_, _ = syscall.Write(fd, []byte(text))
 		}
@@ -377,7 +378,7 @@ func TestEveryOperation(t *testing.T) {
 func TestFatalCalls(t *testing.T) {
 	for name, want := range map[string]error{
 		"crash": token.ErrDriverCrashed, "exit": token.ErrDriverCrashed, "garbage": token.ErrDriverCrashed,
-		"reply": token.ErrDriverCrashed, "hang": token.ErrDriverHung,
+		"reply": token.ErrDriverCrashed, "flood": token.ErrDriverCrashed, "hang": token.ErrDriverHung,
 	} {
 		t.Run(name, func(t *testing.T) {
 			ctx := t.Context()
