@@ -8,11 +8,11 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/emmansun/gmsm/sm2"
@@ -267,7 +267,7 @@ func TestHostile(t *testing.T) {
 // TestProcesses: LockDev keeps other processes out, and nothing that one writes
 // is lost by another.
 func TestProcesses(t *testing.T) {
-	const processes, rounds = 3, 20
+	const processes, rounds = 3, 40
 	program := compile(t, "counter")
 	dir, path := plug(t)
 	ctx := t.Context()
@@ -281,15 +281,37 @@ func TestProcesses(t *testing.T) {
 	if err := k.CreateFile(ctx, softkey.FileInfo{Name: "count", Size: 4, Read: softkey.User, Write: softkey.User}); err != nil {
 		t.Fatal(err)
 	}
-	var running sync.WaitGroup
+	var running []*exec.Cmd
+	var begin []io.Closer
 	for range processes {
-		running.Go(func() {
-			if b, err := command(dir, program, pin, fmt.Sprint(rounds)).CombinedOutput(); err != nil {
-				t.Errorf("%v\n%s", err, b)
-			}
-		})
+		c := command(dir, program, pin, fmt.Sprint(rounds))
+		c.Stderr = os.Stderr
+		in, err := c.StdinPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		out, err := c.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := c.Start(); err != nil {
+			t.Fatal(err)
+		}
+		if said, err := bufio.NewReader(out).ReadString('\n'); err != nil {
+			t.Errorf("%q, %v", said, err)
+		}
+		running, begin = append(running, c), append(begin, in)
 	}
-	running.Wait()
+	for _, in := range begin {
+		if err := in.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	for _, c := range running {
+		if err := c.Wait(); err != nil {
+			t.Error(err)
+		}
+	}
 	if b, err := k.ReadFile(ctx, "count", 0, 4); err != nil || b[0] != processes*rounds {
 		t.Errorf("%d counted, want %d (%v)", b, processes*rounds, err)
 	}

@@ -1,5 +1,6 @@
 /* One of several processes that count in a file of the key, each alone for as
- * long as it has locked the device: counter PIN ROUNDS. */
+ * long as it has locked the device: counter PIN ROUNDS. It says when it is
+ * ready, and begins when its input ends. */
 #include "check.h"
 
 int main(int argc, char **argv)
@@ -10,6 +11,9 @@ int main(int argc, char **argv)
 	TRUE_(argc == 3);
 	OK(SKF_OpenApplication(dev, "certhall", &app));
 	OK(SKF_VerifyPIN(app, USER_TYPE, argv[1], &tries));
+	printf("ready\n");
+	fflush(stdout);
+	getchar();
 	for (int i = 0; i < atoi(argv[2]); i++) {
 		OK(SKF_LockDev(dev, 0xFFFFFFFF));
 		n = sizeof count;
