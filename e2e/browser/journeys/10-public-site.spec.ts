@@ -56,7 +56,8 @@ test('refused: the page says how to mend it, and notices when it is mended', asy
   await expect(clerk.button('延期这张证书')).toBeVisible();
 });
 
-test('checking the PC: explained, refused, by a policy, and mended', async ({ clerk, page, hall }) => {
+test('checking the PC: explained, refused, by a policy, and mended', async ({ clerk, page, hall, expected }) => {
+  expected.push(/Permission was denied for this request to access the `loopback`/); // which is how Chromium tells of it
   await page.goto('/#/check');
   await clerk.reads('浏览器马上会问您一次');
   await expect(page.getByRole('img', { name: /弹出一个小窗口/ })).toBeVisible();
