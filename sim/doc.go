@@ -1,7 +1,7 @@
 // Package sim proves the safe renewal (docs/how-a-renewal-works.md) by playing
 // it over and over with something going wrong at every point. A World is the
 // whole product without its edges: two databases, server nodes with CA and
-// counters over them, a soft key, a PC with the agent, the command line's
+// counters over them, a key (kinds.go), a PC with the agent, the command line's
 // courier and a person, all on one virtual clock and one seed, one goroutine
 // at a time. Every call that crosses a border of a process or a device is a
 // boundary (boundary.go): key commands, orders to the agent, messages to the

@@ -25,8 +25,8 @@ func TestRealLibraries(t *testing.T) {
 		for _, s := range near {
 			f := s.Faults[0]
 			switch {
-			case callFaults[f.What] == nil && !drawn(s, 8):
-			case k == HSMRSA && !clean[f.At-1].Writes && !drawn(s, 4):
+			case callFaults[f.What] == nil && !drawn(s, 16):
+			case k == HSMRSA && !clean[f.At-1].Writes && !drawn(s, 8):
 			default:
 				all = append(all, s)
 			}
