@@ -541,6 +541,30 @@ func TestGivenUp(t *testing.T) {
 	}
 }
 
+// TestInfoWhileOpenedAnew: whose key it is can be asked while a call opens it
+// in another child.
+func TestInfoWhileOpenedAnew(t *testing.T) {
+	b := newBench(t, nil, softLibrary(t, "acme", "K1"))
+	k, err := b.Open(t.Context(), "K1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := k.Create(t.Context(), "crash"); !errors.Is(err, token.ErrDriverCrashed) {
+		t.Fatal(err)
+	}
+	opened := make(chan error)
+	go func() {
+		_, err := k.PINState(t.Context())
+		opened <- err
+	}()
+	if k.Info().Serial != "K1" {
+		t.Errorf("%+v", k.Info())
+	}
+	if err := <-opened; err != nil {
+		t.Error(err)
+	}
+}
+
 // TestOneSerialTwice: a key that is reached in several ways is reached through
 // the library that was named, before the folder, before one that was found.
 func TestOneSerialTwice(t *testing.T) {

@@ -15,9 +15,9 @@ type key struct {
 	*driver
 	serial     string
 	loggedIn   atomic.Bool
-	id         int // in the child
-	generation int // of the child
-	info       token.Info
+	id         int                        // in the child
+	generation int                        // of the child
+	info       atomic.Pointer[token.Info] // read while a call that was given up may still open the key anew
 	challenger bool
 }
 
@@ -33,7 +33,8 @@ func (k *key) reopen() error {
 	if len(a.Infos) != 1 {
 		return token.ErrDriverWrong.With("library", k.Name).With("call", opOpen).With("code", "")
 	}
-	k.id, k.generation, k.info, k.challenger = a.Key, k.driver.generation, a.Infos[0], a.Challenger
+	k.id, k.generation, k.challenger = a.Key, k.driver.generation, a.Challenger
+	k.info.Store(&a.Infos[0])
 	return nil
 }
 
@@ -44,7 +45,7 @@ func (k *key) tell(ctx context.Context, r request) error {
 	return err
 }
 
-func (k *key) Info() token.Info { return k.info }
+func (k *key) Info() token.Info { return *k.info.Load() }
 
 func (k *key) PINState(ctx context.Context) (token.PINState, error) { return k.state(ctx, opPINState) }
 
