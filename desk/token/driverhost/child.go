@@ -104,7 +104,8 @@ func (c *child) send(r request) error {
 	if r.PIN != "" || r.New != "" {
 		c.said.hush.Store(true)
 	}
-	_, err = c.in.Write(append(line, '\n'))
+	line = append(line, '\n')
+	_, err = c.in.Write(line)
 	clear(line)
 	return err
 }
