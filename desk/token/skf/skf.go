@@ -9,7 +9,9 @@ package skf
 
 import (
 	"context"
+	"strconv"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"golang.org/x/text/encoding/simplifiedchinese"
@@ -174,12 +176,17 @@ func (m *Module) Close() error {
 	return m.lib.Close()
 }
 
-// text is a name or label for people: most libraries write GBK.
+// text is a name or label for people: most libraries write GBK. What a terminal
+// would obey is escaped.
 func text(s string) string {
 	if !utf8.ValidString(s) {
 		if decoded, err := simplifiedchinese.GB18030.NewDecoder().String(s); err == nil {
 			s = decoded
 		}
 	}
-	return strings.TrimSpace(strings.ToValidUTF8(s, "?"))
+	s = strings.TrimSpace(strings.ToValidUTF8(s, "?"))
+	if strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsGraphic(r) }) {
+		s = strings.Trim(strconv.QuoteToGraphic(s), `"`)
+	}
+	return s
 }

@@ -431,6 +431,15 @@ func TestQuirks(t *testing.T) {
 				}
 			},
 		},
+		"a label that writes to the terminal": {
+			library: func(l *library) { l.devices[0].info.Label = "\x1b[2Jkey\u202e" },
+			after: func(t *testing.T, l *library) {
+				infos, err := l.module(t, skf.Profile{}).List(background)
+				if ok(t, err); infos[0].Label != `\x1b[2Jkey\u202e` {
+					t.Errorf("%q", infos[0].Label)
+				}
+			},
+		},
 		"handles are not heeded": {profile: skf.Profile{LastOnly: true}},
 	}
 	for name, q := range quirks {
