@@ -117,7 +117,7 @@ func (s *shell) doctor() doctor.Doctor {
 // lockFiles are held while a key is used, by path: those of soft keys, and those
 // of all keys.
 func (s *shell) lockFiles() []string {
-	all, _ := filepath.Glob(filepath.Join(locks(), "*.lock")) // fails for a malformed pattern only
+	all, _ := filepath.Glob(filepath.Join(s.locks(), "*.lock")) // fails for a malformed pattern only
 	return append(all, softkey.Folder(s.Keys).Locks()...)
 }
 

@@ -79,11 +79,12 @@ func (f keyFlag) chosen(s *shell) (agent.Keys, error) {
 	return only{keys, serial}, nil
 }
 
-// locks is the folder in which all processes of this user lock keys.
-func locks() string {
+// locks is the folder in which all processes of this user lock keys: where he
+// has no cache, beside his keys, never in a folder that others write to.
+func (s *shell) locks() string {
 	dir, err := os.UserCacheDir()
 	if err != nil {
-		dir = os.TempDir()
+		return filepath.Join(s.Keys, "locks")
 	}
 	return filepath.Join(dir, "certhall", "locks")
 }

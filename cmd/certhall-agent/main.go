@@ -134,7 +134,7 @@ func language() string {
 
 // agent makes an agent over the keys in a folder or in one file.
 func (s *shell) agent(keys agent.Keys, roots []*smx509.Certificate) *agent.Agent {
-	return agent.New(agent.Options{Keys: keys, Roots: roots, Person: person{s}, Clock: s.clock, Random: rand.Reader, Locks: locks(), Unlocking: unlocking()})
+	return agent.New(agent.Options{Keys: keys, Roots: roots, Person: person{s}, Clock: s.clock, Random: rand.Reader, Locks: s.locks(), Unlocking: unlocking()})
 }
 
 // keyFlag chooses a key.
