@@ -16,8 +16,9 @@ type Asked struct {
 	Label   string `json:"label,omitempty" maxLength:"64" doc:"of the key, as the agent shows it"`
 }
 
-// Ask files a request. The same one again answers what became of it; another
-// one for the same key takes the place of one that waits.
+// Ask files a request. The same one again answers what became of it, or waits
+// anew where that was withdrawn or refused: an agent has one request for a day.
+// Another one for the same key takes the place of one that waits.
 func (d *Desk) Ask(ctx context.Context, v accounts.Visit, a Asked) (UnlockView, error) {
 	q, err := proof.Decode[proof.UnlockRequest](a.Message)
 	if err != nil {
@@ -31,7 +32,7 @@ func (d *Desk) Ask(ctx context.Context, v accounts.Visit, a Asked) (UnlockView, 
 		ID: certhall.NewID(now, d.Random), Digest: q.Digest(), Person: v.Person, KeySerial: q.KeySerial, KeyLabel: a.Label,
 		Request: a.Message, State: Waiting, MadeAt: now,
 	}
-	if known, err := d.judge(ctx, u); err != nil || known != nil {
+	if known, err := d.judge(ctx, u); err != nil || known != nil && !d.mayWaitAnew(known) {
 		return d.view(known), err
 	}
 	if q.AdminTries == 0 && len(q.Challenge) == 0 {
@@ -51,16 +52,29 @@ func (d *Desk) Ask(ctx context.Context, v accounts.Visit, a Asked) (UnlockView, 
 		if err != nil {
 			return err
 		}
-		if known != nil {
+		if known != nil && !d.mayWaitAnew(known) {
 			filed = known
 			return nil
 		}
 		if err := withdrawEarlier(w, u); err != nil {
 			return err
 		}
-		return w.AddUnlock(u)
+		if known == nil {
+			return w.AddUnlock(u)
+		}
+		was := known.State
+		filed = known
+		known.State, known.Reason, known.Told = Waiting, "", false
+		_, err = w.SaveUnlock(*known, was)
+		return err
 	})
 	return d.view(filed), err
+}
+
+// mayWaitAnew tells whether a request that was withdrawn or refused may still be
+// reviewed. Its time runs from when it was first filed.
+func (d *Desk) mayWaitAnew(u *Unlock) bool {
+	return (u.State == Withdrawn || u.State == Refused) && d.now().Before(u.MadeAt.Add(RequestLife))
 }
 
 func (d *Desk) judge(ctx context.Context, u Unlock) (known *Unlock, err error) {

@@ -45,7 +45,8 @@ func (d *Desk) Find(ctx context.Context, state State, limit int) (found []File, 
 	return found, err
 }
 
-// Get is one request for officers.
+// Get is one request for officers. A row that says something else than its
+// request is refused: they compare its code and its key, and sign the request.
 func (d *Desk) Get(ctx context.Context, id string) (f File, err error) {
 	err = d.Store.Read(ctx, func(r Reader) error {
 		u, err := r.Unlock(id)
@@ -54,6 +55,13 @@ func (d *Desk) Get(ctx context.Context, id string) (f File, err error) {
 		}
 		if u == nil {
 			return ErrMissing
+		}
+		q, err := proof.Decode[proof.UnlockRequest](u.Request)
+		if err != nil {
+			return err
+		}
+		if !bytes.Equal(q.Digest(), u.Digest) || q.KeySerial != u.KeySerial {
+			return ErrOther
 		}
 		f, err = d.file(r, *u)
 		return err

@@ -304,6 +304,54 @@ func TestDecisions(t *testing.T) {
 	}
 }
 
+// TestAskAgain: an agent has one request for a day; withdrawn or refused it
+// waits anew, and no longer than it would have waited.
+func TestAskAgain(t *testing.T) {
+	r := newRoom(t)
+	a := r.request("K1")
+	v := r.ask(r.zhang, a)
+	_, err := r.Withdraw(t.Context(), r.zhang, v.ID)
+	must(t, err)
+	if again := r.ask(r.zhang, a); again.ID != v.ID || again.State != unlocks.Waiting {
+		t.Errorf("withdrawn, then %+v", again)
+	}
+	_, err = r.Refuse(t.Context(), v.ID, "打不通电话", "op")
+	must(t, err)
+	if again := r.ask(r.zhang, a); again.State != unlocks.Waiting || again.Reason != "" || !again.ExpiresAt.Equal(v.ExpiresAt) {
+		t.Errorf("refused, then %+v", again)
+	}
+	r.decide(v, a)
+	r.state(v, unlocks.Approved)
+	if again := r.ask(r.zhang, a); again.State != unlocks.Approved {
+		t.Errorf("approved, then %+v", again)
+	}
+	a = r.request("K1")
+	v = r.ask(r.zhang, a)
+	_, err = r.Withdraw(t.Context(), r.zhang, v.ID)
+	must(t, err)
+	r.clock.now = r.clock.now.Add(unlocks.RequestLife)
+	if again := r.ask(r.zhang, a); again.State != unlocks.Withdrawn {
+		t.Errorf("its time is over, but %+v", again)
+	}
+}
+
+// TestForgedRow: officers are not shown one request's code beside another
+// request.
+func TestForgedRow(t *testing.T) {
+	r := newRoom(t)
+	honest, other := r.request("K1"), r.request("K1")
+	for name, forged := range map[string]unlocks.Unlock{
+		"code": {Digest: gm.SM3(honest.Message), KeySerial: "K1"},
+		"key":  {Digest: gm.SM3(other.Message), KeySerial: "K2"},
+	} {
+		forged.ID, forged.Person, forged.State, forged.MadeAt, forged.Request = name, r.zhang.Person, unlocks.Waiting, r.clock.now, other.Message
+		must(t, r.Store.Write(t.Context(), func(w unlocks.Writer) error { return w.AddUnlock(forged) }))
+		if _, err := r.Get(t.Context(), name); !errors.Is(err, unlocks.ErrOther) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 // TestAuthorityAway: an approved request waits until the authority can answer; a
 // report until it can be taken. What it refuses goes back to the officers.
 func TestAuthorityAway(t *testing.T) {
