@@ -51,7 +51,9 @@ type handler struct{ w *World }
 
 func (h handler) PIN(context.Context, agent.PINRequest) (string, error) { return pin, nil }
 
-func (handler) NewPIN(context.Context, agent.NewPINRequest) (string, error) { return "", token.ErrDeclined }
+func (handler) NewPIN(context.Context, agent.NewPINRequest) (string, error) {
+	return "", token.ErrDeclined
+}
 
 func (h handler) Consent(_ context.Context, r agent.ConsentRequest) (bool, error) {
 	if r.What == token.ToMakeRoom {
