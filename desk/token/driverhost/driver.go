@@ -355,6 +355,10 @@ func has(infos []token.Info, serial string) bool {
 func (d *driver) open(ctx context.Context, serial string) (token.Key, error) {
 	k := &key{driver: d, serial: serial}
 	if _, err := d.do(ctx, k, request{Op: opPINState}); err != nil {
+		go func() { // nobody will close it, and it may be open in the child
+			d.turn <- struct{}{}
+			_ = k.shut()
+		}()
 		return nil, err
 	}
 	if k.challenger {
@@ -380,7 +384,8 @@ func (d *driver) close() {
 	if d.child == nil {
 		return
 	}
-	if _, err := d.exchange(request{Op: opEnd}); err == nil {
+	_, _ = d.exchange(request{Op: opEnd}) // whatever the library says of its end
+	if d.child != nil {
 		d.drop()
 	}
 }

@@ -95,7 +95,12 @@ type folderLibrary struct {
 
 type softModule struct{ softkey.Folder }
 
-func (softModule) Close() error { return nil }
+func (softModule) Close() error {
+	if os.Getenv("CLOSE_FAILS") != "" {
+		return token.ErrDriverWrong
+	}
+	return nil
+}
 
 func (m softModule) List(ctx context.Context) ([]token.Info, error) {
 	if said := os.Getenv("SAYS"); said != "" {
@@ -110,6 +115,22 @@ func (m softModule) Open(ctx context.Context, serial string) (token.Key, error) 
 }
 
 type trickKey struct{ token.Key }
+
+func (k trickKey) PINState(ctx context.Context) (token.PINState, error) {
+	if os.Getenv("CLOSED") != "" {
+		return token.PINState{}, token.ErrDriverWrong
+	}
+	return k.Key.PINState(ctx)
+}
+
+func (k trickKey) Close() error {
+	if told := os.Getenv("CLOSED"); told != "" {
+		if err := os.WriteFile(told, []byte("!"), 0o600); err != nil {
+			return err
+		}
+	}
+	return k.Key.Close()
+}
 
 func (k trickKey) Login(ctx context.Context, pin string) error {
 	fmt.Printf("C_Login pin=%s\n", pin) // as careless libraries do
@@ -621,6 +642,36 @@ func TestClose(t *testing.T) {
 	<-c.ended
 	if _, err := k.PINState(t.Context()); !errors.Is(err, token.ErrRemoved) {
 		t.Error(err)
+	}
+}
+
+// TestEndRefused: a library that refuses to end ends with its child.
+func TestEndRefused(t *testing.T) {
+	l := softLibrary(t, "acme", "K1")
+	l.Environment = map[string]string{"CLOSE_FAILS": "1"}
+	b := newBench(t, nil, l)
+	serials(t, b.Host)
+	if err := b.Close(); err != nil {
+		t.Fatal(err)
+	}
+	<-b.named[0].running.Load().ended
+}
+
+// TestHalfOpened: a key that nobody gets, as its state could not be read, does
+// not stay open in the child.
+func TestHalfOpened(t *testing.T) {
+	closed := filepath.Join(t.TempDir(), "closed")
+	if err := syscall.Mkfifo(closed, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	l := softLibrary(t, "acme", "K1")
+	l.Environment = map[string]string{"CLOSED": closed}
+	b := newBench(t, nil, l)
+	if _, err := b.Open(t.Context(), "K1"); !errors.Is(err, token.ErrDriverWrong) {
+		t.Fatal(err)
+	}
+	if said, err := os.ReadFile(closed); err != nil || string(said) != "!" { // which waits for it
+		t.Errorf("%q, %v", said, err)
 	}
 }
 

@@ -116,9 +116,14 @@ func (k *key) ChangeAdminPIN(ctx context.Context, old, new string) error {
 func (k *key) Close() error {
 	select {
 	case k.turn <- struct{}{}:
+		return k.shut()
 	default:
 		return nil // its library is in use; the key ends with the child
 	}
+}
+
+// shut is Close by whoever has the turn, which it gives back.
+func (k *key) shut() error {
 	defer k.release()
 	if k.child == nil || k.generation != k.driver.generation {
 		return nil
