@@ -46,6 +46,10 @@ describe('policy files', () => {
     expect(JSON.parse(text('linux'))).toEqual({ LocalNetworkAccessAllowedForUrls: ['https://ca.example:8443'], LoopbackNetworkAllowedForUrls: ['https://ca.example:8443'] });
     expect(JSON.parse(text('firefox'))).toEqual({ policies: { LocalNetworkAccess: { SkipDomains: ['ca.example'] } } });
   });
+
+  it('hold nothing but the origin, whatever the portal calls itself', () => {
+    expect(policyFiles('https://ca.example:8443/"\r\n[HKEY_LOCAL_MACHINE\\SOFTWARE\\X]')).toEqual(files);
+  });
 });
 
 describe('questions', () => {

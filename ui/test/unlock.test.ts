@@ -74,8 +74,12 @@ describe('a locked key', () => {
     await flushPromises();
     expect(agent.requestUnlock).toHaveBeenCalledWith('K1', 'demo', {});
     expect(sent).toEqual([{ path: 'POST /api/unlocks', body: { message: 'cmVx', label: '海泰KEY' } }]);
-    expect(page?.text()).toContain('1234 5678 9012 3456');
+    expect(page?.text()).not.toContain('1234 5678 9012 3456'); // the agent's window shows its own
     expect(page?.text()).toContain('400-000');
+    await button('unlock.number')?.trigger('click');
+    await flushPromises();
+    expect(agent.requestUnlock).toHaveBeenCalledTimes(2);
+    has('unlock.waiting');
 
     hall['GET /api/unlocks/u1'] = view('approved');
     await vi.advanceTimersByTimeAsync(pollPause);

@@ -12,7 +12,10 @@ export interface PolicyFile {
 const policies = ['LocalNetworkAccessAllowedForUrls', 'LoopbackNetworkAllowedForUrls'];
 const browsers = ['Google\\Chrome', 'Microsoft\\Edge'];
 
-export function policyFiles(origin: string): PolicyFile[] {
+// policyFiles names the portal's origin as browsers write it: no sign in it
+// means anything in a registry file.
+export function policyFiles(portal: string): PolicyFile[] {
+  const { origin, hostname } = new URL(portal);
   return [
     { id: 'windows', name: 'certhall-browsers.reg', type: 'text/plain', text: registry(origin) },
     { id: 'linux', name: 'certhall-browsers.json', type: 'application/json', text: json(Object.fromEntries(policies.map((p) => [p, [origin]]))) },
@@ -20,15 +23,14 @@ export function policyFiles(origin: string): PolicyFile[] {
       id: 'firefox',
       name: 'policies.json',
       type: 'application/json',
-      text: json({ policies: { LocalNetworkAccess: { SkipDomains: [new URL(origin).hostname] } } }),
+      text: json({ policies: { LocalNetworkAccess: { SkipDomains: [hostname] } } }),
     },
   ];
 }
 
 // The value is named far from 1, so that entries already there stay.
 function registry(origin: string): string {
-  const value = origin.replace(/["\\]/g, '\\$&');
-  const keys = browsers.flatMap((b) => policies.map((p) => `[HKEY_LOCAL_MACHINE\\SOFTWARE\\Policies\\${b}\\${p}]\r\n"8083"="${value}"\r\n`));
+  const keys = browsers.flatMap((b) => policies.map((p) => `[HKEY_LOCAL_MACHINE\\SOFTWARE\\Policies\\${b}\\${p}]\r\n"8083"="${origin}"\r\n`));
   return ['Windows Registry Editor Version 5.00\r\n', ...keys].join('\r\n');
 }
 
