@@ -9,6 +9,7 @@ import (
 	"github.com/certhall/certhall"
 	"github.com/certhall/certhall/authority"
 	"github.com/certhall/certhall/gm"
+	"github.com/certhall/certhall/proof"
 )
 
 // NewAdminPIN is the administrator's PIN of a USB key as its maker delivers it.
@@ -103,8 +104,11 @@ func (ca *CA) EscrowAdminPINs(ctx context.Context, all []NewAdminPIN, replace bo
 // ForgetAdminPIN takes what is escrowed of a USB key, for a reason that the
 // record keeps. The key can then only be reissued once it is locked.
 func (ca *CA) ForgetAdminPIN(ctx context.Context, keySerial, reason string) error {
-	if len(reason) > maxReason || !named(keySerial) {
+	if !named(keySerial) {
 		return ErrKeySerial
+	}
+	if len(reason) > maxReason {
+		return proof.ErrMalformed.Becausef("a reason of %d bytes", len(reason))
 	}
 	now := ca.now()
 	return ca.opt.Store.Write(ctx, func(w Writer) error {

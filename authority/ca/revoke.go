@@ -212,7 +212,8 @@ func (ca *CA) revokePairs(w Writer, pairs []*Pair, o order, now time.Time) error
 	return nil
 }
 
-// maxReason is the longest reason of a suspension that is recorded, in bytes.
+// maxReason is the longest reason that is recorded, in bytes: of a suspension,
+// or of a PIN that is forgotten.
 const maxReason = 1000
 
 // Suspend holds a whole lineage (certificateHold) on the hall's word: the only

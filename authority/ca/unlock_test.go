@@ -426,6 +426,9 @@ func TestEscrowAdminPINs(t *testing.T) {
 	for _, n := range many {
 		must(t, o.Unlockable(t.Context(), n.KeySerial))
 	}
+	if err := o.ForgetAdminPIN(t.Context(), "K", strings.Repeat("x", 1001)); !errors.Is(err, proof.ErrMalformed) {
+		t.Errorf("an endless reason: %v", err)
+	}
 	must(t, o.ForgetAdminPIN(t.Context(), "K", "key was destroyed"))
 	if err := o.ForgetAdminPIN(t.Context(), "K", "again"); !errors.Is(err, authority.ErrAdminPINUnknown) {
 		t.Error(err)
