@@ -32,7 +32,7 @@ type Neighbour struct {
 	File    string   // name of a key's device or lock file that it has open
 }
 
-// ErrUnsupported: this system cannot be looked at.
+// ErrUnsupported says that this system cannot be looked at.
 var ErrUnsupported = errors.New("neighbours: not on this system")
 
 // own are the programs of this product, by the names of their files.
