@@ -203,6 +203,9 @@ func TestPIN(t *testing.T) {
 
 	tries(k.Unblock(background, "wrong1", userPIN), token.ErrAdminPINWrong, "5")
 	want(t, k.Unblock(background, adminPIN, "abc"), token.ErrPINRefused)
+	tries(k.Unblock(background, "abc", userPIN), token.ErrAdminPINWrong, "6") // of a form that no PIN has: the new one is not to blame
+	tries(k.ChangeAdminPIN(background, "abc", "newadmin"), token.ErrAdminPINWrong, "6")
+	want(t, k.ChangeAdminPIN(background, adminPIN, "abc"), token.ErrPINRefused)
 	ok(t, k.Unblock(background, adminPIN, userPIN))
 	state(token.PINState{Tries: 6})
 	ok(t, k.Login(background, userPIN))

@@ -18,16 +18,11 @@ func (k *Key) LoggedIn() bool { return k.loggedIn && !k.device.gone }
 func (k *Key) Login(ctx context.Context, pin string) error {
 	return k.do(ctx, func() error {
 		k.loggedIn = false
-		verify := func(tries *uint64) error {
-			return k.withPINs(func(p []native.Arg) error {
-				return k.m.call("SKF_VerifyPIN", native.Use(k.handle), native.Word(uint64(gmskf.User)), p[0], native.ULong(tries))
-			}, pin)
-		}
 		err := k.pin(gmskf.User, func(tries *uint64) error {
-			err := verify(tries)
+			err := k.verify(gmskf.User, pin, tries)
 			if is(err, gmskf.AlreadyLoggedIn) { // by somebody else's PIN: this one was not looked at
 				k.clear()
-				err = verify(tries)
+				err = k.verify(gmskf.User, pin, tries)
 			}
 			if is(err, gmskf.PINInvalid, gmskf.PINLength) {
 				err = &failure{"SKF_VerifyPIN", gmskf.PINIncorrect} // no try was spent; k.pin asks how many are left
@@ -37,6 +32,12 @@ func (k *Key) Login(ctx context.Context, pin string) error {
 		k.loggedIn = err == nil
 		return err
 	})
+}
+
+func (k *Key) verify(who gmskf.UserType, pin string, tries *uint64) error {
+	return k.withPINs(func(p []native.Arg) error {
+		return k.m.call("SKF_VerifyPIN", native.Use(k.handle), native.Word(uint64(who)), p[0], native.ULong(tries))
+	}, pin)
 }
 
 // Logout forgets that the PIN was presented.
@@ -103,19 +104,34 @@ func (k *Key) ChangeAdminPIN(ctx context.Context, old, new string) error {
 
 func (k *Key) change(ctx context.Context, who gmskf.UserType, old, new string) error {
 	return k.afterwardsOut(ctx, who, func(tries *uint64) error {
-		return k.withPINs(func(p []native.Arg) error {
+		return k.whose(who, old, tries, k.withPINs(func(p []native.Arg) error {
 			return k.m.call("SKF_ChangePIN", native.Use(k.handle), native.Word(uint64(who)), p[0], p[1], native.ULong(tries))
-		}, old, new)
+		}, old, new))
 	})
 }
 
 // Unblock sets a new user's PIN by the administrator's.
 func (k *Key) Unblock(ctx context.Context, admin, new string) error {
 	return k.afterwardsOut(ctx, gmskf.Admin, func(tries *uint64) error {
-		return k.withPINs(func(p []native.Arg) error {
+		return k.whose(gmskf.Admin, admin, tries, k.withPINs(func(p []native.Arg) error {
 			return k.m.call("SKF_UnblockPIN", native.Use(k.handle), p[0], p[1], native.ULong(tries))
-		}, admin, new)
+		}, admin, new))
 	})
+}
+
+// whose finds out of which of two PINs a library says that it has no form for
+// one: if the old one is not right, it is that.
+func (k *Key) whose(who gmskf.UserType, old string, tries *uint64, err error) error {
+	if !is(err, gmskf.PINInvalid, gmskf.PINLength) {
+		return err
+	}
+	switch seen := k.verify(who, old, tries); {
+	case is(seen, gmskf.PINInvalid, gmskf.PINLength):
+		return &failure{"SKF_VerifyPIN", gmskf.PINIncorrect}
+	case is(seen, gmskf.PINIncorrect, gmskf.PINLocked):
+		return seen
+	}
+	return err // of the new one
 }
 
 // afterwardsOut presents a PIN of who's to f, and logs everybody out.
