@@ -49,8 +49,8 @@ func TestUnlock(t *testing.T) {
 			t.Fatal(err, out)
 		}
 		u := portal.unlocking("POST", "", unlocks.Asked{Message: request, Label: "海泰KEY"})
-		if u.State != unlocks.Waiting || u.Code != code {
-			t.Fatalf("%+v, the agent's window says %s", u, code)
+		if u.State != unlocks.Waiting {
+			t.Fatalf("%+v", u)
 		}
 		if out := h.says(`bin/certhall admin unlock list --dir .demo`); !strings.Contains(out, u.ID) || !strings.Contains(out, "示例医疗器械有限公司") || strings.Contains(out, code) {
 			t.Error(out)

@@ -27,7 +27,7 @@ func (u *unlocking) view(v accounts.Visit, id string, state unlocks.State) (unlo
 	if id != "u1" {
 		return unlocks.UnlockView{}, unlocks.ErrMissing
 	}
-	return unlocks.UnlockView{ID: id, KeySerial: "K1", Code: "0000 0000 0000 0001", State: state, Reason: v.Person, MadeAt: time.Unix(1, 0), Message: u.reported}, nil
+	return unlocks.UnlockView{ID: id, KeySerial: "K1", State: state, Reason: v.Person, MadeAt: time.Unix(1, 0), Message: u.reported}, nil
 }
 
 func (u *unlocking) Mine(_ context.Context, v accounts.Visit) (unlocks.UnlockList, error) {

@@ -9,12 +9,12 @@ import (
 	"github.com/certhall/certhall/proof"
 )
 
-// UnlockView is a request as whoever filed it sees it.
+// UnlockView is a request as whoever filed it sees it. The number to compare is
+// not in it: he is to name the one that his agent's window shows.
 type UnlockView struct {
 	ID        string    `json:"id"`
 	KeySerial string    `json:"key_serial"`
 	KeyLabel  string    `json:"key_label"`
-	Code      string    `json:"code" doc:"the number to name on the telephone; the agent's window shows the same"`
 	State     State     `json:"state" enum:"waiting,approved,answered,done,failed,unknown,refused,withdrawn,expired"`
 	Reason    string    `json:"reason,omitempty" doc:"of a refusal"`
 	MadeAt    time.Time `json:"made_at"`
@@ -32,7 +32,7 @@ func (d *Desk) view(u *Unlock) UnlockView {
 		return UnlockView{}
 	}
 	v := UnlockView{
-		ID: u.ID, KeySerial: u.KeySerial, KeyLabel: u.KeyLabel, Code: proof.UnlockCode(u.Digest), State: u.at(d.now()), Reason: u.Reason,
+		ID: u.ID, KeySerial: u.KeySerial, KeyLabel: u.KeyLabel, State: u.at(d.now()), Reason: u.Reason,
 		MadeAt: u.MadeAt, ExpiresAt: u.MadeAt.Add(RequestLife),
 	}
 	if v.State == Answered {

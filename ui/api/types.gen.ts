@@ -1436,10 +1436,6 @@ export type UnlockList = {
 
 export type UnlockView = {
     /**
-     * the number to name on the telephone; the agent's window shows the same
-     */
-    code: string;
-    /**
      * when it is no longer reviewed
      */
     expires_at: string;
