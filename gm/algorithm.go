@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"hash"
 	"io"
+	"slices"
 
 	"github.com/emmansun/gmsm/sm2"
 	"github.com/emmansun/gmsm/smx509"
@@ -132,6 +133,12 @@ func (a Algorithm) Identifier() []byte { return bytes.Clone(identifiers[a]) }
 func (a Algorithm) Signature() smx509.SignatureAlgorithm {
 	return map[Algorithm]smx509.SignatureAlgorithm{SM2: smx509.SM2WithSM3, RSA: smx509.SHA256WithRSA, ECDSA: smx509.ECDSAWithSHA256}[a]
 }
+
+// sha256Info is a DigestInfo up to its digest (RFC 8017, 9.2, note 1).
+var sha256Info = []byte{0x30, 0x31, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x01, 0x05, 0x00, 0x04, 0x20}
+
+// DigestInfo is what RSA signs of a SHA-256 digest.
+func DigestInfo(digest []byte) []byte { return slices.Concat(sha256Info, digest) }
 
 // Digest is the digest that goes with the algorithm: SM3 or SHA-256, 32 bytes either.
 func (a Algorithm) Digest(parts ...[]byte) []byte {

@@ -20,9 +20,6 @@ type way struct {
 
 func whole(message []byte) ([]byte, error) { return message, nil }
 
-// sha256Info is a DigestInfo up to its digest (RFC 8017, 9.2, note 1).
-var sha256Info = []byte{0x30, 0x31, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x01, 0x05, 0x00, 0x04, 0x20}
-
 // ways are the ways to a signature by this key, the token's own digest first.
 func (k *key) ways(pub crypto.PublicKey) ([]way, error) {
 	a, err := gm.AlgorithmOf(pub)
@@ -42,7 +39,7 @@ func (k *key) ways(pub crypto.PublicKey) ([]way, error) {
 	case a == gm.RSA:
 		return []way{{mechRSASHA256, whole}, {mechRSA, func(message []byte) ([]byte, error) {
 			sum, err := digest(message)
-			return append(sha256Info[:len(sha256Info):len(sha256Info)], sum...), err
+			return gm.DigestInfo(sum), err
 		}}}, nil
 	case a == gm.ECDSA:
 		return []way{{mechECDSASHA256, whole}, {mechECDSA, digest}}, nil

@@ -266,15 +266,12 @@ func (m *Module) signSM2(h native.Ref, pub *ecdsa.PublicKey, e []byte) ([]byte, 
 	return der, nil
 }
 
-// digestInfo is what goes before a SHA-256 digest in a DigestInfo (RFC 8017, 9.2).
-var digestInfo = []byte{0x30, 0x31, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x01, 0x05, 0x00, 0x04, 0x20}
-
 // signRSA signs a digest. Most libraries pad what they are given; some take
 // the bare digest and put it into a DigestInfo themselves.
 func (m *Module) signRSA(h native.Ref, pub *rsa.PublicKey, digest []byte) ([]byte, error) {
 	var err error
 	for _, bare := range []bool{m.bare, !m.bare} {
-		data := slices.Concat(digestInfo, digest)
+		data := gm.DigestInfo(digest)
 		if bare {
 			data = digest
 		}
