@@ -301,15 +301,15 @@ func TestSignatures(t *testing.T) {
 	}
 }
 
-// TestUnlockCode: the number's last sixteen digits, zeros in front too.
+// TestUnlockCode: the number's last twenty digits, zeros in front too.
 func TestUnlockCode(t *testing.T) {
 	for _, c := range []struct {
 		digest []byte
 		want   string
 	}{
-		{nil, "0000 0000 0000 0000"},
-		{[]byte{1, 0}, "0000 0000 0000 0256"},
-		{bytes.Repeat([]byte{0xff}, 32), "4007 9131 2963 9935"},
+		{nil, "0000 0000 0000 0000 0000"},
+		{[]byte{1, 0}, "0000 0000 0000 0000 0256"},
+		{bytes.Repeat([]byte{0xff}, 32), "5758 4007 9131 2963 9935"},
 	} {
 		if got := UnlockCode(c.digest); got != c.want {
 			t.Errorf("%x: %q, want %q", c.digest, got, c.want)

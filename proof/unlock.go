@@ -1,8 +1,9 @@
 package proof
 
 import (
-	"encoding/hex"
+	"fmt"
 	"math/big"
+	"slices"
 	"strings"
 	"time"
 
@@ -36,14 +37,18 @@ type UnlockRequest struct {
 // DER form.
 func (r UnlockRequest) Digest() []byte { return gm.SM3(Encode(r)) }
 
-// UnlockCode is a request's digest as two people compare it by telephone: 16
-// decimal digits in groups of four (53 bits; a request lives for a day). The
+// UnlockCode is a request's digest as two people compare it by telephone: 20
+// decimal digits in groups of four (66 bits; a request lives for a day). The
 // agent's window shows it to the clerk, the reviewer's shows it before he signs.
 func UnlockCode(digest []byte) string {
-	n, _ := new(big.Int).SetString("0"+hex.EncodeToString(digest), 16)
-	digits := n.Mod(n, big.NewInt(1e16)).String()
-	digits = strings.Repeat("0", 16-len(digits)) + digits
-	return strings.Join([]string{digits[:4], digits[4:8], digits[8:12], digits[12:]}, " ")
+	const count, group = 20, 4
+	n := new(big.Int).SetBytes(digest)
+	digits := fmt.Sprintf("%0*d", count, n.Mod(n, new(big.Int).Exp(big.NewInt(10), big.NewInt(count), nil)))
+	var groups []string
+	for part := range slices.Chunk([]byte(digits), group) {
+		groups = append(groups, string(part))
+	}
+	return strings.Join(groups, " ")
 }
 
 // UnlockDecision is evidence by a reviewer's key: the key of exactly this

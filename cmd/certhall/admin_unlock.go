@@ -120,7 +120,7 @@ type unlockDraftCmd struct {
 	hallRoomFlags
 	draftFlags
 	Unlock string `arg:"" help:"Id of the request."`
-	Code   string `required:"" help:"The number of 16 digits that the person names on the telephone, from his agent's window."`
+	Code   string `required:"" help:"The number of 20 digits that the person names on the telephone, from his agent's window."`
 	Reason string `required:"" help:"How he proved who he is, in your own words; the reviewer signs it."`
 }
 
