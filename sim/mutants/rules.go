@@ -90,9 +90,8 @@ var rules = []rule{
 	{"install-proves-chain", "before writing: chain to the trusted root", "forged-bundle", []edit{
 		{bundle, `	if p.root, err = e.Trust.Root(p.sign, b.Chain); err != nil {
 		return nil, err
-	}
-	if root, err := e.Trust.Root(p.enc, b.Chain); err != nil || !root.Equal(p.root) {`, `	p.root = e.Trust.roots[0]
-	if false {`},
+	}`, `	p.root = e.Trust.roots[0]`},
+		{bundle, `	if root, err := t.Root(p.enc, p.Chain); err != nil || !root.Equal(p.root) {`, `	if false {`},
 	}},
 	{"install-keeps-encryption-key", "an encryption key that lies there is never replaced", "lost,cut-after,crash-after", []edit{
 		{install, `	if h.EncKey == nil {`, `	if h.EncKey == nil || true {`},
