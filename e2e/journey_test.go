@@ -120,7 +120,7 @@ func TestReadme(t *testing.T) {
 		code    int
 		says    []string
 	}{
-		{"agent list", 0, []string{"19 days left", "expired 40 days ago", "299 days left", "HT20260001"}},
+		{"agent list", 0, []string{"20 days left", "expired 40 days ago", "300 days left", "HT20260001"}},
 		{"renew 3<<<13572468", 4, []string{"pin-wrong", "5 tries"}},
 		{"agent renew", 0, []string{"free of charge", "Renewed", "Old: ", "New: ", "Test signature and test decryption passed", "Receipt: "}},
 		{".demo/tender.txt", 0, []string{"Decrypted"}},
@@ -128,7 +128,7 @@ func TestReadme(t *testing.T) {
 		{"repair 3<.demo/handler.pin </dev/null", 6, []string{"cli-no-code"}},
 		{"agent repair", 0, []string{"¥200.00", "Repaired", "Old: ", "New: "}},
 		{"agent renew --all", 0, []string{"2 done, 0 open, 0 failed"}},
-		{"agent list", 0, []string{"384 days left", "364 days left", "expired 40 days ago"}},
+		{"agent list", 0, []string{"385 days left", "365 days left", "expired 40 days ago"}},
 		{"fsck --dir .demo", 0, []string{"ok "}},
 	} {
 		if i >= len(results) || !strings.HasSuffix(results[i].line, want.command) {

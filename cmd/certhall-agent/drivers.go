@@ -79,11 +79,12 @@ func (f keyFlag) chosen(s *shell) (agent.Keys, error) {
 	return only{keys, serial}, nil
 }
 
-// locks is the folder in which all processes of this user lock keys: where he
-// has no cache, beside his keys, never in a folder that others write to.
+// locks is the folder in which all processes of this user lock keys, never one
+// that others write to. Where he names a folder of soft keys it is beside them:
+// two demos have keys of the same serials. Where he has no cache, too.
 func (s *shell) locks() string {
 	dir, err := os.UserCacheDir()
-	if err != nil {
+	if err != nil || !s.ownKeys {
 		return filepath.Join(s.Keys, "locks")
 	}
 	return filepath.Join(dir, "certhall", "locks")

@@ -79,6 +79,7 @@ type shell struct {
 	clock    certhall.Clock
 	secrets  secrets
 	host     *driverhost.Host // nil until keys are reached for
+	ownKeys  bool             // nobody named a folder of soft keys
 
 	record    string       // file to which calls of libraries are recorded
 	driverLog *slog.Logger // of libraries; nil: what befalls them is told with the keys
@@ -103,7 +104,8 @@ func run(args []string) int {
 		s.Lang = language()
 	}
 	s.Lang = locale.Pick(s.Lang)
-	if s.Keys == "" {
+	s.ownKeys = s.Keys == ""
+	if s.ownKeys {
 		if dir, err := os.UserConfigDir(); err == nil {
 			s.Keys = filepath.Join(dir, "certhall", "keys")
 		}
@@ -152,6 +154,7 @@ func (f keyFlag) find(s *shell) (agent.Keys, string, error) {
 		if err != nil {
 			return nil, "", err
 		}
+		s.Keys, s.ownKeys = filepath.Dir(f.Key), false
 		return oneFile(f.Key), k.Info().Serial, nil
 	}
 	keys, err := s.keys()
