@@ -20,9 +20,7 @@ var libsoftkey = sync.OnceValues(func() (string, error) {
 		return "", err
 	}
 	path := filepath.Join(dir, "libsoftkey.so")
-	cmd := exec.Command("go", "build", "-buildmode=c-shared", "-ldflags", "-X runtime.godebugDefault=asyncpreemptoff=1,invalidptr=0", "-o", path, "../cmd/softkey")
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=1")
-	if out, err := cmd.CombinedOutput(); err != nil {
+	if out, err := exec.Command("make", "-s", "-C", "..", "softkey", "LIBSOFTKEY="+path).CombinedOutput(); err != nil {
 		return "", fmt.Errorf("build: %w\n%s", err, out)
 	}
 	return path, nil

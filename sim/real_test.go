@@ -62,13 +62,11 @@ func programs(t *testing.T) Programs {
 	t.Helper()
 	dir := t.TempDir()
 	p := Programs{Agent: filepath.Join(dir, "certhall-agent"), Softkey: filepath.Join(dir, "libsoftkey.so"), SoftHSM: "/usr/lib/softhsm/libsofthsm2.so"}
-	for _, build := range [][]string{
-		{"CGO_ENABLED=0", "-o", p.Agent, "../cmd/certhall-agent"},
-		{"CGO_ENABLED=1", "-buildmode=c-shared", "-ldflags", "-X runtime.godebugDefault=asyncpreemptoff=1,invalidptr=0", "-o", p.Softkey, "../cmd/softkey"},
-	} {
-		cmd := exec.Command("go", append([]string{"build"}, build[1:]...)...)
-		cmd.Env = append(os.Environ(), build[0])
-		if out, err := cmd.CombinedOutput(); err != nil {
+	agent := exec.Command("go", "build", "-o", p.Agent, "../cmd/certhall-agent")
+	agent.Env = append(os.Environ(), "CGO_ENABLED=0")
+	library := exec.Command("make", "-s", "-C", "..", "softkey", "LIBSOFTKEY="+p.Softkey)
+	for _, build := range []*exec.Cmd{agent, library} {
+		if out, err := build.CombinedOutput(); err != nil {
 			t.Fatalf("build: %v\n%s", err, out)
 		}
 	}

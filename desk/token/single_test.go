@@ -86,28 +86,27 @@ func TestSingleRenewal(t *testing.T) {
 // TestSingleStates is TestEveryState as far as single certificates differ: a
 // half of a pair that lies beside one is never its own.
 func TestSingleStates(t *testing.T) {
-	type want struct{ prepare, install, acknowledge, claim, retire string }
 	const tested = proof.FailingSelfTest
 	states := map[string]struct {
 		make func(b *bench, p desktest.Pair)
-		want
+		answers
 	}{
-		"key":      {func(*bench, desktest.Pair) {}, want{"prepared", "installed", proof.Incomplete, proof.Usable, tested}},
-		"complete": {func(b *bench, p desktest.Pair) { installed(b, p) }, want{"prepared", "installed", "acknowledgement", proof.Usable, "report"}},
+		"key":      {func(*bench, desktest.Pair) {}, answers{"prepared", "installed", proof.Incomplete, proof.Usable, tested}},
+		"complete": {func(b *bench, p desktest.Pair) { installed(b, p) }, answers{"prepared", "installed", "acknowledgement", proof.Usable, "report"}},
 		"half a certificate": {func(b *bench, p desktest.Pair) { cutInstall(b, p, "sign-certificate", softkey.Torn) },
-			want{"prepared", "installed", proof.Incomplete, proof.Usable, tested}},
+			answers{"prepared", "installed", proof.Incomplete, proof.Usable, tested}},
 		"another certificate": {func(b *bench, p desktest.Pair) {
 			installed(b, p)
 			must(b, b.container(1).ImportCertificate(b.ctx, token.Signing, b.old.Bundle.Sign))
-		}, want{"prepared", "installed", proof.Incomplete, proof.Usable, tested}},
+		}, answers{"prepared", "installed", proof.Incomplete, proof.Usable, tested}},
 		"an encryption certificate beside it": {func(b *bench, p desktest.Pair) {
 			installed(b, p)
 			must(b, b.container(1).ImportCertificate(b.ctx, token.Encryption, b.half().Bundle.Enc))
-		}, want{"prepared", tested, proof.Incomplete, "claim:another-key", tested}},
+		}, answers{"prepared", tested, proof.Incomplete, "claim:another-key", tested}},
 		"signing broken": {func(b *bench, p desktest.Pair) {
 			installed(b, p)
 			b.key = brokenKey{b.key, p.Bundle.Container(), token.ErrKeyPairBroken, nil}
-		}, want{tested, tested, tested, "claim:failing-self-test", tested}},
+		}, answers{tested, tested, tested, "claim:failing-self-test", tested}},
 	}
 	for _, kind := range []gm.Algorithm{gm.RSA, gm.ECDSA} {
 		for name, s := range states {
@@ -117,28 +116,7 @@ func TestSingleStates(t *testing.T) {
 				pair := b.issue(b.auth, p, renewal, 1, b.old.Sign())
 				s.make(b, pair)
 				digest, none := digests(b, pair)
-				for _, step := range []struct {
-					name, want string
-					do         func() answer
-				}{
-					{"acknowledge", s.acknowledge, func() answer { return b.acknowledge(pair) }},
-					{"claim", s.claim, func() answer { return b.claim(1, digest, none) }},
-					{"retire", s.retire, func() answer {
-						return b.retire(proof.Retire{Receipts: []proof.Signed{b.auth.Receipt(pair, &b.old, "SK1", certhall.Keep, false)}})
-					}},
-					{"install", s.install, func() answer { return b.install(pair) }},
-					{"prepare", s.prepare, func() answer { return b.prepare(b.ticket(1), b.auth) }},
-				} {
-					medium, key := b.medium, b.key
-					b.fork()
-					for range 2 {
-						if got := said(step.do()); got != step.want {
-							t.Errorf("%s: %s, want %s", step.name, got, step.want)
-						}
-					}
-					b.oldWorks()
-					b.medium, b.key = medium, key
-				}
+				b.everyStep(s.answers, pair, digest, none)
 			})
 		}
 	}

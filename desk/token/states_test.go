@@ -187,6 +187,37 @@ func said(a answer) string {
 	return "nothing known"
 }
 
+// answers are what each step says in one state of the attempt's container.
+type answers struct{ prepare, install, acknowledge, claim, retire string }
+
+// everyStep runs every step in the state that the key is in, and then once
+// more, each on a copy of the key. The digests are what the authority recorded.
+func (b *bench) everyStep(wanted answers, pair desktest.Pair, signDigest, encDigest []byte) {
+	b.Helper()
+	for _, step := range []struct {
+		name, want string
+		do         func() answer
+	}{
+		{"acknowledge", wanted.acknowledge, func() answer { return b.acknowledge(pair) }},
+		{"claim", wanted.claim, func() answer { return b.claim(1, signDigest, encDigest) }},
+		{"retire", wanted.retire, func() answer {
+			return b.retire(proof.Retire{Receipts: []proof.Signed{b.auth.Receipt(pair, &b.old, "SK1", certhall.Keep, false)}})
+		}},
+		{"install", wanted.install, func() answer { return b.install(pair) }},
+		{"prepare", wanted.prepare, func() answer { return b.prepare(b.ticket(1), b.auth) }},
+	} {
+		medium, key := b.medium, b.key
+		b.fork()
+		for range 2 {
+			if got := said(step.do()); got != step.want {
+				b.Errorf("%s: %s, want %s", step.name, got, step.want)
+			}
+		}
+		b.oldWorks()
+		b.medium, b.key = medium, key
+	}
+}
+
 // TestEveryState runs every step in every state of the attempt's container,
 // and then once more: a repeated order gives the same answer.
 func TestEveryState(t *testing.T) {
@@ -197,28 +228,7 @@ func TestEveryState(t *testing.T) {
 			pair := b.issue(b.auth, p, renewal, 1, b.old.Sign())
 			s.make(b, pair)
 			signDigest, encDigest := digests(b, pair)
-			for _, step := range []struct {
-				name, want string
-				do         func() answer
-			}{
-				{"acknowledge", s.acknowledge, func() answer { return b.acknowledge(pair) }},
-				{"claim", s.claim, func() answer { return b.claim(1, signDigest, encDigest) }},
-				{"retire", s.retire, func() answer {
-					return b.retire(proof.Retire{Receipts: []proof.Signed{b.auth.Receipt(pair, &b.old, "SK1", certhall.Keep, false)}})
-				}},
-				{"install", s.install, func() answer { return b.install(pair) }},
-				{"prepare", s.prepare, func() answer { return b.prepare(b.ticket(1), b.auth) }},
-			} {
-				medium, key := b.medium, b.key
-				b.fork()
-				for range 2 {
-					if got := said(step.do()); got != step.want {
-						t.Errorf("%s: %s, want %s", step.name, got, step.want)
-					}
-				}
-				b.oldWorks()
-				b.medium, b.key = medium, key
-			}
+			b.everyStep(answers{s.prepare, s.install, s.acknowledge, s.claim, s.retire}, pair, signDigest, encDigest)
 		})
 	}
 }

@@ -28,13 +28,11 @@ var built = sync.OnceValues(func() (dir string, err error) {
 	if dir, err = os.MkdirTemp("", "skf"); err != nil {
 		return "", err
 	}
-	for _, b := range [][]string{
-		{"CGO_ENABLED=0", "-o", filepath.Join(dir, "certhall-agent"), "../../../cmd/certhall-agent"},
-		{"CGO_ENABLED=1", "-buildmode=c-shared", "-ldflags", "-X runtime.godebugDefault=asyncpreemptoff=1", "-o", filepath.Join(dir, "libsoftkey.so"), "../../../cmd/softkey"},
-	} {
-		cmd := exec.Command("go", append([]string{"build"}, b[1:]...)...)
-		cmd.Env = append(os.Environ(), b[0])
-		if out, err := cmd.CombinedOutput(); err != nil {
+	agent := exec.Command("go", "build", "-o", filepath.Join(dir, "certhall-agent"), "../../../cmd/certhall-agent")
+	agent.Env = append(os.Environ(), "CGO_ENABLED=0")
+	library := exec.Command("make", "-s", "-C", "../../..", "softkey", "LIBSOFTKEY="+filepath.Join(dir, "libsoftkey.so"))
+	for _, build := range []*exec.Cmd{agent, library} {
+		if out, err := build.CombinedOutput(); err != nil {
 			return dir, fmt.Errorf("%w\n%s", err, out)
 		}
 	}
