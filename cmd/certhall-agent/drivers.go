@@ -81,11 +81,12 @@ func (f keyFlag) chosen(s *shell) (agent.Keys, error) {
 
 // locks is the folder in which all processes of this user lock keys, never one
 // that others write to. Where he names a folder of soft keys it is beside them:
-// two demos have keys of the same serials. Where he has no cache, too.
+// two demos have keys of the same serials. Where he has no cache, too. Its name
+// is hidden there, so that whoever copies his keys copies keys alone.
 func (s *shell) locks() string {
 	dir, err := os.UserCacheDir()
 	if err != nil || !s.ownKeys {
-		return filepath.Join(s.Keys, "locks")
+		return filepath.Join(s.Keys, ".locks")
 	}
 	return filepath.Join(dir, "certhall", "locks")
 }

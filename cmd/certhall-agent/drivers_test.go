@@ -14,17 +14,17 @@ func TestLocksAreNotShared(t *testing.T) {
 	}
 	keys := t.TempDir()
 	s := &shell{cli: cli{Keys: keys}, ownKeys: true}
-	if got := s.locks(); got != filepath.Join(keys, "locks") {
+	if got := s.locks(); got != filepath.Join(keys, ".locks") {
 		t.Error(got)
 	}
 	t.Setenv("XDG_CACHE_HOME", keys)
 	t.Setenv("LocalAppData", keys)
 	t.Setenv("HOME", keys)
-	if got := s.locks(); got == filepath.Join(keys, "locks") {
+	if got := s.locks(); got == filepath.Join(keys, ".locks") {
 		t.Error(got)
 	}
 	s.ownKeys = false
-	if got := s.locks(); got != filepath.Join(keys, "locks") {
+	if got := s.locks(); got != filepath.Join(keys, ".locks") {
 		t.Error(got)
 	}
 }

@@ -31,7 +31,7 @@ func TestScripts(t *testing.T) {
 
 // occupy uses a key for as long as a script runs, as another process does.
 func occupy(e *testscript.Env, serial string) error {
-	folder := filepath.Join(e.WorkDir, "keys", "locks")
+	folder := filepath.Join(e.WorkDir, "keys", ".locks")
 	if err := os.MkdirAll(folder, 0o700); err != nil {
 		return err
 	}
