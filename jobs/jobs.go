@@ -141,13 +141,17 @@ func (q *Queue) Enqueue(ctx context.Context, tx *sql.Tx, e services.Effect) erro
 func (q *Queue) Tend(t Till) { q.till = t }
 
 // Start begins to work effects and to follow events, until Stop. A database
-// that is away is waited for until ctx ends.
+// that is away is waited for until ctx ends. What a killed node was working is
+// taken up at once where it can only be dead, else after rescueAfter.
 func (q *Queue) Start(ctx context.Context, c Counter) error {
 	q.worker.counter = c
 	run, end := context.WithCancel(context.WithoutCancel(ctx))
 	q.end = end
 	for {
-		err := q.client.Start(run)
+		err := q.takeUp(run)
+		if err == nil {
+			err = q.client.Start(run)
+		}
 		if err == nil {
 			break
 		}
@@ -167,6 +171,19 @@ func (q *Queue) Start(ctx context.Context, c Counter) error {
 		}
 	}
 	return nil
+}
+
+// takeUp frees the jobs that a killed node was working. An embedded database has
+// one node, so nobody works them any more, and a person may be waiting. On
+// PostgreSQL other nodes may be at them; River rescues those in time.
+func (q *Queue) takeUp(ctx context.Context) error {
+	if q.db.Dialect() == sqldb.Postgres {
+		return nil
+	}
+	return q.db.Write(ctx, func(tx *sqldb.Tx) error {
+		_, err := tx.Exec("UPDATE river_job SET state = 'available' WHERE state = 'running'")
+		return err
+	})
 }
 
 // Stop ends the loops, waits for running jobs until ctx ends, then cuts them

@@ -182,6 +182,34 @@ func TestStopAndStartElsewhere(t *testing.T) {
 	})
 }
 
+// TestWhatAKilledNodeLeft: a job that was being worked when its node was killed
+// is worked at once by the only node of an embedded database; that of another
+// node of PostgreSQL is left to it.
+func TestWhatAKilledNodeLeft(t *testing.T) {
+	each(t, func(t *testing.T, s *hall.Store, q *jobs.Queue, db *sqldb.DB) {
+		left := services.Effect{Kind: services.EffectTicket, Case: "left"}
+		enqueue(t, s, nil, left)
+		if err := db.Write(t.Context(), func(tx *sqldb.Tx) error {
+			_, err := tx.Exec("UPDATE river_job SET state = 'running', attempted_at = created_at")
+			return err
+		}); err != nil {
+			t.Fatal(err)
+		}
+		c := start(t, q)
+		if db.Dialect() == sqldb.SQLite {
+			if got := c.next(t); !same(got, left) {
+				t.Errorf("worked %+v", got)
+			}
+			return
+		}
+		fresh := services.Effect{Kind: services.EffectTicket, Case: "fresh"}
+		enqueue(t, s, nil, fresh)
+		if got := c.next(t); !same(got, fresh) {
+			t.Errorf("worked %+v, which another node may be working", got)
+		}
+	})
+}
+
 // till tells that it was worked, and finds something the first time.
 type till struct {
 	worked chan struct{}
