@@ -231,6 +231,16 @@ func TestForeign(t *testing.T) {
 	}
 }
 
+// TestHabits: what other people's programs were seen to do.
+func TestHabits(t *testing.T) {
+	for _, name := range []string{"plain", "address"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			run(t, filled(t), compile(t, "habits", sanitizers[name]...), pin)
+		})
+	}
+}
+
 // TestThreads: many threads at once.
 func TestThreads(t *testing.T) {
 	for name, flags := range sanitizers {

@@ -1,6 +1,7 @@
 /* A program as other people write them: it looks all functions up by name,
  * authenticates the device, locks it twice, takes handles for granted, and
- * closes the container after the application: foreign LIBRARY PIN. */
+ * closes the container after the application. Then it loads the library once
+ * more, by a header whose ULONG and BOOL are long: foreign LIBRARY PIN. */
 #include <dlfcn.h>
 
 #define SKF_HANDLES_ARE_NUMBERS /* keeps the prototypes away */
@@ -31,8 +32,20 @@ static void *look(const char *name)
 		}                                                                 \
 	} while (0)
 
+/* WIDE is CALL where the code that is answered is eight bytes long. */
+#define WIDE(name, type, ...)                                                      \
+	do {                                                                       \
+		unsigned long is_ = ((unsigned long(*) type)look(#name))(__VA_ARGS__); \
+		if (is_ != SAR_OK) {                                               \
+			fprintf(stderr, "%d: %s: 0x%lX\n", __LINE__, #name, is_);  \
+			exit(1);                                                   \
+		}                                                                  \
+	} while (0)
+
 int main(int argc, char **argv)
 {
+	unsigned long size = 0, most = 0, left = 0;
+	long makers = 0;
 	char names[1024], apps[1024], containers[1024];
 	ULONG n = sizeof names, retry = 0, type = 0;
 	HANDLE dev = 0, key = 0, app = 0, con = 0;
@@ -84,5 +97,18 @@ int main(int argc, char **argv)
 	CALL(SKF_UnlockDev, (HANDLE), dev);
 	CALL(SKF_DisConnectDev, (HANDLE), dev);
 	CALL(SKF_DisConnectDev, (HANDLE), dev);
+
+	if (dlclose(library) || !(library = dlopen(argv[1], RTLD_NOW)))
+		return 1;
+	WIDE(SKF_EnumDev, (long, char *, unsigned long *), TRUE, NULL, &size);
+	if (size == 0 || size > sizeof names)
+		return 1;
+	WIDE(SKF_EnumDev, (long, char *, unsigned long *), TRUE, names, &size);
+	WIDE(SKF_ConnectDev, (char *, HANDLE *), names, &dev);
+	WIDE(SKF_OpenApplication, (HANDLE, char *, HANDLE *), dev, apps, &app);
+	WIDE(SKF_GetPINInfo, (HANDLE, unsigned long, unsigned long *, unsigned long *, long *), app, USER_TYPE, &most, &left, &makers);
+	if (most != 3 || left != 3 || makers)
+		return 1;
+	WIDE(SKF_DisConnectDev, (HANDLE), dev);
 	return 0;
 }

@@ -1,10 +1,12 @@
 package library
 
 import (
+	"bytes"
 	"context"
 	"crypto/subtle"
 	"io"
 
+	gmcipher "github.com/emmansun/gmsm/cipher"
 	"github.com/emmansun/gmsm/sm4"
 
 	"github.com/certhall/certhall/gm/skf"
@@ -27,14 +29,15 @@ func (l *Library) GenRandom(h Handle, random []byte) error {
 }
 
 // DevAuth proves that the caller knows the device's key: the last random
-// numbers under SM4 (SM1's identifiers mean SM4 here, which is not secret).
-// Every question is good for one answer. Applications are made and deleted, and
+// numbers under SM4 (SM1's identifiers mean SM4 here, which is not secret). The
+// standard has one block; programs that encrypt with PKCS #5 padding answer a
+// second one, which must be right too. Every question is good for one answer. Applications are made and deleted, and
 // the key itself is changed, by those who proved it.
 func (l *Library) DevAuth(h Handle, answer []byte) error {
 	return l.connected(h, func(c *connection) error {
 		question := c.challenge
 		c.challenge = nil
-		if len(answer) != sm4.BlockSize {
+		if len(answer) != sm4.BlockSize && len(answer) != 2*sm4.BlockSize {
 			return refuse(skf.InputLength)
 		}
 		if question == nil {
@@ -48,8 +51,9 @@ func (l *Library) DevAuth(h Handle, answer []byte) error {
 		if err != nil {
 			return err
 		}
-		block.Encrypt(question, question)
-		if subtle.ConstantTimeCompare(question, answer) != 1 {
+		right := append(question, bytes.Repeat([]byte{sm4.BlockSize}, sm4.BlockSize)...)[:len(answer)]
+		gmcipher.NewECBEncrypter(block).CryptBlocks(right, right)
+		if subtle.ConstantTimeCompare(right, answer) != 1 {
 			return refuse(skf.Fail)
 		}
 		c.device.authenticated = true
