@@ -13,9 +13,9 @@ type device struct {
 	handle native.Ref
 	info   gmskf.DeviceInfo
 	serial string
-	keys   int  // opened on it
-	times  int  // it was connected: handles of an earlier time are void
-	gone   bool // unplugged
+	keys   map[*Key]bool // opened on it
+	times  int           // it was connected: handles of an earlier time are void
+	gone   bool          // unplugged
 }
 
 // connect connects a device, or makes sure that it still is.
@@ -29,7 +29,7 @@ func (m *Module) connect(name string) (*device, error) {
 			return d, nil
 		}
 	}
-	d := &device{m: m, name: name}
+	d := &device{m: m, name: name, keys: map[*Key]bool{}}
 	if err := d.connect(); err != nil {
 		return nil, err
 	}
@@ -83,7 +83,7 @@ func (d *device) leave() {
 // release disconnects a device on which no key is open: connected, some keep
 // other programs out.
 func (m *Module) release(d *device) {
-	if d.keys == 0 && m.devices[d.name] == d {
+	if len(d.keys) == 0 && m.devices[d.name] == d {
 		delete(m.devices, d.name)
 		m.call("SKF_DisConnectDev", native.Use(d.handle))
 	}

@@ -29,7 +29,7 @@ func (d *device) open(app string, info token.Info) (*Key, error) {
 	if err := k.open(); err != nil {
 		return nil, err
 	}
-	d.keys++
+	d.keys[k] = true
 	return k, nil
 }
 
@@ -275,12 +275,12 @@ func (k *Key) Close() error {
 	k.closed = true
 	if !k.device.gone && k.times == k.device.times && !(k.m.LastOnly && k.m.last != k) {
 		if k.loggedIn {
-			k.m.call("SKF_ClearSecureState", native.Use(k.handle))
+			k.forget()
 		}
 		k.m.call("SKF_CloseApplication", native.Use(k.handle))
 	}
 	k.loggedIn = false
-	k.device.keys--
+	delete(k.device.keys, k)
 	k.m.release(k.device)
 	return nil
 }

@@ -126,6 +126,41 @@ func TestTwoKeys(t *testing.T) {
 	}
 }
 
+// TestTwoHandles: what is closed or logged out by one handle of a key logs no
+// other out, and the last one leaves nobody logged in.
+func TestTwoHandles(t *testing.T) {
+	l := newLibrary("SN1")
+	m := l.module(t, skf.Profile{})
+	var keys []token.Key
+	for range 3 {
+		keys = append(keys, open1(t, m, "SN1"))
+	}
+	one, two, three := keys[0], keys[1], keys[2]
+	ok(t, one.Login(background, userPIN))
+	if two.LoggedIn() {
+		t.Error("a PIN opens another handle")
+	}
+	ok(t, two.Login(background, userPIN))
+	ok(t, two.Close())
+	create(t, one, "CH-a")
+	ok(t, three.Login(background, userPIN))
+	ok(t, three.Logout(background))
+	_, err := three.Create(background, "CH-b")
+	want(t, err, token.ErrPINNeeded)
+	create(t, one, "CH-b")
+	ok(t, three.Login(background, userPIN))
+	ok(t, three.ChangePIN(background, userPIN, "another1"))
+	if one.LoggedIn() || three.LoggedIn() {
+		t.Error("logged in by a PIN that was changed")
+	}
+	ok(t, one.Login(background, "another1"))
+	ok(t, three.Close())
+	ok(t, one.Close())
+	if l.devices[0].apps[0].loggedIn || l.connected != 0 {
+		t.Error("somebody is left logged in, or the device connected")
+	}
+}
+
 // TestLastOnly: a library that works on what was opened last is never let to
 // work on another key than the one that is meant.
 func TestLastOnly(t *testing.T) {

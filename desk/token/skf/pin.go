@@ -43,16 +43,35 @@ func (k *Key) verify(who gmskf.UserType, pin string, tries *uint64) error {
 // Logout forgets that the PIN was presented.
 func (k *Key) Logout(ctx context.Context) error {
 	return k.do(ctx, func() error {
-		if err := k.clear(); !is(err, gmskf.NotLoggedIn, gmskf.NotSupported) {
+		if err := k.forget(); !is(err, gmskf.NotLoggedIn, gmskf.NotSupported) {
 			return err
 		}
 		return nil
 	})
 }
 
+// clear lets the library forget every PIN of the application's: nobody is
+// logged in any more, by whatever handle.
 func (k *Key) clear() error {
+	for other := range k.device.keys {
+		if other.app == k.app {
+			other.loggedIn = false
+		}
+	}
 	k.loggedIn = false
 	return k.m.call("SKF_ClearSecureState", native.Use(k.handle))
+}
+
+// forget ends the log-in by this handle. The library has one for the whole
+// application: it stays as long as another handle goes on by it.
+func (k *Key) forget() error {
+	k.loggedIn = false
+	for other := range k.device.keys {
+		if other.app == k.app && other.loggedIn && other.times == k.device.times {
+			return nil
+		}
+	}
+	return k.clear()
 }
 
 // PINState tells the user's tries left.

@@ -170,7 +170,8 @@ func (m *Module) find(name, serial string) (*Key, error) {
 // Close ends the use of the library, and of all keys opened through it.
 func (m *Module) Close() error {
 	for _, d := range m.devices {
-		d.gone, d.keys = true, 0
+		d.gone = true
+		clear(d.keys)
 		m.release(d)
 	}
 	return m.lib.Close()
