@@ -63,6 +63,7 @@ type Counts struct {
 	Warnings       int
 	Handlers       int // that are new here
 	Changed        int // handlers who took another's place, or whose name changed
+	Kept           int // handlers who were removed here since, and stay so
 	Administrators int // of organisations, that are new here
 	Strange        int // certificates of other issuers among the files
 	Unread         int // files that hold no certificate
@@ -96,6 +97,7 @@ var (
 	ErrState          = certhall.NewError("import-state", certhall.Invalid)
 	ErrCode           = certhall.NewError("import-code-digit", certhall.Invalid)
 	ErrCodeOther      = certhall.NewError("import-code-other", certhall.Conflict)
+	ErrKept           = certhall.NewError("import-handler-removed", certhall.Conflict)
 	ErrNoPhone        = certhall.NewError("import-handler-phone", certhall.Invalid)
 	ErrNoOrganisation = certhall.NewError("import-admin-organisation", certhall.Invalid)
 	ErrHolderName     = certhall.NewError("import-organisation-other", certhall.Conflict)
@@ -179,6 +181,7 @@ func (r *Run) bring(ctx context.Context, t *table, rows []prepared, counts *Coun
 		return err
 	}
 	var handlers []accounts.Brought
+	var at []prepared // their rows
 	var administrators []organisations.Brought
 	for i, result := range results {
 		if result.Refused != nil {
@@ -194,6 +197,7 @@ func (r *Run) bring(ctx context.Context, t *table, rows []prepared, counts *Coun
 			counts.Brought++
 		}
 		if rows[i].phone != "" {
+			at = append(at, rows[i])
 			handlers = append(handlers, accounts.Brought{Lineage: result.Pair.Lineage, Phone: rows[i].phone, Name: rows[i].handler})
 		}
 		if of := result.Pair.Organisation; rows[i].admin != "" && of != "" {
@@ -214,12 +218,18 @@ func (r *Run) bring(ctx context.Context, t *table, rows []prepared, counts *Coun
 		return nil
 	}
 	became, err := r.Hall.Bring(ctx, handlers)
-	for _, what := range became {
+	for i, what := range became {
 		switch what {
 		case accounts.HandlerAdded:
 			counts.Handlers++
 		case accounts.HandlerChanged:
 			counts.Changed++
+		case accounts.HandlerKept:
+			counts.Kept++
+			counts.Warnings++
+			if err := r.Found(Finding{Row: at[i].row, Column: t.heading(colPhone), Serial: string(at[i].serial), Warning: true, Reason: ErrKept}); err != nil {
+				return err
+			}
 		}
 	}
 	return err

@@ -149,9 +149,24 @@ func (w *world) all(want takeover.Counts) {
 	}
 }
 
-func (w *world) handlers(c *smx509.Certificate) (phones []string) {
+// removed ends that anybody handles a certificate, as its organisation's
+// administrator does.
+func (w *world) removed(c *smx509.Certificate) {
 	w.Helper()
-	var lineage certhall.LineageID
+	lineage := w.lineage(c)
+	w.must(w.hall.Accounts().Write(w.Context(), func(wr accounts.Writer) error {
+		found, err := wr.Handlers(lineage)
+		for _, h := range found {
+			if err == nil {
+				err = wr.DropHandler(h)
+			}
+		}
+		return err
+	}))
+}
+
+func (w *world) lineage(c *smx509.Certificate) (lineage certhall.LineageID) {
+	w.Helper()
 	w.must(w.store.Read(w.Context(), func(r ca.Reader) error {
 		p, err := r.PairBySerial(certhall.SerialOf(c.SerialNumber))
 		if err == nil && p != nil {
@@ -159,6 +174,12 @@ func (w *world) handlers(c *smx509.Certificate) (phones []string) {
 		}
 		return err
 	}))
+	return lineage
+}
+
+func (w *world) handlers(c *smx509.Certificate) (phones []string) {
+	w.Helper()
+	lineage := w.lineage(c)
 	w.must(w.hall.Accounts().Read(w.Context(), func(r accounts.Reader) error {
 		found, err := r.Handlers(lineage)
 		for _, h := range found {
@@ -217,6 +238,13 @@ func TestRun(t *testing.T) {
 			if got := w.handlers(first); len(got) != 1 || got[0] != "13800000002王经办" {
 				t.Errorf("%v", got)
 			}
+			w.removed(first)
+			want.Changed, want.Kept, want.Warnings = 0, 1, want.Warnings+1
+			w.all(want)
+			if got := w.handlers(first); len(got) != 0 {
+				t.Errorf("brought back: %v", got)
+			}
+			want.Kept, want.Warnings = 0, want.Warnings-1
 			w.rows[0] = strings.Replace(w.rows[0], "HT-", "HX-", 1)
 			want.There, want.Refused, want.Changed = want.There-1, want.Refused+1, 0
 			w.all(want)

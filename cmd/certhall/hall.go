@@ -16,6 +16,7 @@ import (
 	"github.com/certhall/certhall/hall/favourites"
 	"github.com/certhall/certhall/hall/notify"
 	"github.com/certhall/certhall/hall/once"
+	"github.com/certhall/certhall/hall/orders"
 	"github.com/certhall/certhall/hall/organisations"
 	"github.com/certhall/certhall/hall/payment"
 	"github.com/certhall/certhall/hall/services"
@@ -36,6 +37,8 @@ type hallFlags struct {
 	Project   []project `sep:"none" help:"Name of a project that certificates are for: CODE=中文名|English name; may be repeated."`
 	mailFlags
 	ProofOfWork int    `default:"50000" help:"How much a visitor's browser computes before a code is sent for somebody whom the hall does not know: numbers tried at most; 0 for nothing."`
+	OrdersOpen  int    `default:"20" help:"How many unpaid orders a person may have at a time; 0: any number. An order may have 500 certificates."`
+	OrdersADay  int    `name:"orders-a-day" default:"100" help:"How many orders a person may make within 24 hours and not pay; 0: any number."`
 	Contact     string `help:"How people reach somebody who helps, such as a telephone number and its hours; shown on every page."`
 	paymentFlags
 
@@ -60,7 +63,7 @@ type hallWing struct {
 	unlocks   *unlocks.Desk
 	once      *once.Keeper
 	shelf     *catalog.Shelf
-	till      *payment.Till // nil: only what is free can be ordered
+	till      *payment.Till
 	office    payment.Office
 	counter   *services.Counter
 	facts     web.Hall
@@ -137,7 +140,8 @@ func (h *hallWing) open(f houseFlags, channel payment.Channel) error {
 	till := h.openTill(store, channel)
 	h.counter = services.New(services.Options{
 		Store: store, Authority: h.authority, AuthorityID: h.published.ID, Accounts: h.people, Catalog: h.shelf, Till: till,
-		Roots: []*smx509.Certificate{h.published.Root}, Clock: env.clock, Random: env.random,
+		OrderLimits: orders.Limits{Open: f.OrdersOpen, Day: f.OrdersADay},
+		Roots:       []*smx509.Certificate{h.published.Root}, Clock: env.clock, Random: env.random,
 		Origin: h.facts.Origin, Issuers: h.published.Intermediates(), Log: env.log,
 	})
 	return nil
@@ -157,9 +161,7 @@ func (h *hallWing) serve(o *web.Options) {
 	o.Counter, o.Shop, o.People, o.Organisations, o.Favourites = h.counter, h.counter, h.people, h.organs, h.kept
 	o.Unlocks, o.Once, o.Catalog = h.unlocks, h.once, h.shelf
 	o.Origin, o.Hall, o.Pages = h.facts.Origin, h.facts, ui.Pages()
-	if h.till != nil {
-		o.Till = h.till
-	}
+	o.Till = h.till
 }
 
 func (h *hallWing) checks() []web.Check {
@@ -167,10 +169,9 @@ func (h *hallWing) checks() []web.Check {
 	if h.far != nil {
 		checks = append(checks, h.far.checks()...)
 	}
-	if h.till != nil {
-		checks = append(checks, web.Check{Name: "payment-bills", Warns: true, Ready: h.till.Late})
-	}
-	return checks
+	return append(checks,
+		web.Check{Name: "payment-bills", Warns: true, Ready: h.till.Late},
+		web.Check{Name: "payment-channel", Warns: true, Ready: h.till.Waits})
 }
 
 func (h *hallWing) look(ctx context.Context, set metrics.Set) {

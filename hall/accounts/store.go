@@ -205,6 +205,9 @@ type Writer interface {
 	ForgetTries(before time.Time) error
 	// SpendNonce stores a nonce until it expires; false if it stands already.
 	SpendNonce(nonce []byte, expires, now time.Time) (bool, error)
+	// Imported is what an import has said last of a lineage's handler; nil: nothing.
+	Imported(certhall.LineageID) (*Brought, error)
+	SaveImported(Brought) error
 	HandlerWriter
 }
 

@@ -98,16 +98,18 @@ func total(lines []Line) (sum certhall.Money) {
 
 // What the room answers beside success.
 var (
-	ErrOrderMissing = certhall.NewError("order-missing", certhall.NotFound) // not there, or not for this caller
-	ErrOrdered      = certhall.NewError("order-unpaid", certhall.Conflict)  // a certificate stands in an order that is not paid yet
-	ErrEntitled     = certhall.NewError("entitled-already", certhall.Conflict)
-	ErrPriceChanged = certhall.NewError("price-changed", certhall.Conflict)
-	ErrYears        = certhall.NewError("years-unfit", certhall.Invalid)
-	ErrNotPayable   = certhall.NewError("order-not-payable", certhall.Unavailable) // the channel has not yet said how to pay it
-	ErrNoChannel    = certhall.NewError("payment-none", certhall.Unavailable)      // the hall has no channel of payment
-	ErrOrderOver    = certhall.NewError("order-over", certhall.Conflict)           // paid or closed meanwhile
-	ErrUnfit        = certhall.NewError("order-unfit", certhall.Conflict)          // some of several certificates cannot be bought for
-	ErrCartFull     = certhall.NewError("cart-full", certhall.Conflict)
-	ErrUsed         = certhall.NewError("entitlement-spent", certhall.Conflict)
-	ErrNotFailed    = certhall.NewError("refund-not-failed", certhall.Conflict)
+	ErrOrderMissing  = certhall.NewError("order-missing", certhall.NotFound) // not there, or not for this caller
+	ErrOrdered       = certhall.NewError("order-unpaid", certhall.Conflict)  // a certificate stands in an order that is not paid yet
+	ErrEntitled      = certhall.NewError("entitled-already", certhall.Conflict)
+	ErrPriceChanged  = certhall.NewError("price-changed", certhall.Conflict)
+	ErrYears         = certhall.NewError("years-unfit", certhall.Invalid)
+	ErrNotPayable    = certhall.NewError("order-not-payable", certhall.Unavailable) // the channel has not yet said how to pay it
+	ErrNoChannel     = certhall.NewError("payment-none", certhall.Unavailable)      // the hall has no channel of payment
+	ErrStopped       = certhall.NewError("payment-stopped", certhall.Unavailable)   // it has none any more, and the order is not paid yet
+	ErrRefundStopped = certhall.NewError("refund-stopped", certhall.Unavailable)    // nor can it refund
+	ErrOrderOver     = certhall.NewError("order-over", certhall.Conflict)           // paid or closed meanwhile
+	ErrUnfit         = certhall.NewError("order-unfit", certhall.Conflict)          // some of several certificates cannot be bought for
+	ErrCartFull      = certhall.NewError("cart-full", certhall.Conflict)
+	ErrUsed          = certhall.NewError("entitlement-spent", certhall.Conflict)
+	ErrNotFailed     = certhall.NewError("refund-not-failed", certhall.Conflict)
 )

@@ -46,6 +46,11 @@ type Refund struct {
 	Looks       int
 }
 
+// UnderWay tells whether its money is still to go back.
+func (r Refund) UnderWay() bool {
+	return r.Standing == RefundWaiting || r.Standing == RefundWanted || r.Standing == RefundSent
+}
+
 // RefundReader reads refunds. A row that is not there is nil.
 type RefundReader interface {
 	Refund(certhall.RefundID) (*Refund, error)

@@ -18,6 +18,9 @@ type Reader interface {
 	// RightsOf are the open entitlements that were bought for the lineages that a
 	// person handles, the oldest first.
 	RightsOf(person string) ([]Right, error)
+	// UnpaidBy counts the orders of a person that cost something and were not paid:
+	// those that may still be paid, and those made after a time.
+	UnpaidBy(person string, after time.Time) (UnpaidCount, error)
 	// CartOf is what a person has put into his cart, the oldest first.
 	CartOf(person string) ([]Wanted, error)
 	Entitlement(certhall.EntitlementID) (*Entitlement, error)
@@ -37,6 +40,8 @@ type Writer interface {
 	InvoiceWriter
 	// LockOrder reads an order and holds it until the transaction ends.
 	LockOrder(certhall.OrderID) (*Order, error)
+	// LockBuyer lets a person make no other order until the transaction ends.
+	LockBuyer(person string) error
 	// LockLineages lets nobody else order for them until the transaction ends.
 	LockLineages([]certhall.LineageID) error
 	// AddOrder stores a new one; false if a live order has a line for one of its

@@ -119,9 +119,9 @@ func (d *Desk) name(w Writer, code, phone, source string) (accounts.Act, error) 
 }
 
 // Bring makes the administrators that an earlier system names administrators
-// of their organisations, and tells of how many it was new. Of whom somebody
-// here has decided since stays what he is: an import that is run again does not
-// bring back whoever was removed.
+// of their organisations, and tells of how many it was new. Each is brought once;
+// of whom somebody here has decided stays what he is: an import that is run again
+// does not bring back whoever was removed, nor a number that is no longer his.
 func (d *Desk) Bring(ctx context.Context, rows []Brought, operator string) (n int, err error) {
 	return n, d.Store.Write(ctx, func(w Writer) error {
 		n = 0
@@ -129,11 +129,15 @@ func (d *Desk) Bring(ctx context.Context, rows []Brought, operator string) (n in
 			if err := w.LockOrganisation(row.Organisation); err != nil {
 				return err
 			}
+			fresh, err := w.NoteImported(row.Organisation, row.Phone)
+			if err != nil {
+				return err
+			}
 			decided, err := decidedOn(w, row)
 			if err != nil {
 				return err
 			}
-			if decided {
+			if decided || !fresh {
 				continue
 			}
 			act, err := d.name(w, row.Organisation, row.Phone, accounts.ByImport)

@@ -113,6 +113,9 @@ type Writer interface {
 	// DropMember ends a membership, the person's links to the organisation's
 	// certificates, and an invitation of his phone.
 	DropMember(code, person string) error
+	// NoteImported notes that an import calls a phone's owner an administrator;
+	// false if one has said so before.
+	NoteImported(code, phone string) (bool, error)
 	// Invite invites a phone, or changes the role it is invited for.
 	Invite(id, code, phone string, role accounts.Role, at time.Time) error
 	// ForgetInvitations drops those made before a time.

@@ -431,3 +431,73 @@ func TestPhonesOfMembersAreNotSetOften(t *testing.T) {
 		}
 	})
 }
+
+// TestAnImportIsRunAgain: it decides nothing anew about a handler of whom it said
+// the same before, and does take what is new.
+func TestAnImportIsRunAgain(t *testing.T) {
+	each(t, func(w world) {
+		first := accounts.Brought{Lineage: "l1", Phone: clerk, Name: "李经办"}
+		bring := func(want string, row accounts.Brought) {
+			t.Helper()
+			became, err := w.People.Bring(w.Context(), []accounts.Brought{row})
+			if err != nil || became[0] != want {
+				t.Errorf("%v %v, want %s", became, err, want)
+			}
+		}
+		handlers := func(want string) {
+			t.Helper()
+			all, err := w.People.HandlersOf(w.Context(), "l1")
+			w.must(err)
+			var got []string
+			for _, h := range all {
+				if h.Source != accounts.ByOrganisation {
+					got = append(got, h.Person.Phone+h.Name)
+				}
+			}
+			if strings.Join(got, " ") != want {
+				t.Errorf("%q, want %q", got, want)
+			}
+		}
+		a, c := w.logIn(boss), w.logIn(clerk)
+		bring(accounts.HandlerThere, first)
+		handlers(clerk + "李经办")
+
+		_, err := w.RemoveHandler(w.Context(), a, ours, "00000001", c.Person)
+		w.must(err)
+		bring(accounts.HandlerKept, first)
+		handlers("")
+		_, err = w.NameAdministrator(w.Context(), ours, clerk, "officer", "so that he belongs to it")
+		w.must(err)
+		_, err = w.AddHandler(w.Context(), a, ours, "00000001", c.Person)
+		w.must(err)
+		bring(accounts.HandlerThere, first)
+		handlers(clerk)
+
+		const moved = "13800000007"
+		next := accounts.Brought{Lineage: "l2", Phone: newcomer, Name: "王经办"}
+		bring(accounts.HandlerAdded, next)
+		_, err = w.People.SetPhone(w.Context(), newcomer, moved, "officer", "lost")
+		w.must(err)
+		bring(accounts.HandlerThere, next) // his old number may be somebody else's by now
+		next.Name = "王五"
+		bring(accounts.HandlerChanged, next)
+		if all, err := w.People.HandlersOf(w.Context(), "l2"); err != nil || len(accounts.Registered(all)) != 1 || all[0].Person.Phone != moved || all[0].Name != "王五" {
+			t.Errorf("%+v %v", all, err)
+		}
+		next.Phone = clerk // the table was corrected
+		bring(accounts.HandlerChanged, next)
+		if all, err := w.People.HandlersOf(w.Context(), "l2"); err != nil || len(accounts.Registered(all)) != 1 || all[0].Person.Phone != clerk {
+			t.Errorf("%+v %v", all, err)
+		}
+
+		brought := []organisations.Brought{{Organisation: theirs, Phone: newcomer}}
+		if n, err := w.Bring(w.Context(), brought, "o"); n != 1 || err != nil {
+			t.Errorf("%d %v", n, err)
+		}
+		_, err = w.People.SetPhone(w.Context(), newcomer, "13800000008", "officer", "lost")
+		w.must(err)
+		if n, err := w.Bring(w.Context(), brought, "o"); n != 0 || err != nil {
+			t.Errorf("whoever has the number now administers it: %d %v", n, err)
+		}
+	})
+}

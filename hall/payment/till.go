@@ -43,7 +43,7 @@ func NewTill(o TillOptions) *Till {
 	return &Till{o}
 }
 
-// Channel is the name of the channel of payment.
+// Channel is the name of the channel of payment; "" where there is none: Off.
 func (t *Till) Channel() string { return t.o.Channel.Name() }
 
 func (t *Till) now() time.Time { return t.o.Clock.Now().UTC().Truncate(time.Millisecond) }
@@ -54,6 +54,9 @@ func (t *Till) Ready(ctx context.Context, id certhall.OrderID) (orders.Order, er
 	ctx, end := context.WithTimeout(ctx, readyTime)
 	defer end()
 	o, err := t.order(ctx, id)
+	if err == nil && t.off() {
+		return o, ErrOff
+	}
 	if err != nil || o.Standing != orders.Unpaid || o.CodeURL != "" || !t.now().Before(o.ExpiresAt) {
 		return o, err
 	}

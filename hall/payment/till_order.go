@@ -22,17 +22,21 @@ func (t *Till) workOrder(ctx context.Context, id certhall.OrderID) (took bool, e
 			return err
 		}
 		o, took = *due, true
+		if t.off() {
+			return keep(w, o, now)
+		}
 		o.Due, o.Looks = now.Add(lease), o.Looks+1
 		if o.Standing == orders.Unpaid && !now.Before(o.ExpiresAt) {
 			o.Standing, o.Looks = orders.Closing, 1
 		}
 		return w.SaveOrder(o)
 	})
-	if err != nil || !took {
-		return false, err
+	if err != nil || !took || t.off() {
+		return took && err == nil, err
 	}
 	switch {
 	case !o.Live():
+		err = t.hear(ctx, o)
 	case o.Standing == orders.Closing:
 		err = t.close(ctx, o)
 	case o.CodeURL == "":

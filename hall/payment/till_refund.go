@@ -45,11 +45,15 @@ func (t *Till) workRefund(ctx context.Context, id certhall.RefundID) (took bool,
 			return err
 		}
 		f, took = *due, true
+		if t.off() {
+			f.Trouble, f.Due = ErrOff.Code, now.Add(offPause)
+			return w.SaveRefund(f)
+		}
 		f.Due, f.Looks = now.Add(lease), f.Looks+1
 		return w.SaveRefund(f)
 	})
-	if err != nil || !took {
-		return false, err
+	if err != nil || !took || t.off() {
+		return took && err == nil, err
 	}
 	told, err := call(ctx, func(ctx context.Context) (Refund, error) {
 		if f.Standing == orders.RefundSent {

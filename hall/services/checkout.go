@@ -3,6 +3,7 @@ package services
 import (
 	"context"
 	"strconv"
+	"time"
 
 	"github.com/certhall/certhall"
 	"github.com/certhall/certhall/authority"
@@ -34,7 +35,7 @@ func (c *Counter) PlaceOrder(ctx context.Context, who Caller, wishes []Wish, agr
 	}
 	now, placed := c.now(), orders.Order{}
 	err = c.Store.Write(ctx, func(w Writer) error {
-		if placed, err = orders.Place(w, order, agreed, c.channel(), now, c.Random); err != nil {
+		if placed, err = c.place(w, order, agreed, now); err != nil {
 			return err
 		}
 		return w.TakeFromCart(who.Person, lineages)
@@ -43,6 +44,17 @@ func (c *Counter) PlaceOrder(ctx context.Context, who Caller, wishes []Wish, agr
 		return OrderDetail{}, err
 	}
 	return c.Order(ctx, who, placed.ID)
+}
+
+// place makes an order. What costs something is asked of the channel of payment:
+// of that everybody has his share.
+func (c *Counter) place(w Writer, o orders.Order, agreed certhall.Money, now time.Time) (orders.Order, error) {
+	if agreed > 0 && c.channel() != "" {
+		if err := c.OrderLimits.Admit(w, o.Person, now); err != nil {
+			return o, err
+		}
+	}
+	return orders.Place(w, o, agreed, c.channel(), now, c.Random)
 }
 
 // wishes finds what a person asks for among what he handles: each certificate
@@ -85,7 +97,7 @@ func agreedLines(quotes []quoted) (lines []orders.Line, err error) {
 
 // channel is the name of the channel of payment; "" where nothing can be paid.
 func (c *Counter) channel() string {
-	if c.Till == nil {
+	if c.Till == nil { // where nothing is sold at all
 		return ""
 	}
 	return c.Till.Channel()

@@ -39,6 +39,7 @@ type Options struct {
 	Accounts    *accounts.Desk
 	Catalog     Catalog               // nil: there is none, and everything is free
 	Till        Till                  // nil: nothing can be paid
+	OrderLimits orders.Limits         // of what a person orders and does not pay
 	Roots       []*smx509.Certificate // of the authority: closings are checked against them
 	Issuers     [][]byte              // certificates between the roots and people's, handed to agents
 	Clock       certhall.Clock

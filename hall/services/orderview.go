@@ -30,7 +30,7 @@ type OrderDetail struct {
 	Refunds  []RefundLine   `json:"refunds"`
 	Actions  []string       `json:"actions" enum:"pay,cancel,use,refund,receipt,invoice"`
 	Invoice  *InvoiceView   `json:"invoice,omitempty" doc:"that was asked for"`
-	Problem  *Problem       `json:"problem,omitempty" doc:"why it cannot be paid at this moment"`
+	Problem  *Problem       `json:"problem,omitempty" doc:"why it cannot be paid, or its refund not be made, at this moment"`
 }
 
 // OrderedLine is a line with the certificate as it is now.
@@ -88,6 +88,9 @@ func (c *Counter) Order(ctx context.Context, who Caller, id certhall.OrderID) (O
 			shown := c.heldCertificate(held, p.PairInfo)
 			d.Lines[i].Certificate = &shown
 		}
+	}
+	if problem == nil && b.whole && c.channel() == "" && slices.ContainsFunc(b.refunds, orders.Refund.UnderWay) {
+		problem = ProblemOf(orders.ErrRefundStopped)
 	}
 	d.Problem = problem
 	return d, nil

@@ -143,7 +143,11 @@ func (c *Counter) awaitPayment(ctx context.Context, o orders.Order, n Next) (Nex
 // payable has the channel say how an unpaid order is paid, unless it has; or why
 // it did not.
 func (c *Counter) payable(ctx context.Context, o orders.Order) (orders.Order, *Problem) {
-	if o.Standing != orders.Unpaid || o.CodeURL != "" || c.Till == nil {
+	if o.Live() && c.channel() == "" {
+		o.CodeURL = "" // nobody would see what is paid by it
+		return o, ProblemOf(orders.ErrStopped)
+	}
+	if o.Standing != orders.Unpaid || o.CodeURL != "" {
 		return o, nil
 	}
 	ready, err := c.Till.Ready(ctx, o.ID)
@@ -200,7 +204,7 @@ func (c *Counter) agreed(ctx context.Context, k Case, who Caller, a Agree) (Case
 			}
 			order.Person = person.ID
 		}
-		placed, err := orders.Place(w, order, a.Total, c.channel(), now, c.Random)
+		placed, err := c.place(w, order, a.Total, now)
 		if err != nil || placed.Standing != orders.Paid {
 			return nil, err
 		}

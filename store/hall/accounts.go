@@ -121,6 +121,20 @@ func (r *rows) NameHandler(h accounts.Handler) error {
 	return r.run(`UPDATE handlers SET name = $1 WHERE lineage = $2 AND person = $3`, h.Name, string(h.Lineage), h.Person.ID)
 }
 
+func (r *rows) Imported(l certhall.LineageID) (*accounts.Brought, error) {
+	said := accounts.Brought{Lineage: l}
+	found, err := r.one(`SELECT phone, name FROM imported_handlers WHERE lineage = $1`, []any{string(l)}, &said.Phone, &said.Name)
+	if err != nil || !found {
+		return nil, err
+	}
+	return &said, nil
+}
+
+func (r *rows) SaveImported(b accounts.Brought) error {
+	return r.run(`INSERT INTO imported_handlers (lineage, phone, name) VALUES ($1, $2, $3)
+		ON CONFLICT (lineage) DO UPDATE SET phone = excluded.phone, name = excluded.name`, string(b.Lineage), b.Phone, b.Name)
+}
+
 func (r *rows) DropHandler(h accounts.Handler) error {
 	return r.run(`DELETE FROM handlers WHERE lineage = $1 AND person = $2`, string(h.Lineage), h.Person.ID)
 }

@@ -137,6 +137,10 @@ func (r *rows) DropMember(code, person string) error {
 	return r.run(`DELETE FROM members WHERE organisation = $1 AND person = $2`, code, person)
 }
 
+func (r *rows) NoteImported(code, phone string) (bool, error) {
+	return r.swap(`INSERT INTO imported_administrators (organisation, phone) VALUES ($1, $2) ON CONFLICT DO NOTHING`, code, phone)
+}
+
 func (r *rows) Invite(id, code, phone string, role accounts.Role, now time.Time) error {
 	return r.run(`INSERT INTO invitations (id, organisation, phone, role, made_at) VALUES ($1, $2, $3, $4, $5)
 		ON CONFLICT (organisation, phone) DO UPDATE SET role = excluded.role, made_at = excluded.made_at`, id, code, phone, string(role), ms(now))

@@ -108,6 +108,19 @@ func (r *rows) UnpaidOf(person string) ([]orders.UnpaidLine, error) {
 	return all, err
 }
 
+func (r *rows) LockBuyer(person string) error { return r.tx.Lock("order by " + person) }
+
+func (r *rows) UnpaidBy(person string, after time.Time) (n orders.UnpaidCount, err error) {
+	if _, err = r.one(`SELECT COUNT(*) FROM orders WHERE person = $1 AND standing IN ('unpaid', 'closing')`, []any{person}, &n.Live); err != nil {
+		return n, err
+	}
+	var first int64
+	_, err = r.one(`SELECT COUNT(*), COALESCE(MIN(made_at), 0) FROM orders WHERE person = $1 AND made_at > $2 AND standing <> 'paid'`,
+		[]any{person, ms(after)}, &n.Made, &first)
+	n.First = at(first)
+	return n, err
+}
+
 func (r *rows) LockLineages(all []certhall.LineageID) error {
 	for _, l := range slices.Sorted(slices.Values(all)) {
 		if err := r.tx.Lock("order for lineage " + string(l)); err != nil {

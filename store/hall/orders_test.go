@@ -82,6 +82,29 @@ func TestOrdersOfAPerson(t *testing.T) {
 	})
 }
 
+func TestUnpaidOrders(t *testing.T) {
+	each(t, func(t *testing.T, s *hall.Store, _ *queue) {
+		write(t, s, func(w services.Writer) error {
+			if err := w.LockBuyer("a"); err != nil {
+				return err
+			}
+			return addOrders(w, order("o1", "a", orders.Unpaid, noon.Add(-24*time.Hour), "l1"), order("o2", "a", orders.Closing, noon, "l2"), order("o3", "a", orders.Closed, noon.Add(time.Minute), "l3"),
+				order("o4", "a", orders.Paid, noon, "l3"), order("o5", "b", orders.Unpaid, noon, "l5"), order("o6", "a", orders.Closed, noon.Add(-48*time.Hour), "l6"))
+		})
+		read(t, s, func(r services.Reader) error {
+			n, err := r.UnpaidBy("a", noon.Add(-24*time.Hour))
+			if want := (orders.UnpaidCount{Live: 2, Made: 2, First: noon}); n.Live != want.Live || n.Made != want.Made || !n.First.Equal(want.First) {
+				t.Errorf("%+v, want %+v", n, want)
+			}
+			none, wrong := r.UnpaidBy("c", noon)
+			if none.Live+none.Made > 0 || wrong != nil {
+				t.Errorf("nobody's: %+v %v", none, wrong)
+			}
+			return err
+		})
+	})
+}
+
 func TestCart(t *testing.T) {
 	each(t, func(t *testing.T, s *hall.Store, _ *queue) {
 		link(t, s, "a", "13800000001", "l1")

@@ -934,7 +934,7 @@ export type OrderDetail = {
     order: string;
     paid_at?: string;
     /**
-     * why it cannot be paid at this moment
+     * why it cannot be paid, or its refund not be made, at this moment
      */
     problem?: Problem;
     /**
