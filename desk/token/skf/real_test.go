@@ -55,13 +55,13 @@ type drawer struct {
 	host *driverhost.Host
 }
 
-func newDrawer(t *testing.T, serials ...string) *drawer { return newDrawerOf(t, nil, serials...) }
+func newDrawer(t *testing.T, serials ...string) *drawer { return newDrawerOf(t, "", nil, serials...) }
 
 // makerSecret is what the maker of the drawer's keys knows.
 const makerSecret = "the maker's secret"
 
-// newDrawerOf adds to the library's profile.
-func newDrawerOf(t *testing.T, profile map[string]any, serials ...string) *drawer {
+// newDrawerOf adds to the library's profile, and records to a file that was begun.
+func newDrawerOf(t *testing.T, record string, profile map[string]any, serials ...string) *drawer {
 	t.Helper()
 	programs, err := built()
 	ok(t, err)
@@ -77,7 +77,7 @@ func newDrawerOf(t *testing.T, profile map[string]any, serials ...string) *drawe
 	lib.Profile = maps.Clone(lib.Profile)
 	maps.Copy(lib.Profile, profile)
 	d.host, err = driverhost.Open(driverhost.Options{
-		Libraries: []driverhost.Library{lib}, Command: []string{filepath.Join(programs, "certhall-agent"), "driver-host"},
+		Libraries: []driverhost.Library{lib}, Record: record, Command: []string{filepath.Join(programs, "certhall-agent"), "driver-host"},
 	})
 	ok(t, err)
 	t.Cleanup(func() { d.host.Close() })
@@ -178,7 +178,7 @@ func TestRealChallenge(t *testing.T) {
 	if _, can := newDrawer(t, "SN1").open("SN1").(token.Challenger); can {
 		t.Error("a challenger without a profile")
 	}
-	k := newDrawerOf(t, map[string]any{"challenge": "V_GenUnlockRequest", "respond": "V_UnlockByResponse"}, "SN1").open("SN1")
+	k := newDrawerOf(t, "", map[string]any{"challenge": "V_GenUnlockRequest", "respond": "V_UnlockByResponse"}, "SN1").open("SN1")
 	maker, can := k.(token.Challenger)
 	if !can {
 		t.Fatal("no challenger")
