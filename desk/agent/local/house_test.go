@@ -114,6 +114,12 @@ const keySerial = "SK1"
 // newHouse starts it. windows nil is the house's person.
 func newHouse(t *testing.T, windows func(address string) window.Asker) *house {
 	t.Helper()
+	return newHouseOf(t, windows, func(h *house) agent.Keys { return softkey.Folder(h.keys) })
+}
+
+// newHouseOf starts one whose agent reaches these keys.
+func newHouseOf(t *testing.T, windows func(address string) window.Asker, keys func(*house) agent.Keys) *house {
+	t.Helper()
 	h := &house{
 		t: t, auth: desktest.New(t, "ra"), clock: &clock{t: desktest.Now}, keys: t.TempDir(), folder: t.TempDir(),
 		person: someone{make(chan window.Question), make(chan window.Answer)},
@@ -132,7 +138,7 @@ func newHouse(t *testing.T, windows func(address string) window.Asker) *house {
 	if windows != nil {
 		asker = windows(h.address)
 	}
-	a := agent.New(agent.Options{Keys: softkey.Folder(h.keys), Person: nobody{}, Clock: h.clock, Random: rand.Reader, Unlocking: t.TempDir()})
+	a := agent.New(agent.Options{Keys: keys(h), Person: nobody{}, Clock: h.clock, Random: rand.Reader, Unlocking: t.TempDir()})
 	h.server = New(Options{
 		Agent: a, Trust: folder, Windows: asker, Version: "test", Clock: h.clock, Random: rand.Reader, Log: log,
 		Ticks: func(every time.Duration) (<-chan time.Time, func()) {
