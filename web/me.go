@@ -60,6 +60,9 @@ type (
 			Code string `json:"code" maxLength:"32" doc:"that was sent there"`
 		}
 	}
+	loginsInput struct {
+		Before string `query:"before" maxLength:"80" doc:"what the page before answered"`
+	}
 	historyOutput struct{ Body accounts.History }
 	visitsOutput  struct{ Body accounts.Visits }
 	visitInput    struct {
@@ -200,8 +203,8 @@ func (r routes) removeMail(ctx context.Context, _ *struct{}) (*meOutput, error) 
 	return r.aboutMe(ctx, r.People.RemoveMail)
 }
 
-func (r routes) logins(ctx context.Context, _ *struct{}) (*historyOutput, error) {
-	h, err := asMe(ctx, r, func(v accounts.Visit) (accounts.History, error) { return r.People.Logins(ctx, v) })
+func (r routes) logins(ctx context.Context, in *loginsInput) (*historyOutput, error) {
+	h, err := asMe(ctx, r, func(v accounts.Visit) (accounts.History, error) { return r.People.Logins(ctx, v, in.Before) })
 	return &historyOutput{h}, err
 }
 

@@ -47,7 +47,7 @@ type People interface {
 	SendMailCode(ctx context.Context, v accounts.Visit, mail, address string) (accounts.CodeSent, error)
 	SetMail(ctx context.Context, v accounts.Visit, mail, code string) (accounts.Me, error)
 	RemoveMail(ctx context.Context, v accounts.Visit) (accounts.Me, error)
-	Logins(ctx context.Context, v accounts.Visit) (accounts.History, error)
+	Logins(ctx context.Context, v accounts.Visit, before string) (accounts.History, error)
 	Visits(ctx context.Context, v accounts.Visit) (accounts.Visits, error)
 	EndVisit(ctx context.Context, v accounts.Visit, id string) (accounts.Visits, error)
 	EndOtherVisits(ctx context.Context, v accounts.Visit) (accounts.Visits, error)

@@ -67,6 +67,9 @@ func (d *Desk) enter(ctx context.Context, t *attempt) (token string, me Me, err 
 		if err := w.NoteLogin(a.ID, now); err != nil {
 			return err
 		}
+		if err := w.ForgetLogins(now.Add(-HistoryLife)); err != nil {
+			return err
+		}
 		return w.AddLogin(t.line(v.ID, a.ID, now))
 	})
 	return token, me, err

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"strconv"
 	"strings"
 	"time"
 
@@ -13,11 +14,13 @@ import (
 	"github.com/certhall/certhall"
 )
 
-// HistoryLife is how long log-ins are remembered.
-const HistoryLife = 180 * 24 * time.Hour
+const day = 24 * time.Hour
 
-// historyLimit bounds what is shown of them.
-const historyLimit = 200
+// HistoryLife is how long log-ins are remembered.
+const HistoryLife = 180 * day
+
+// HistoryPage is how many of them are shown at a time.
+const HistoryPage = 50
 
 // Ways to log in.
 const (
@@ -102,6 +105,7 @@ func (d *Desk) noted(ctx context.Context, t *attempt, refusal error) error {
 
 // ShownLogin is a log-in as the person himself sees it (登录记录).
 type ShownLogin struct {
+	ID      string    `json:"id"`
 	At      time.Time `json:"at"`
 	Way     string    `json:"way" enum:"password,code,first-password,key"`
 	Success bool      `json:"success"`
@@ -116,24 +120,51 @@ type ShownDevice struct {
 	System  string `json:"system" doc:"e.g. Windows; empty if unknown"`
 }
 
-// History are a person's log-ins, latest first.
+// History are a page of a person's log-ins, latest first.
 type History struct {
 	Logins []ShownLogin `json:"logins"`
 	Days   int          `json:"days" doc:"how long they are kept"`
+	Before string       `json:"before,omitempty" doc:"give it to get the next page; absent on the last"`
 }
 
-// Logins tells a person when and how he has logged in, and who tried to.
-func (d *Desk) Logins(ctx context.Context, v Visit) (h History, err error) {
-	h.Days = int(HistoryLife / (24 * time.Hour))
+// Logins tells a person when and how he has logged in, and who tried to. before
+// is what the page before answered, "" for the first.
+func (d *Desk) Logins(ctx context.Context, v Visit, before string) (h History, err error) {
+	h.Days = int(HistoryLife / day)
+	now := d.now()
+	from := lineOf(before)
+	if from.At.IsZero() {
+		from.At = now.Add(time.Second)
+	}
 	err = d.Store.Read(ctx, func(r Reader) error {
-		lines, err := r.Logins(v.Person, d.now().Add(time.Second), historyLimit)
-		h.Logins = make([]ShownLogin, 0, len(lines))
-		for _, l := range lines {
-			h.Logins = append(h.Logins, ShownLogin{l.At, l.Way, l.Refused == "", l.Refused, l.shown()})
+		h.Logins, h.Before = []ShownLogin{}, ""
+		lines, err := r.Logins(v.Person, from, HistoryPage+1)
+		for i, l := range lines {
+			if l.At.Before(now.Add(-HistoryLife)) {
+				break
+			}
+			if i == HistoryPage {
+				h.Before = lines[i-1].mark()
+				break
+			}
+			h.Logins = append(h.Logins, ShownLogin{l.ID, l.At, l.Way, l.Refused == "", l.Refused, l.shown()})
 		}
 		return err
 	})
 	return h, err
+}
+
+// mark names a line to go on behind.
+func (l LoginLine) mark() string { return strconv.FormatInt(l.At.UnixMilli(), 36) + "-" + l.ID }
+
+// lineOf reads a mark; what is none begins at the start.
+func lineOf(mark string) LoginLine {
+	at, id, _ := strings.Cut(mark, "-")
+	ms, err := strconv.ParseInt(at, 36, 64)
+	if err != nil || ms <= 0 {
+		return LoginLine{}
+	}
+	return LoginLine{ID: id, At: time.UnixMilli(ms).UTC()}
 }
 
 func (d Device) shown() ShownDevice { return ShownDevice{shorten(d.Address), d.Browser, d.System} }

@@ -218,7 +218,7 @@ func TestLostPhone(t *testing.T) {
 		if err != nil || len(f.Acts) != 1 || !strings.HasPrefix(f.Acts[0].Reason, "key ") {
 			w.Errorf("%+v %v", f, err)
 		}
-		if until, err := w.Logins(w.Context(), w.visit(accounts.SessionOf(token))); err != nil || until.Logins[0].Way != accounts.WayKey {
+		if until, err := w.Logins(w.Context(), w.visit(accounts.SessionOf(token)), ""); err != nil || until.Logins[0].Way != accounts.WayKey {
 			w.Errorf("%+v %v", until, err)
 		}
 	})

@@ -61,13 +61,17 @@ func meOf(r Reader, a Account, v Visit) (me Me, err error) {
 	if slices.ContainsFunc(me.Organisations, func(m Membership) bool { return m.Role == Administrator }) {
 		me.Level = LevelAdministrator
 	}
-	before, err := r.Logins(a.ID, v.StartedAt, historyLimit)
+	before, err := r.Logins(a.ID, LoginLine{At: v.StartedAt}, lookBack)
 	i := slices.IndexFunc(before, func(l LoginLine) bool { return l.Refused == "" })
 	if i >= 0 {
 		me.LastLoginAt = before[i].At
 	}
 	return me, err
 }
+
+// lookBack is how far the last log-in that succeeded is looked for behind those
+// that were refused.
+const lookBack = 200
 
 // Me tells a person of himself.
 func (d *Desk) Me(ctx context.Context, v Visit) (me Me, err error) {

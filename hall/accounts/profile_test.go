@@ -2,6 +2,8 @@ package accounts_test
 
 import (
 	"context"
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -120,7 +122,7 @@ func TestHistory(t *testing.T) {
 		}
 		w.clock.now = w.clock.now.Add(time.Minute)
 		v := w.visitor(zhang)
-		h, err := w.Logins(w.Context(), v)
+		h, err := w.Logins(w.Context(), v, "")
 		if err != nil || h.Days != 180 || len(h.Logins) != 4 {
 			w.Fatalf("%+v %v", h, err)
 		}
@@ -130,14 +132,60 @@ func TestHistory(t *testing.T) {
 			{Way: accounts.WayPassword, Refusal: "login-wrong", ShownDevice: accounts.ShownDevice{Address: "203.0.*.*", Browser: "Chrome", System: "Windows"}},
 		} {
 			got := h.Logins[i]
-			if got.At = (time.Time{}); got != want {
+			if got.At, got.ID = (time.Time{}), ""; got != want {
 				w.Errorf("%d: %+v, want %+v", i, got, want)
 			}
 		}
 		w.clock.now = w.clock.now.Add(accounts.HistoryLife + time.Minute)
 		w.refused(try(accounts.Login{Name: zhangName, Password: "wrong horse", Session: "x"}), accounts.ErrLogin) // sweeps
-		if h, err = w.Logins(w.Context(), v); err != nil || len(h.Logins) != 1 {
+		if h, err = w.Logins(w.Context(), v, ""); err != nil || len(h.Logins) != 1 {
 			w.Errorf("after half a year: %+v %v", h, err)
+		}
+	})
+}
+
+// TestHistoryByPages: nobody's log-ins hide behind those that were refused since.
+func TestHistoryByPages(t *testing.T) {
+	each(t, func(w world) {
+		w.people()
+		const all = 2*accounts.HistoryPage + 2 // and one that people made
+		var person string
+		err := w.Store.Write(w.Context(), func(wr accounts.Writer) error {
+			a, err := wr.AccountOfPhone(zhang)
+			if err != nil {
+				return err
+			}
+			person = a.ID
+			for i := range all { // three at a moment
+				at := w.clock.now.Add(-time.Duration(i/3) * time.Minute)
+				if err := wr.AddLogin(accounts.LoginLine{ID: fmt.Sprintf("l%03d", all-i), Person: person, At: at, Way: accounts.WayCode}); err != nil {
+					return err
+				}
+			}
+			return wr.AddLogin(accounts.LoginLine{ID: "old", Person: person, At: w.clock.now.Add(-accounts.HistoryLife - time.Minute), Way: accounts.WayCode})
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var pages, seen []string
+		for before := ""; ; {
+			h, err := w.Logins(w.Context(), accounts.Visit{Person: person}, before)
+			if err != nil {
+				t.Fatal(err)
+			}
+			pages = append(pages, fmt.Sprint(len(h.Logins)))
+			for _, l := range h.Logins {
+				seen = append(seen, l.ID)
+			}
+			if before = h.Before; before == "" {
+				break
+			}
+		}
+		if strings.Join(pages, " ") != "50 50 3" || !slices.IsSortedFunc(seen, func(a, b string) int { return strings.Compare(b, a) }) || slices.Contains(seen, "old") {
+			t.Errorf("pages of %v: %v", pages, seen)
+		}
+		if h, err := w.Logins(w.Context(), accounts.Visit{Person: person}, "no mark"); err != nil || len(h.Logins) != accounts.HistoryPage {
+			t.Errorf("%d %v", len(h.Logins), err)
 		}
 	})
 }

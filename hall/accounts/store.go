@@ -138,8 +138,8 @@ type Reader interface {
 	Elsewhere(organisation, person string, but certhall.LineageID) (bool, error)
 	// Acts are what was done to a person, in order.
 	Acts(person string) ([]Act, error)
-	// Logins are a person's log-ins before a time, latest first.
-	Logins(person string, before time.Time, limit int) ([]LoginLine, error)
+	// Logins are a person's log-ins before one, by its time and id, latest first.
+	Logins(person string, before LoginLine, limit int) ([]LoginLine, error)
 	// VisitsOf are a person's log-ins that were seen after one time and begun
 	// after another, latest first.
 	VisitsOf(person string, seen, started time.Time) ([]Visit, error)

@@ -23,6 +23,10 @@ const (
 // now, and how to object. Vars: phone (masked), contact.
 const TemplatePhoneMoved = "phone-moved"
 
+// TemplateInvited tells somebody that an organisation invites him: he joins when
+// he logs in with this phone. Vars: organisation (name), days, site (address).
+const TemplateInvited = "invited"
+
 // Templates that tell whoever asked for a locked key to be unlocked how it
 // stands. Vars: key (serial of the USB key).
 const (

@@ -9,7 +9,9 @@ import (
 )
 
 // Invite invites somebody by his phone: he becomes a member when he logs in
-// with it, by a code, within accounts.InvitationLife. The answer does not tell whether anybody has an account with it.
+// with it, by a code, within accounts.InvitationLife. A message tells him, if
+// there is one that can be sent. The answer does not tell whether anybody has an
+// account with it.
 func (d *Desk) Invite(ctx context.Context, v accounts.Visit, code, typed string, role accounts.Role) (Members, error) {
 	phone, err := accounts.ParsePhone(typed)
 	if err != nil {
@@ -17,7 +19,9 @@ func (d *Desk) Invite(ctx context.Context, v accounts.Visit, code, typed string,
 	}
 	now := d.now()
 	id := certhall.NewID(now, d.Random)
-	return d.change(ctx, v, code, func(w Writer) (accounts.Act, error) {
+	invited := false
+	list, err := d.change(ctx, v, code, func(w Writer) (accounts.Act, error) {
+		invited = false
 		if err := w.ForgetInvitations(code, now.Add(-accounts.InvitationLife)); err != nil {
 			return accounts.Act{}, err
 		}
@@ -33,8 +37,16 @@ func (d *Desk) Invite(ctx context.Context, v accounts.Visit, code, typed string,
 		if len(all) >= mostMembers {
 			return accounts.Act{}, ErrFull
 		}
+		invited = true
 		return accounts.Act{Kind: ActInvite, Was: accounts.Mask(phone), Became: string(role)}, w.Invite(id, code, phone, role, now)
 	})
+	if err == nil && invited {
+		list.Told = Unsent
+		if d.People.TellInvited(ctx, code, list.Name, phone) {
+			list.Told = Sent
+		}
+	}
+	return list, err
 }
 
 // SetRole makes a member an administrator, or a handler. The last administrator

@@ -65,7 +65,14 @@ type Members struct {
 	Organisation string   `json:"organisation"`
 	Name         string   `json:"name"`
 	Members      []Member `json:"members"`
+	Told         string   `json:"told,omitempty" enum:"sent,unsent" doc:"after an invitation: whether a short message tells of it; absent if nobody new was invited"`
 }
+
+// What Members.Told says.
+const (
+	Sent   = "sent"
+	Unsent = "unsent" // no provider, or limits are reached: whoever invites has to tell him
+)
 
 // Row is a member's or an invitation's.
 type Row struct {

@@ -13,6 +13,7 @@ import (
 	"github.com/certhall/certhall"
 	"github.com/certhall/certhall/authority"
 	"github.com/certhall/certhall/hall/accounts"
+	"github.com/certhall/certhall/hall/notify"
 	"github.com/certhall/certhall/hall/organisations"
 	"github.com/certhall/certhall/hall/services"
 	"github.com/certhall/certhall/store/hall"
@@ -36,9 +37,20 @@ func (c *clock) Now() time.Time {
 }
 
 // sms keeps what was sent.
-type sms struct{ phones, codes []string }
+type sms struct {
+	phones, codes []string
+	invited       []string // who, to what
+	fail          error
+}
 
-func (s *sms) Send(_ context.Context, phone, _ string, vars map[string]string, key string) (string, error) {
+func (s *sms) Send(_ context.Context, phone, template string, vars map[string]string, key string) (string, error) {
+	if s.fail != nil {
+		return "", s.fail
+	}
+	if template == notify.TemplateInvited {
+		s.invited = append(s.invited, phone+" "+vars["organisation"]+" "+vars["days"])
+		return key, nil
+	}
 	s.phones, s.codes = append(s.phones, phone), append(s.codes, vars["code"])
 	return key, nil
 }
@@ -498,6 +510,41 @@ func TestAnImportIsRunAgain(t *testing.T) {
 		w.must(err)
 		if n, err := w.Bring(w.Context(), brought, "o"); n != 0 || err != nil {
 			t.Errorf("whoever has the number now administers it: %d %v", n, err)
+		}
+	})
+}
+
+// TestInvitedAreTold by a short message, three times a day whoever invites them;
+// the invitation stands where none is sent, and whoever invites hears so.
+func TestInvitedAreTold(t *testing.T) {
+	each(t, func(w world) {
+		a := w.logIn(boss)
+		invite := func(phone, told string) {
+			t.Helper()
+			m, err := w.Invite(w.Context(), a, ours, phone, accounts.Agent)
+			if err != nil || m.Told != told {
+				t.Errorf("%s: told %q %v, want %q", phone, m.Told, err, told)
+			}
+		}
+		invite(newcomer, organisations.Sent)
+		if want := newcomer + " 某公司" + ours[:3] + " 30"; len(w.sms.invited) != 1 || w.sms.invited[0] != want {
+			t.Errorf("%q, want %q", w.sms.invited, want)
+		}
+		invite(newcomer, organisations.Sent)
+		invite(newcomer, organisations.Sent)
+		w.clock.now = w.clock.now.Add(2 * time.Hour)
+		invite(newcomer, organisations.Unsent)
+		invite(clerk, "") // belongs to it already
+		w.clock.now = w.clock.now.Add(22 * time.Hour)
+		a = w.logIn(boss)
+		invite(newcomer, organisations.Sent)
+		w.sms.fail = errors.New("no answer")
+		invite("13800000006", organisations.Unsent)
+		if m, err := w.Members(w.Context(), a, ours); err != nil || !strings.Contains(lines(m), "0006") || m.Told != "" {
+			t.Errorf("%s %v", lines(m), err)
+		}
+		if len(w.sms.invited) != 4 {
+			t.Errorf("%q", w.sms.invited)
 		}
 	})
 }

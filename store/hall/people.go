@@ -92,7 +92,7 @@ func (r *rows) AddLogin(l accounts.LoginLine) error {
 		l.ID, l.Person, ms(l.At), l.Way, l.Refused, l.Address, l.Browser, l.System)
 }
 
-func (r *rows) Logins(person string, before time.Time, limit int) ([]accounts.LoginLine, error) {
+func (r *rows) Logins(person string, before accounts.LoginLine, limit int) ([]accounts.LoginLine, error) {
 	var found []accounts.LoginLine
 	err := r.each(func(scan func(...any) error) error {
 		l := accounts.LoginLine{Person: person}
@@ -101,8 +101,8 @@ func (r *rows) Logins(person string, before time.Time, limit int) ([]accounts.Lo
 		l.At = at(when)
 		found = append(found, l)
 		return err
-	}, `SELECT id, at, way, refused, address, browser, system FROM logins WHERE person = $1 AND at < $2 ORDER BY at DESC, id DESC LIMIT $3`,
-		person, ms(before), limit)
+	}, `SELECT id, at, way, refused, address, browser, system FROM logins WHERE person = $1 AND (at < $2 OR at = $3 AND id < $4) ORDER BY at DESC, id DESC LIMIT $5`,
+		person, ms(before.At), ms(before.At), before.ID, limit)
 	return found, err
 }
 

@@ -412,6 +412,10 @@ export type HeldCertificate = {
 
 export type History = {
     /**
+     * give it to get the next page; absent on the last
+     */
+    before?: string;
+    /**
      * how long they are kept
      */
     days: number;
@@ -696,6 +700,10 @@ export type Members = {
     members: Array<Member>;
     name: string;
     organisation: string;
+    /**
+     * after an invitation: whether a short message tells of it; absent if nobody new was invited
+     */
+    told?: 'sent' | 'unsent';
 };
 
 export type Membership = {
@@ -1389,6 +1397,7 @@ export type ShownLogin = {
      * family, e.g. Chrome; empty if unknown
      */
     browser: string;
+    id: string;
     /**
      * code of the error
      */
@@ -2555,7 +2564,12 @@ export type RemoveFavouriteResponse = RemoveFavouriteResponses[keyof RemoveFavou
 export type LoginsData = {
     body?: never;
     path?: never;
-    query?: never;
+    query?: {
+        /**
+         * what the page before answered
+         */
+        before?: string;
+    };
     url: '/api/me/logins';
 };
 

@@ -141,7 +141,7 @@ test('an administrator looks after the organisation’s people', async ({ clerk,
   await page.goto('/#/account/members');
   await clerk.field('对方的手机号码').fill(colleague);
   await clerk.press('发出邀请');
-  await clerk.reads('已邀请 138****0002。请告诉对方用这个手机号码登录。');
+  await clerk.reads('已邀请 138****0002，并已用短信告知对方。');
   await clerk.reads('已邀请为经办人，尚未登录');
   await examine(page, 'members');
 
