@@ -81,8 +81,14 @@ func order[M proof.Message](t testing.TB, d *desk, o proof.Message) M {
 // pair puts a pair on the key by orders alone.
 func (d *desk) pair(t testing.TB, c certhall.CaseID) desktest.Pair {
 	t.Helper()
+	return d.pairOf(t, c, gm.SM2)
+}
+
+// pairOf makes one of an algorithm.
+func (d *desk) pairOf(t testing.TB, c certhall.CaseID, kind gm.Algorithm) desktest.Pair {
+	t.Helper()
 	p := order[proof.Prepared](t, d, proof.Prepare{
-		Authority: "ra", Ticket: d.auth.Ticket(certhall.Apply, c, 1, ""), Disposal: string(certhall.Keep), Chain: d.auth.Chain(),
+		Authority: "ra", Ticket: d.auth.Ticket(certhall.Apply, c, 1, ""), Disposal: string(certhall.Keep), Chain: d.auth.Chain(), Algorithm: kind.String(),
 	})
 	pub, _, err := gm.ParseRequest(p.Request)
 	if err != nil {

@@ -159,17 +159,21 @@ func TestOtherAuthoritysContainers(t *testing.T) {
 }
 
 func TestSignLogin(t *testing.T) {
-	d := newDesk(t, 6)
-	pair := d.pair(t, "c0")
-	login := proof.Login{Authority: "ra", Serial: string(pair.Sign()), Origin: "https://a.example", Nonce: []byte("n")}
-	signed, err := d.SignLogin(t.Context(), "SK1", login)
-	if err != nil {
-		t.Fatal(err)
-	}
-	c, _ := gm.ParseCertificate(pair.Bundle.Sign)
-	pub, _ := gm.CertificateKey(c)
-	if got, err := proof.VerifyKey[proof.Login](signed, pub); err != nil || got.Origin != login.Origin {
-		t.Fatalf("%+v, %v", got, err)
+	for _, kind := range []gm.Algorithm{gm.SM2, gm.RSA, gm.ECDSA} {
+		d := newDesk(t, 6)
+		pair := d.pairOf(t, "c0", kind)
+		login := proof.Login{Authority: "ra", Serial: string(pair.Sign()), Origin: "https://a.example", Nonce: []byte("n")}
+		signed, err := d.SignLogin(t.Context(), "SK1", login)
+		if err != nil {
+			t.Fatalf("%v: %v", kind, err)
+		}
+		c, _ := gm.ParseCertificate(pair.Bundle.Sign)
+		if a, err := gm.AlgorithmOf(c.PublicKey); err != nil || a != kind {
+			t.Errorf("a pair of %v, %v", a, err)
+		}
+		if got, err := proof.VerifyKey[proof.Login](signed, c.PublicKey); err != nil || got.Origin != login.Origin {
+			t.Errorf("%v: %+v, %v", kind, got, err)
+		}
 	}
 }
 

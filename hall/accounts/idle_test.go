@@ -7,6 +7,7 @@ import (
 
 	"github.com/certhall/certhall"
 	"github.com/certhall/certhall/authority"
+	"github.com/certhall/certhall/gm"
 	"github.com/certhall/certhall/hall/accounts"
 	"github.com/certhall/certhall/hall/nonce"
 	"github.com/certhall/certhall/proof"
@@ -211,6 +212,29 @@ func TestKeysThatLetIn(t *testing.T) {
 				}
 				if !errors.Is(certhall.AsError(err), c.want) {
 					w.Errorf("%v, want %s", err, c.want.Code)
+				}
+			})
+		})
+	}
+}
+
+// TestKeysOfEveryKind: single certificates of RSA and P-256 keys let in as pairs
+// of SM2 keys do.
+func TestKeysOfEveryKind(t *testing.T) {
+	for _, a := range []gm.Algorithm{gm.SM2, gm.RSA, gm.ECDSA} {
+		t.Run(a.String(), func(t *testing.T) {
+			inMemory(t, func(w world) {
+				w.person(zhang, "l1")
+				his, anothers := w.pairs.grantOf(t, a, "l1"), w.pairs.grantOf(t, a, "l2")
+				w.clock.now = w.clock.now.Add(accounts.IdleAfter)
+				in := accounts.Login{Name: zhang, Session: "s", Code: w.code("s", zhang)}
+				in.Signed = key{his.cert, anothers.key}.sign(w.toSign(his))
+				_, _, err := w.login(in)
+				w.refused(err, accounts.ErrLoginKey)
+				in.Signed = his.sign(w.toSign(his))
+				s, _, err := w.login(in)
+				if err != nil || w.visit(s).Person == "" {
+					w.Error(err)
 				}
 			})
 		})

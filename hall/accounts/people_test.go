@@ -2,13 +2,13 @@ package accounts_test
 
 import (
 	"context"
+	"crypto"
 	"crypto/rand"
 	"crypto/x509/pkix"
 	"math/big"
 	"testing"
 	"time"
 
-	"github.com/emmansun/gmsm/sm2"
 	"github.com/emmansun/gmsm/smx509"
 
 	"github.com/certhall/certhall"
@@ -127,13 +127,13 @@ func (p *pairs) Pair(_ context.Context, q authority.PairQuery) (authority.PairVi
 // key is a pair's signing key.
 type key struct {
 	cert *smx509.Certificate
-	key  *sm2.PrivateKey
+	key  crypto.Signer
 }
 
 func (k key) serial() string { return string(certhall.SerialOf(k.cert.SerialNumber)) }
 
 func (k key) sign(m proof.Message) []byte {
-	signed, err := proof.Sign(m, k.cert.Raw, func(msg []byte) ([]byte, error) { return gm.Sign(rand.Reader, k.key, msg) })
+	signed, err := proof.Sign(m, k.cert.Raw, func(msg []byte) ([]byte, error) { return gm.SignAny(rand.Reader, k.key, msg) })
 	if err != nil {
 		panic(err)
 	}
@@ -143,7 +143,13 @@ func (k key) sign(m proof.Message) []byte {
 // grant makes a current pair of a lineage.
 func (p *pairs) grant(t *testing.T, lineage certhall.LineageID) key {
 	t.Helper()
-	k, err := sm2.GenerateKey(rand.Reader)
+	return p.grantOf(t, gm.SM2, lineage)
+}
+
+// grantOf makes one of an algorithm.
+func (p *pairs) grantOf(t *testing.T, a gm.Algorithm, lineage certhall.LineageID) key {
+	t.Helper()
+	k, err := a.GenerateKey(rand.Reader, 2048)
 	if err != nil {
 		t.Fatal(err)
 	}
