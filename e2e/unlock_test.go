@@ -29,8 +29,8 @@ func (v visitor) unlocking(method, path string, body any) (u unlocks.UnlockView)
 
 // TestUnlock: a key that wrong PINs have locked is unlocked by its handler, an
 // officer, a reviewer and the authority's escrow, with the real programs; a
-// second time too, by the PIN that was drawn the first time. The certificates on
-// it are what they were.
+// second time too, by the PIN that was drawn the first time, and a third time by
+// files. The certificates on it are what they were.
 func TestUnlock(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
@@ -97,6 +97,11 @@ func TestUnlock(t *testing.T) {
 			_ = os.Remove(filepath.Join(h.dir, name)) // some commands write no file twice
 		}
 	}
+	lock(t, file, pin)
+	h.unlocksByFiles(agent+`unlock `+handler, "24682468")
+	if err := logInto(t, file, "24682468"); err != nil {
+		t.Errorf("the new PIN: %v", err)
+	}
 	if after := h.says(agent + `list ` + handler); after != before {
 		t.Errorf("the key held\n%s and holds\n%s", before, after)
 	}
@@ -104,6 +109,47 @@ func TestUnlock(t *testing.T) {
 		t.Error(out)
 	}
 	h.says(`bin/certhall fsck --dir .demo`)
+}
+
+// unlocksByFiles unlocks a key as the counter does for an office without network:
+// the hall hears nothing of it.
+func (h *house) unlocksByFiles(agent, pin string) {
+	h.t.Helper()
+	out := h.says(agent + `--request unlock.request --yes </dev/null`)
+	code := strings.ReplaceAll(regexp.MustCompile(`\d{4}( \d{4}){4}`).FindString(out), " ", "")
+	const admin = `bin/certhall admin unlock `
+	if out := h.says(admin + `show --dir .demo --request unlock.request`); !strings.Contains(out, "示例医疗器械有限公司") || !strings.Contains(out, "HT20260001") {
+		h.t.Error(out)
+	}
+	const draft = admin + `draft --dir .demo --reason "at the counter, with his identity card" --out unlock.draft `
+	for args, want := range map[string]string{
+		"--code 00000000000000000000 --request unlock.request": "unlock-code-wrong",
+		"--code " + code: "unlock-which",
+		"--code " + code + " --request unlock.request some-id": "unlock-which",
+	} {
+		if out := h.run(draft + args).ends(1); !strings.Contains(out, want) {
+			h.t.Errorf("%s:\n%s", args, out)
+		}
+	}
+	h.says(draft + `--request unlock.request --code ` + code)
+	h.says(`XDG_CONFIG_HOME=$PWD/config bin/certhall-agent sign-decision --authority .demo/authority/root.cer --key .demo/staff/reviewer.softkey --pin-fd 3 --yes unlock.draft --out unlock.signed 3<.demo/reviewer.pin`)
+	answer := admin + `answer --dir .demo unlock.request --out unlock.answer --passphrase-fd 3 `
+	if out := h.run(answer + `--evidence unlock.draft 3<.demo/passphrase`).ends(1); !strings.Contains(out, "message-malformed") {
+		h.t.Error(out)
+	}
+	for range 2 { // the file was lost
+		h.says(answer + `--evidence unlock.signed 3<.demo/passphrase`)
+	}
+	h.says(`echo ` + pin + ` >new.pin`)
+	h.says(agent + `--answer unlock.answer --yes --new-pin-fd 3 3<new.pin`)
+	if out := h.run(admin + `report --dir .demo unlock.answer`).ends(1); !strings.Contains(out, "message-malformed") {
+		h.t.Error(out)
+	}
+	for range 2 {
+		if out := h.says(admin + `report --dir .demo unlock.answer.report`); !strings.Contains(out, "HT20260001") {
+			h.t.Error(out)
+		}
+	}
 }
 
 func reportedAs(t *testing.T, der []byte) string {
@@ -116,7 +162,7 @@ func reportedAs(t *testing.T, der []byte) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(signed.Signatures) != 1 || len(signed.Signatures[0].Certificate) == 0 {
+	if len(signed.Signatures) != 2 || len(signed.Signatures[1].Certificate) == 0 {
 		t.Error("no pair on the key signed the report")
 	}
 	return m.Outcome

@@ -301,6 +301,68 @@ func TestSignatures(t *testing.T) {
 	}
 }
 
+// TestUnlockReports: only who has the key of the request reports about it.
+func TestUnlockReports(t *testing.T) {
+	own, err := sm2.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := sm2.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	q := UnlockRequest{Authority: "ra", KeySerial: "SK1", Nonce: nonce}
+	if q.Key, err = gm.MarshalPublicKey(&own.PublicKey); err != nil {
+		t.Fatal(err)
+	}
+	good := UnlockReport{"ra", q.Digest(), "SK1", UnlockKept, 1}
+	signed := func(m Message, certificate []byte, keys ...*sm2.PrivateKey) (s Signed) {
+		t.Helper()
+		for _, key := range keys {
+			one, err := Sign(m, certificate, func(m []byte) ([]byte, error) { return gm.Sign(rand.Reader, key, m) })
+			if err != nil {
+				t.Fatal(err)
+			}
+			s = Signed{one.Message, append(s.Signatures, one.Signatures...)}
+		}
+		return s
+	}
+	changed := func(f func(*UnlockReport)) Signed {
+		m := good
+		f(&m)
+		return signed(m, nil, own)
+	}
+	for name, s := range map[string]Signed{"alone": signed(good, nil, own), "with a pair": signed(good, nil, own, other)} {
+		if m, err := CheckUnlockReport(s, q); err != nil || !reflect.DeepEqual(m, good) {
+			t.Errorf("%s: %+v, %v", name, m, err)
+		}
+	}
+	forged := signed(good, nil, own)
+	forged.Message = Encode(UnlockReport{"ra", q.Digest(), "SK1", UnlockFailed, 0})
+	for name, c := range map[string]struct {
+		s    Signed
+		want error
+	}{
+		"nobody":            {Signed{Message: Encode(good)}, ErrSignature},
+		"another key":       {signed(good, nil, other), ErrSignature},
+		"a pair alone":      {signed(good, []byte{1}, own), ErrSignature},
+		"a pair first":      {signed(good, nil, other, own), ErrSignature},
+		"three":             {signed(good, nil, own, own, own), ErrSignature},
+		"another outcome":   {forged, ErrSignature},
+		"another message":   {signed(VoidNotice{"ra", "c1", 2}, nil, own), ErrMalformed},
+		"another request":   {changed(func(m *UnlockReport) { m.RequestDigest = sum }), ErrMalformed},
+		"another authority": {changed(func(m *UnlockReport) { m.Authority = "rb" }), ErrMalformed},
+		"another USB key":   {changed(func(m *UnlockReport) { m.KeySerial = "SK2" }), ErrMalformed},
+		"no outcome":        {changed(func(m *UnlockReport) { m.Outcome = "fine" }), ErrMalformed},
+		"a third candidate": {changed(func(m *UnlockReport) { m.Tried = 2 }), ErrMalformed},
+		"a candidate of it": {changed(func(m *UnlockReport) { m.Outcome = UnlockChanged }), ErrMalformed},
+	} {
+		if _, err := CheckUnlockReport(c.s, q); !errors.Is(err, c.want) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 // TestUnlockCode: the number's last twenty digits, zeros in front too.
 func TestUnlockCode(t *testing.T) {
 	for _, c := range []struct {

@@ -1,6 +1,7 @@
 package proof
 
 import (
+	"bytes"
 	"fmt"
 	"math/big"
 	"slices"
@@ -96,19 +97,48 @@ const (
 	UnlockChanged  = "changed"  // unlocked; Next lies on the key
 	UnlockKept     = "kept"     // unlocked; the key did not take Next, and Try[Tried] lies on it still
 	UnlockAnswered = "answered" // unlocked by the maker's response
-	UnlockFailed   = "failed"   // none of them opens it, or its administrator's PIN is locked: it must be replaced (reissue)
+	// UnlockUnanswered: the key did not take the maker's response. It has
+	// forgotten its question (it was unplugged, or its driver began anew), or the
+	// response is another's: another request asks another question.
+	UnlockUnanswered = "unanswered"
+	UnlockFailed     = "failed" // none of them opens it, or its administrator's PIN is locked: it must be replaced (reissue)
 )
 
-// UnlockReport says what lies on the key now. It has one signature: by the
-// signing key of a pair of this authority on that USB key (with its
-// certificate), or, where there is none or it cannot sign, by the private half
-// of UnlockRequest.Key (without a certificate).
+// UnlockReport says what lies on the key now. It proves itself by the private
+// half of UnlockRequest.Key, which alone opens the answer's envelope: that is
+// its first signature, without a certificate (CheckUnlockReport). A second one,
+// with its certificate, is by the signing key of a pair of this authority on
+// that USB key, where there is one that can sign: it shows that the key works again.
 type UnlockReport struct {
 	Authority     string `asn1:"utf8"`
 	RequestDigest []byte
 	KeySerial     string `asn1:"utf8"`
-	Outcome       string `asn1:"utf8"` // changed, kept, answered, failed
+	Outcome       string `asn1:"utf8"` // changed, kept, answered, unanswered, failed
 	Tried         int    // kept: index in AdminPINs.Try of the one that lies on the key; else 0
+}
+
+// CheckUnlockReport decodes a report that the agent of a request made about it:
+// ErrMalformed, or ErrSignature where somebody else did. Who signed secondly is
+// for the authority to judge.
+func CheckUnlockReport(s Signed, q UnlockRequest) (UnlockReport, error) {
+	if n := len(s.Signatures); n < 1 || n > 2 || len(s.Signatures[0].Certificate) > 0 {
+		return UnlockReport{}, ErrSignature.Becausef("%d signatures, or none by the request's key", n)
+	}
+	key, err := gm.ParsePublicKey(q.Key)
+	if err != nil {
+		return UnlockReport{}, ErrMalformed.Because(err)
+	}
+	m, err := VerifyKey[UnlockReport](Signed{s.Message, s.Signatures[:1]}, key)
+	if err != nil {
+		return m, err
+	}
+	outcomes := []string{UnlockChanged, UnlockKept, UnlockAnswered, UnlockUnanswered, UnlockFailed}
+	kept := m.Outcome == UnlockKept && m.Tried == 1
+	if m.Authority != q.Authority || m.KeySerial != q.KeySerial || !bytes.Equal(m.RequestDigest, q.Digest()) ||
+		!slices.Contains(outcomes, m.Outcome) || m.Tried != 0 && !kept {
+		return m, ErrMalformed.Becausef("a report of another unlocking, or outcome %.40q, %d", m.Outcome, m.Tried)
+	}
+	return m, nil
 }
 
 func (UnlockRequest) tag() string  { return "certhall/unlock-request/1" }

@@ -233,16 +233,21 @@ func (ca *CA) verifyDecision(ctx context.Context, s proof.Signed, now time.Time)
 
 // activeStaff is the key of the active officer or reviewer whose certificate,
 // as the store has it, is the one shown; at the zero time, of a former one too.
-func (ca *CA) activeStaff(ctx context.Context, der []byte, role string, now time.Time) (*ecdsa.PublicKey, error) {
+func (ca *CA) activeStaff(ctx context.Context, der []byte, role string, now time.Time) (key *ecdsa.PublicKey, err error) {
+	err = ca.opt.Store.Read(ctx, func(rd Reader) (err error) {
+		key, err = activeIn(rd, der, role, now)
+		return err
+	})
+	return key, err
+}
+
+// activeIn is activeStaff in one state of the store.
+func activeIn(rd Reader, der []byte, role string, now time.Time) (*ecdsa.PublicKey, error) {
 	shown, err := gm.ParseCertificate(der)
 	if err != nil {
 		return nil, authority.ErrEvidence.Because(err)
 	}
-	var m *Staff
-	err = ca.opt.Store.Read(ctx, func(rd Reader) (err error) {
-		m, err = rd.Staff(certhall.SerialOf(shown.SerialNumber))
-		return err
-	})
+	m, err := rd.Staff(certhall.SerialOf(shown.SerialNumber))
 	if err != nil {
 		return nil, err
 	}

@@ -231,6 +231,10 @@ func (ca *CA) saveUnlocking(w Writer, u unlocking, pin *AdminPIN, drawn []byte, 
 			return err
 		}
 	}
+	// The reviewer may have been retired since his decision was weighed.
+	if _, err := activeIn(w, u.decision.Signatures[0].Certificate, proof.Reviewer, now); err != nil {
+		return err
+	}
 	if err := ca.mayUnlock(w, u.asked.KeySerial, now); err != nil {
 		return err
 	}

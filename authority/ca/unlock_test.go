@@ -3,6 +3,7 @@ package ca_test
 import (
 	"bytes"
 	"crypto/rand"
+	"encoding/json"
 	"errors"
 	"reflect"
 	"strings"
@@ -124,9 +125,13 @@ func TestUnlock(t *testing.T) {
 		if !reflect.DeepEqual(got.Try, pins("31415926")) || len(got.Next) != 8 || strings.Trim(string(got.Next), "0123456789") != "" || bytes.Equal(got.Next, got.Try[0]) {
 			t.Errorf("%q, next %q", got.Try, got.Next)
 		}
-		// By a pair on the key: it can sign again.
-		must(t, o.Unlocked(t.Context(), signBy(t, first.reported(proof.UnlockChanged, 0), h.person)))
-		must(t, o.Unlocked(t.Context(), signBy(t, first.reported(proof.UnlockChanged, 0), h.person))) // the answer was lost
+		// By a pair on the key too: it can sign again.
+		for range 2 { // the answer was lost
+			must(t, o.Unlocked(t.Context(), signBy(t, first.reported(proof.UnlockChanged, 0), person{key: first.key}, h.person)))
+		}
+		if said := o.reports(); len(said) != 1 || said[0] != string(serialIn(t, h.certificate)) {
+			t.Errorf("the record names %q", said)
+		}
 		if err := first.report(proof.UnlockFailed, 0); !errors.Is(err, authority.ErrEvidence) {
 			t.Errorf("reported otherwise: %v", err)
 		}
@@ -143,6 +148,28 @@ func TestUnlock(t *testing.T) {
 	})
 }
 
+// recorded are all entries of the record, audit only ones too.
+func (o *office) recorded() []ca.Record {
+	o.t.Helper()
+	o.events() // sequenced
+	all, err := o.store.Records(o.t.Context(), 0, 1000)
+	must(o.t, err)
+	return all
+}
+
+// reports are the pairs that the record says reports were signed by; "" for none.
+func (o *office) reports() (signers []string) {
+	o.t.Helper()
+	for _, e := range o.recorded() {
+		var said struct{ Signer string }
+		if e.Kind == authority.UnlockReported {
+			must(o.t, json.Unmarshal(e.Data, &said))
+			signers = append(signers, said.Signer)
+		}
+	}
+	return signers
+}
+
 // nothingInTheClear looks for PINs in the database's rows, and lets fsck look at it.
 func (o *office) nothingInTheClear(address string, secrets ...string) {
 	o.t.Helper()
@@ -154,17 +181,13 @@ func (o *office) nothingInTheClear(address string, secrets ...string) {
 			o.t.Errorf("fsck: %v, %v", found, err)
 		}
 	}
-	must(o.t, o.store.Read(o.t.Context(), func(r ca.Reader) error {
-		records, err := r.Events(0, 1000)
-		for _, e := range records {
-			for _, secret := range secrets {
-				if bytes.Contains(e.Data, []byte(secret)) {
-					o.t.Errorf("the record of %s has a PIN", e.Kind)
-				}
+	for _, e := range o.recorded() {
+		for _, secret := range secrets {
+			if bytes.Contains(e.Data, []byte(secret)) {
+				o.t.Errorf("the record of %s has a PIN", e.Kind)
 			}
 		}
-		return err
-	}))
+	}
 }
 
 // TestUnlockSameAnswer: a lost answer is had again, on another node, while
@@ -234,6 +257,9 @@ func TestUnlockReports(t *testing.T) {
 		"nobody":              {Message: proof.Encode(failed.reported(proof.UnlockFailed, 0))},
 		"another agent's key": signBy(t, failed.reported(proof.UnlockFailed, 0), person{key: newKey(t)}),
 		"another certificate": signBy(t, failed.reported(proof.UnlockFailed, 0), person{failed.key, h.certificate}),
+		"a pair alone":        signBy(t, failed.reported(proof.UnlockFailed, 0), h.person),
+		"a pair first":        signBy(t, failed.reported(proof.UnlockFailed, 0), h.person, person{key: failed.key}),
+		"a pair's name":       signBy(t, failed.reported(proof.UnlockFailed, 0), person{key: failed.key}, person{newKey(t), h.certificate}),
 		"a reviewer":          signBy(t, failed.reported(proof.UnlockFailed, 0), o.reviewer),
 		"of another outcome":  signBy(t, failed.reported("fine", 0), person{key: failed.key}),
 		"of a third one":      signBy(t, failed.reported(proof.UnlockKept, 2), person{key: failed.key}),
@@ -242,16 +268,21 @@ func TestUnlockReports(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	must(t, o.Revoke(t.Context(), signBy(t, o.order("revoke", "n", "keyCompromise"), o.reviewer)))
-	if err := o.Unlocked(t.Context(), signBy(t, failed.reported(proof.UnlockFailed, 0), stranger.person)); !errors.Is(err, authority.ErrEvidence) {
-		t.Errorf("by a revoked pair: %v", err)
+	must(t, o.Unlockable(t.Context(), "USB1")) // no forged report has changed anything
+	if p := o.adminPIN("USB1"); p.Pending == nil {
+		t.Error("a forged report has settled which PIN lies on the key")
 	}
+	must(t, o.Revoke(t.Context(), signBy(t, o.order("revoke", "n", "keyCompromise"), o.reviewer)))
 	wrong := failed.reported(proof.UnlockFailed, 0)
 	wrong.RequestDigest = gm.SM3([]byte("none"))
 	if err := o.Unlocked(t.Context(), signBy(t, wrong, person{key: failed.key})); !errors.Is(err, authority.ErrUnlockMissing) {
 		t.Errorf("about nothing: %v", err)
 	}
-	must(t, failed.report(proof.UnlockFailed, 0))
+	// A pair that was revoked meanwhile takes nothing from the report.
+	must(t, o.Unlocked(t.Context(), signBy(t, failed.reported(proof.UnlockFailed, 0), person{key: failed.key}, stranger.person)))
+	if said := o.reports(); len(said) != 2 || said[1] != "" {
+		t.Errorf("the record names %q", said)
+	}
 	if err := o.Unlockable(t.Context(), "USB1"); !errors.Is(err, authority.ErrAdminPINUnknown) {
 		t.Errorf("none of them opens the key: %v", err)
 	}
@@ -380,6 +411,27 @@ func TestUnlockUnknownSealedLimited(t *testing.T) {
 	}
 }
 
+// TestUnlockRetiredMeanwhile: a reviewer who is retired after his decision was
+// weighed and before it takes effect gives nothing away.
+func TestUnlockRetiredMeanwhile(t *testing.T) {
+	o := newOffice(t)
+	o.escrowPIN("K", "31415926")
+	second := o.enrol(proof.Reviewer, "审核员二")
+	e := proof.Enrolment{Authority: "test", Role: proof.Reviewer, Retire: serialIn(t, second.certificate), Nonce: nonce(t), Expiry: o.expiry()}
+	evidence := signBy(t, e, o.officers[:]...)
+	node := o.slowNode("Write", 1, func() {
+		_, err := o.Enrol(t.Context(), nil, evidence)
+		must(t, err)
+	})
+	a := o.ask("K")
+	if _, err := node.Unlock(t.Context(), a.call(signBy(t, a.decision(), second))); !errors.Is(err, authority.ErrEvidence) {
+		t.Errorf("retired meanwhile: %v", err)
+	}
+	if p := o.adminPIN("K"); p.Pending != nil || p.Last != nil {
+		t.Error("something was drawn")
+	}
+}
+
 // TestUnlockByMaker: the maker's response goes to the agent alone; without one
 // the decision is not spent.
 func TestUnlockByMaker(t *testing.T) {
@@ -397,7 +449,7 @@ func TestUnlockByMaker(t *testing.T) {
 	if got := a.open(signed); string(got.Response) != "answer" || len(got.Try)+len(got.Next) > 0 {
 		t.Errorf("%+v", got)
 	}
-	must(t, a.report(proof.UnlockAnswered, 0))
+	must(t, a.report(proof.UnlockUnanswered, 0))
 }
 
 func TestEscrowAdminPINs(t *testing.T) {

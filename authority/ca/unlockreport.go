@@ -3,13 +3,11 @@ package ca
 import (
 	"bytes"
 	"context"
-	"crypto"
 	"slices"
 	"time"
 
 	"github.com/certhall/certhall"
 	"github.com/certhall/certhall/authority"
-	"github.com/certhall/certhall/gm"
 	"github.com/certhall/certhall/proof"
 )
 
@@ -17,14 +15,14 @@ import (
 // the key now becomes the current one. The first report counts; another one
 // like it changes nothing.
 func (ca *CA) Unlocked(ctx context.Context, report proof.Signed) error {
-	m, err := proof.Decode[proof.UnlockReport](report.Message)
+	claimed, err := proof.Decode[proof.UnlockReport](report.Message)
 	if err != nil {
 		return err
 	}
 	var u *Unlocking
 	var pairs []*Pair
 	err = ca.opt.Store.Read(ctx, func(rd Reader) (err error) {
-		if u, err = rd.Unlocking(m.RequestDigest); err != nil || u == nil {
+		if u, err = rd.Unlocking(claimed.RequestDigest); err != nil || u == nil {
 			return orError(err, authority.ErrUnlockMissing)
 		}
 		pairs, err = rd.PairsOnKey(u.KeySerial)
@@ -33,12 +31,9 @@ func (ca *CA) Unlocked(ctx context.Context, report proof.Signed) error {
 	if err != nil {
 		return err
 	}
-	signer, err := weighReport(report, u, pairs)
+	m, signer, err := weighReport(report, u, pairs)
 	if err != nil {
 		return err
-	}
-	if m.Authority != ca.opt.ID || m.KeySerial != u.KeySerial {
-		return authority.ErrEvidence.Becausef("a report of another unlocking")
 	}
 	now := ca.now()
 	return ca.opt.Store.Write(ctx, func(w Writer) error {
@@ -65,66 +60,45 @@ func (ca *CA) Unlocked(ctx context.Context, report proof.Signed) error {
 	})
 }
 
-// weighReport checks who signed a report: a pair of this authority on that USB
-// key, whose serial it answers, or the agent's key that the request named.
-func weighReport(report proof.Signed, u *Unlocking, pairs []*Pair) (certhall.Serial, error) {
-	if len(report.Signatures) != 1 {
-		return "", authority.ErrEvidence.Becausef("%d signatures", len(report.Signatures))
+// weighReport checks that the agent which had the answer made the report, and
+// answers the pair of this authority on that USB key which signed it too: "" if
+// none did, or one that no longer counts.
+func weighReport(report proof.Signed, u *Unlocking, pairs []*Pair) (m proof.UnlockReport, signer certhall.Serial, err error) {
+	asked, err := proof.Decode[proof.UnlockRequest](u.Request)
+	if err != nil {
+		return m, "", err
 	}
-	var signer certhall.Serial
-	var key crypto.PublicKey
-	if shown := report.Signatures[0].Certificate; len(shown) > 0 {
-		i := slices.IndexFunc(pairs, func(p *Pair) bool { return bytes.Equal(p.SignCert, shown) })
-		if i < 0 {
-			return "", authority.ErrEvidence.Becausef("the signer is no pair on the key")
-		}
-		signer = pairs[i].SignSerial
-		c, err := gm.ParseCertificate(shown)
-		if err != nil {
-			return "", authority.ErrEvidence.Because(err)
-		}
-		key = c.PublicKey
-	} else {
-		asked, err := proof.Decode[proof.UnlockRequest](u.Request)
-		if err != nil {
-			return "", err
-		}
-		if key, err = gm.ParsePublicKey(asked.Key); err != nil {
-			return "", authority.ErrRequest.Because(err)
-		}
+	if m, err = proof.CheckUnlockReport(report, asked); err != nil {
+		return m, "", authority.ErrEvidence.Because(err)
 	}
-	_, err := verifyBy[proof.UnlockReport](report, key)
-	return signer, err
+	if len(report.Signatures) == 1 {
+		return m, "", nil
+	}
+	i := slices.IndexFunc(pairs, func(p *Pair) bool { return bytes.Equal(p.SignCert, report.Signatures[1].Certificate) })
+	if i < 0 {
+		return m, "", nil
+	}
+	_, err = verifyByPair[proof.UnlockReport](proof.Signed{Message: report.Message, Signatures: report.Signatures[1:]}, pairs[i])
+	return m, pairs[i].SignSerial, err
 }
 
 // settle makes what lies on the key the current PIN. Only the last unlocking of
-// a key can tell: what an older one reports late has been overtaken.
+// a key can tell: what an older one reports late has been overtaken. Where its
+// maker answered, there is no PIN to tell of.
 func (ca *CA) settle(w Writer, u *Unlocking, m proof.UnlockReport, now time.Time) error {
 	p, err := w.AdminPIN(u.KeySerial)
-	if err != nil {
+	if err != nil || p == nil || p.State == AdminPINForgotten || !bytes.Equal(p.Last, u.Digest) {
 		return err
 	}
-	last := p != nil && p.State != AdminPINForgotten && bytes.Equal(p.Last, u.Digest)
 	switch {
-	case m.Outcome == proof.UnlockAnswered:
-		return nil
-	case m.Outcome == proof.UnlockChanged, m.Outcome == proof.UnlockKept && m.Tried == 1:
-		if !last || p.Pending == nil {
-			return nil
-		}
-		p.Sealed, p.Pending = p.Pending, nil
-	case m.Outcome == proof.UnlockKept && m.Tried == 0:
-		if !last {
-			return nil
-		}
-		p.Pending = nil
 	case m.Outcome == proof.UnlockFailed:
-		if !last {
-			return nil
-		}
 		p.State = AdminPINLost
+	case m.Outcome == proof.UnlockKept && m.Tried == 0:
+		p.Pending = nil
+	case p.Pending != nil && (m.Outcome == proof.UnlockChanged || m.Outcome == proof.UnlockKept):
+		p.Sealed, p.Pending = p.Pending, nil
 	default:
-		return authority.ErrEvidence.Becausef("outcome %.40q, %d", m.Outcome, m.Tried)
+		return nil
 	}
 	p.ChangedAt = now
 	return w.SaveAdminPIN(*p)

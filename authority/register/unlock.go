@@ -42,6 +42,15 @@ func (r *Register) AdminPINs(ctx context.Context, keySerial, after string, limit
 	return found, next, err
 }
 
+// OnKey are the pairs in force or superseded on a USB key.
+func (r *Register) OnKey(ctx context.Context, keySerial string) (found []*ca.Pair, err error) {
+	err = r.Store.Look(ctx, func(rd Reader) (err error) {
+		found, err = rd.PairsOnKey(keySerial)
+		return err
+	})
+	return found, err
+}
+
 // DraftUnlocking drafts the decision that the key of a request (DER of a
 // proof.UnlockRequest) may be unlocked. The reviewer is shown all certificates
 // that the authority knows on it.
@@ -49,6 +58,9 @@ func (r *Register) DraftUnlocking(ctx context.Context, request []byte, reason st
 	asked, err := proof.Decode[proof.UnlockRequest](request)
 	if err != nil {
 		return d, err
+	}
+	if asked.Authority != r.ID {
+		return d, authority.ErrRequest.Becausef("of %.40q", asked.Authority)
 	}
 	if reason == "" {
 		return d, ErrUnlockReason

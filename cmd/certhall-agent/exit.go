@@ -30,7 +30,7 @@ func (e exit) Error() string { return fmt.Sprintf("exit %d", int(e)) }
 // exitCode sorts errors by what a script can do about them.
 func exitCode(e *certhall.Error) int {
 	switch e.Code {
-	case "pin-wrong", "pin-locked", "pin-needed", "pin-last-try", "pin-refused", "admin-pin-wrong", "admin-pin-locked", "unlock-failed":
+	case "pin-wrong", "pin-locked", "pin-needed", "pin-last-try", "pin-refused", "admin-pin-wrong", "admin-pin-locked", "unlock-failed", "unlock-unanswered":
 		return exitPIN
 	case "key-removed", "key-busy", "key-full", "key-damaged", "key-pair-broken", "wrong-key",
 		"old-pair-missing", "cli-no-key", "cli-many-keys", "softkey-exists", "softkey-not-written":

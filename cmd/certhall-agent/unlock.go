@@ -21,6 +21,7 @@ type unlockCmd struct {
 var (
 	errWhichAuthority = certhall.NewError("cli-which-authority", certhall.Invalid)
 	errUnlockFailed   = certhall.NewError("unlock-failed", certhall.Denied)
+	errUnanswered     = certhall.NewError("unlock-unanswered", certhall.Conflict)
 )
 
 // Run asks or unlocks.
@@ -75,8 +76,11 @@ func (c *unlockCmd) unlock(s *shell, a *agent.Agent, serial string) error {
 		return err
 	}
 	s.say("cli.unlock-report", "file", c.Report)
-	if u.Outcome == proof.UnlockFailed {
+	switch u.Outcome {
+	case proof.UnlockFailed:
 		return errUnlockFailed
+	case proof.UnlockUnanswered:
+		return errUnanswered
 	}
 	s.done("cli.unlock-done", "key", serial)
 	return nil

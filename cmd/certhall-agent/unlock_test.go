@@ -70,7 +70,7 @@ func TestUnlockByFiles(t *testing.T) {
 	must(err)
 	signed, err := proof.Decode[proof.Signed](data)
 	must(err)
-	if m, err := proof.VerifyKey[proof.UnlockReport](signed, to); err != nil || m.Outcome != proof.UnlockChanged {
+	if m, err := proof.CheckUnlockReport(signed, request); err != nil || m.Outcome != proof.UnlockChanged {
 		t.Errorf("%+v %v", m, err)
 	}
 	held, err := os.ReadDir(path("certhall/unlocking"))

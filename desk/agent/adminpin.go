@@ -142,8 +142,10 @@ func (o *opening) respond(ctx context.Context) (outcome string, tried int, err e
 		switch {
 		case err == nil:
 			return proof.UnlockAnswered, 0, nil
-		case errors.Is(err, token.ErrAdminPINWrong), errors.Is(err, token.ErrAdminPINLocked):
+		case errors.Is(err, token.ErrAdminPINLocked):
 			return proof.UnlockFailed, 0, nil
+		case errors.Is(err, token.ErrAdminPINWrong), errors.Is(err, token.ErrDriverWrong): // without a question some libraries answer a code of their own
+			return proof.UnlockUnanswered, 0, nil
 		case !errors.Is(err, token.ErrPINRefused):
 			return "", 0, err
 		}

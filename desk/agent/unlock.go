@@ -85,12 +85,12 @@ func (a *Agent) carryOut(ctx context.Context, key token.Key, w *waiting, answer 
 		}
 	}
 	report := proof.UnlockReport{Authority: answer.Authority, RequestDigest: answer.RequestDigest, KeySerial: answer.KeySerial, Outcome: w.Outcome, Tried: w.Tried}
-	signed, err := a.signReport(ctx, o, report, root)
-	if err != nil {
-		signed, err = proof.Sign(report, nil, func(message []byte) ([]byte, error) { return gm.Sign(a.random, own, message) })
-	}
+	signed, err := proof.Sign(report, nil, func(message []byte) ([]byte, error) { return gm.Sign(a.random, own, message) })
 	if err != nil {
 		return err
+	}
+	if by, err := a.signReport(ctx, o, report, root); err == nil { // else the first signature is enough
+		signed.Signatures = append(signed.Signatures, by.Signatures...)
 	}
 	w.Report, w.Key = proof.Encode(signed), nil
 	return w.save()
@@ -115,7 +115,7 @@ var errNoSigner = errors.New("agent: no pair signs the report")
 // signReport signs with the authority's newest pair on the key that was
 // unlocked just now.
 func (a *Agent) signReport(ctx context.Context, o *opening, report proof.UnlockReport, root *smx509.Certificate) (proof.Signed, error) {
-	if report.Outcome == proof.UnlockFailed || o.pin == "" {
+	if o.pin == "" || report.Outcome == proof.UnlockFailed || report.Outcome == proof.UnlockUnanswered {
 		return proof.Signed{}, errNoSigner
 	}
 	if err := o.key.Login(ctx, o.pin); err != nil {

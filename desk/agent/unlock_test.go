@@ -181,12 +181,8 @@ func TestUnlock(t *testing.T) {
 			t.Errorf("%s: %s %v", c.name, u.Outcome, err)
 			continue
 		}
-		own, err := gm.ParsePublicKey(r.Key)
-		if err != nil {
-			t.Fatal(err)
-		}
-		m, err := proof.VerifyKey[proof.UnlockReport](u.Report, own) // no pair on the key signs
-		if err != nil || m.Outcome != c.outcome || m.Tried != c.tried || m.KeySerial != "SK1" || !bytes.Equal(m.RequestDigest, r.Digest()) {
+		m, err := proof.CheckUnlockReport(u.Report, r)
+		if err != nil || len(u.Report.Signatures) != 1 /* no pair on the key signs */ || m.Outcome != c.outcome || m.Tried != c.tried || m.KeySerial != "SK1" || !bytes.Equal(m.RequestDigest, r.Digest()) {
 			t.Errorf("%s: %+v %v", c.name, m, err)
 		}
 		if !d.opensAdmin(t, c.admin) || d.adminTries(t) != c.left {
@@ -315,12 +311,12 @@ func TestUnlockReportedLater(t *testing.T) {
 	}
 	d.restart()
 	u, err := d.Unlock(t.Context(), "SK1", answer)
-	if err != nil || u.Outcome != proof.UnlockChanged || len(d.person.Chose) != 1 || len(u.Report.Signatures[0].Certificate) != 0 {
+	if err != nil || u.Outcome != proof.UnlockChanged || len(d.person.Chose) != 1 || len(u.Report.Signatures) != 1 {
 		t.Errorf("%+v %v, asked %d times", u, err, len(d.person.Chose))
 	}
 }
 
-// TestUnlockSigned: a pair of the authority on the key signs the report.
+// TestUnlockSigned: a pair of the authority on the key signs the report too.
 func TestUnlockSigned(t *testing.T) {
 	d := newLockedDesk(t)
 	pair := d.install(t)
@@ -331,14 +327,17 @@ func TestUnlockSigned(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !bytes.Equal(u.Report.Signatures[0].Certificate, pair) {
-		t.Error("another signer")
+	if _, err := proof.CheckUnlockReport(u.Report, r); err != nil {
+		t.Error(err)
+	}
+	if len(u.Report.Signatures) != 2 || !bytes.Equal(u.Report.Signatures[1].Certificate, pair) {
+		t.Fatal("another signer")
 	}
 	c, err := gm.ParseCertificate(pair)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := proof.VerifyKey[proof.UnlockReport](u.Report, c.PublicKey); err != nil {
+	if _, err := proof.VerifyKey[proof.UnlockReport](proof.Signed{Message: u.Report.Message, Signatures: u.Report.Signatures[1:]}, c.PublicKey); err != nil {
 		t.Error(err)
 	}
 }
@@ -421,43 +420,110 @@ func TestUnlockNoAdminPIN(t *testing.T) {
 	}
 }
 
-// puzzle is a key that its maker unlocks.
-type puzzle struct {
-	token.Key
-	admin string
-}
+// maker's secret of the key.
+var maker = []byte("the maker's own secret")
 
-func (puzzle) Challenge(context.Context) ([]byte, error) { return []byte("question"), nil }
+// puzzle is a key that its maker unlocks.
+type puzzle struct{ *softkey.Key }
+
+func (p puzzle) Challenge(ctx context.Context) ([]byte, error) { return p.Question(ctx) }
 
 func (p puzzle) Respond(ctx context.Context, answer []byte, pin string) error {
-	if string(answer) != "answer" {
-		return token.ErrAdminPINWrong
-	}
-	return p.Unblock(ctx, p.admin, pin)
+	return p.UnblockByAnswer(ctx, answer, pin)
 }
 
-type puzzles struct{ *cutKeys }
+// puzzles are such keys, in a driver that forgets its questions when it begins anew.
+type puzzles struct {
+	drawer
+	broken error // what it answers to a response
+}
 
-func (p puzzles) Open(ctx context.Context, serial string) (token.Key, error) {
-	k, err := p.cutKeys.Open(ctx, serial)
-	return puzzle{k, keeper}, err
+func (p puzzles) Open(_ context.Context, serial string) (token.Key, error) {
+	k, err := softkey.Use(p.drawer[serial], rand.Reader, nil)
+	if err != nil || p.broken != nil {
+		return clueless{puzzle{k}, p.broken}, err
+	}
+	return puzzle{k}, err
+}
+
+// clueless is a key whose library has codes of its own.
+type clueless struct {
+	puzzle
+	says error
+}
+
+func (c clueless) Respond(context.Context, []byte, string) error { return c.says }
+
+// newPuzzle is a PC with a locked key that its maker unlocks.
+func newPuzzle(t testing.TB) *lockedDesk {
+	t.Helper()
+	d := newLockedDesk(t)
+	m := softkey.NewMemory()
+	if err := softkey.Format(m, softkey.Options{Serial: "SK1", PIN: pin, Tries: 3, AdminPIN: keeper, AdminTries: 5, MakerSecret: maker, Iterations: 1}); err != nil {
+		t.Fatal(err)
+	}
+	d.desk.keys["SK1"] = m
+	d.lock(t)
+	d.begin(nil)
+	return d
+}
+
+// begin starts agent and driver anew.
+func (d *lockedDesk) begin(broken error) {
+	d.Agent = agent.New(agent.Options{
+		Keys: puzzles{d.desk.keys, broken}, Roots: d.auth.Roots(), Person: d.person, Clock: d.clock, Random: rand.Reader, Unlocking: d.folder,
+	})
+}
+
+// responded is the authority's answer with what a maker with a secret says.
+func (d *lockedDesk) responded(t testing.TB, r proof.UnlockRequest, secret []byte) proof.Signed {
+	t.Helper()
+	response, err := softkey.Answer(rand.Reader, secret, r.Challenge)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d.answer(t, r, proof.AdminPINs{Response: response})
 }
 
 func TestUnlockChallenge(t *testing.T) {
-	for response, outcome := range map[string]string{"answer": proof.UnlockAnswered, "other": proof.UnlockFailed} {
-		d := newLockedDesk(t)
-		d.lock(t)
-		d.Agent = agent.New(agent.Options{
-			Keys: puzzles{d.keys}, Roots: d.auth.Roots(), Person: d.person, Clock: d.clock, Random: rand.Reader, Unlocking: d.folder,
-		})
+	for name, c := range map[string]struct {
+		secret  []byte
+		anew    bool  // the driver begins anew before the response
+		broken  error // then it answers this
+		outcome string
+	}{
+		"the maker's":            {maker, false, nil, proof.UnlockAnswered},
+		"somebody else's":        {[]byte("somebody else's secret"), false, nil, proof.UnlockUnanswered},
+		"the question is gone":   {maker, true, nil, proof.UnlockUnanswered},
+		"… by a code of its own": {maker, true, token.ErrDriverWrong, proof.UnlockUnanswered},
+		"locked for good":        {maker, true, token.ErrAdminPINLocked, proof.UnlockFailed},
+	} {
+		d := newPuzzle(t)
 		r := d.request(t)
-		if string(r.Challenge) != "question" {
-			t.Errorf("%q", r.Challenge)
+		if len(r.Challenge) != softkey.QuestionLength {
+			t.Fatalf("%q", r.Challenge)
 		}
-		d.person.Chosen = []string{fresh}
-		u, err := d.Unlock(t.Context(), "SK1", d.answer(t, r, proof.AdminPINs{Response: []byte(response)}))
-		if err != nil || u.Outcome != outcome || d.opens(t, fresh) != (outcome == proof.UnlockAnswered) {
-			t.Errorf("%s: %s %v", response, u.Outcome, err)
+		if c.anew {
+			d.begin(c.broken)
+		}
+		d.person.Chosen = []string{fresh, "Bright-3"}
+		u, err := d.Unlock(t.Context(), "SK1", d.responded(t, r, c.secret))
+		if err != nil || u.Outcome != c.outcome || d.opens(t, fresh) != (c.outcome == proof.UnlockAnswered) {
+			t.Errorf("%s: %s %v", name, u.Outcome, err)
+		}
+		if m, err := proof.CheckUnlockReport(u.Report, r); err != nil || m.Outcome != c.outcome {
+			t.Errorf("%s: reported %+v, %v", name, m, err)
+		}
+		if c.outcome == proof.UnlockAnswered {
+			continue
+		}
+		d.begin(nil)
+		again := d.request(t)
+		if bytes.Equal(again.Challenge, r.Challenge) {
+			t.Errorf("%s: the same question", name)
+		}
+		if u, err := d.Unlock(t.Context(), "SK1", d.responded(t, again, maker)); err != nil || u.Outcome != proof.UnlockAnswered {
+			t.Errorf("%s: asked anew: %s %v", name, u.Outcome, err)
 		}
 	}
 }

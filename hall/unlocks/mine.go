@@ -1,7 +1,6 @@
 package unlocks
 
 import (
-	"bytes"
 	"context"
 	"time"
 
@@ -16,6 +15,7 @@ type UnlockView struct {
 	KeySerial string    `json:"key_serial"`
 	KeyLabel  string    `json:"key_label"`
 	State     State     `json:"state" enum:"waiting,approved,answered,done,failed,unknown,refused,withdrawn,expired"`
+	Anew      bool      `json:"anew,omitempty" doc:"failed, but another request may succeed: the key did not take its maker's response"`
 	Reason    string    `json:"reason,omitempty" doc:"of a refusal"`
 	MadeAt    time.Time `json:"made_at"`
 	ExpiresAt time.Time `json:"expires_at" doc:"when it is no longer reviewed"`
@@ -38,6 +38,7 @@ func (d *Desk) view(u *Unlock) UnlockView {
 	if v.State == Answered {
 		v.Message = u.Answer
 	}
+	v.Anew = u.Unanswered()
 	return v
 }
 
@@ -94,7 +95,8 @@ func (d *Desk) Withdraw(ctx context.Context, v accounts.Visit, id string) (Unloc
 }
 
 // Report takes what the agent reports, keeps it, and passes it on to the
-// authority, now or later.
+// authority, now or later. Whoever else has read the answer cannot report:
+// ErrReport, and nothing is changed.
 func (d *Desk) Report(ctx context.Context, v accounts.Visit, id string, report []byte) (UnlockView, error) {
 	u, err := d.mine(ctx, v, id)
 	if err != nil {
@@ -104,16 +106,17 @@ func (d *Desk) Report(ctx context.Context, v accounts.Visit, id string, report [
 	if err != nil {
 		return UnlockView{}, err
 	}
-	m, err := proof.Decode[proof.UnlockReport](signed.Message)
+	q, err := proof.Decode[proof.UnlockRequest](u.Request)
 	if err != nil {
 		return UnlockView{}, err
 	}
-	if !bytes.Equal(m.RequestDigest, u.Digest) {
-		return UnlockView{}, ErrOther
+	m, err := proof.CheckUnlockReport(signed, q)
+	if err != nil {
+		return UnlockView{}, ErrReport.Because(err)
 	}
 	if u.Report == nil {
 		u.State, u.Report = Done, report
-		if m.Outcome == proof.UnlockFailed {
+		if m.Outcome == proof.UnlockFailed || m.Outcome == proof.UnlockUnanswered {
 			u.State = Failed
 		}
 		if err := d.move(ctx, *u, Answered); err != nil {

@@ -43,6 +43,7 @@ var (
 	ErrLimit    = certhall.NewError("unlock-requests", certhall.Limited)       // too many of a person, or of a key
 	ErrNotOpen  = certhall.NewError("unlock-not-waiting", certhall.Conflict)   // it is decided already, or over
 	ErrOther    = certhall.NewError("unlock-other-request", certhall.Conflict) // the decision or report is about another request
+	ErrReport   = certhall.NewError("unlock-report-unproven", certhall.Denied) // not by the agent that made the request
 	ErrResponse = certhall.NewError("unlock-response-needed", certhall.Invalid)
 )
 
@@ -56,7 +57,7 @@ const (
 	Approved  State = "approved"  // the authority's answer is fetched
 	Answered  State = "answered"  // the agent can unlock the key
 	Done      State = "done"      // unlocked
-	Failed    State = "failed"    // none of the PINs opened the key: reissue
+	Failed    State = "failed"    // none of the PINs opened the key: reissue; or it did not take its maker's response
 	Unknown   State = "unknown"   // the authority has no PIN of this key: reissue
 	Refused   State = "refused"   // by an officer, with a reason
 	Withdrawn State = "withdrawn" // by the person, or by a later request for the same key
@@ -91,6 +92,17 @@ func (u *Unlock) at(now time.Time) State {
 		return Expired
 	}
 	return u.State
+}
+
+// Unanswered tells whether the key did not take its maker's response: its report,
+// which was checked when it came, says so.
+func (u *Unlock) Unanswered() bool {
+	s, err := proof.Decode[proof.Signed](u.Report)
+	if err != nil {
+		return false
+	}
+	m, err := proof.Decode[proof.UnlockReport](s.Message)
+	return err == nil && m.Outcome == proof.UnlockUnanswered
 }
 
 // Certificate is one on a key, for people to know the key by.

@@ -62,6 +62,7 @@ type room struct {
 	*testing.T
 	*unlocks.Desk
 	clock           *clock
+	agents          map[string]*sm2.PrivateKey // of requests, by their messages
 	far             *far
 	post            *post
 	zhang, wang, li accounts.Visit
@@ -76,7 +77,7 @@ func newRoomOn(t *testing.T, address string) *room {
 	t.Cleanup(func() { db.Close() })
 	must(t, hall.Migrate(t.Context(), db))
 	store := hall.New(db, nil)
-	r := &room{T: t, clock: &clock{time.Date(2026, 11, 22, 4, 0, 0, 0, time.UTC)}, far: new(far), post: new(post)}
+	r := &room{T: t, agents: map[string]*sm2.PrivateKey{}, clock: &clock{time.Date(2026, 11, 22, 4, 0, 0, 0, time.UTC)}, far: new(far), post: new(post)}
 	r.Desk = &unlocks.Desk{
 		Store: store.Unlocks(), Authority: r.far, SMS: r.post, AuthorityID: "ra", Clock: r.clock, Random: rand.Reader, Log: slog.New(slog.DiscardHandler),
 	}
@@ -127,7 +128,9 @@ func (r *room) request(serial string, change ...func(*proof.UnlockRequest)) unlo
 	for _, f := range change {
 		f(&q)
 	}
-	return unlocks.Asked{Message: proof.Encode(q), Label: "海泰KEY"}
+	a := unlocks.Asked{Message: proof.Encode(q), Label: "海泰KEY"}
+	r.agents[string(a.Message)] = key
+	return a
 }
 
 func (r *room) ask(v accounts.Visit, a unlocks.Asked) unlocks.UnlockView {
@@ -155,8 +158,18 @@ func decided(a unlocks.Asked) proof.Signed {
 	return proof.Signed{Message: proof.Encode(proof.UnlockDecision{Authority: "ra", RequestDigest: gm.SM3(a.Message), KeySerial: "K1", Expiry: time.Unix(0, 0).UTC()})}
 }
 
-func reported(a unlocks.Asked, outcome string) []byte {
-	return proof.Encode(proof.Signed{Message: proof.Encode(proof.UnlockReport{Authority: "ra", RequestDigest: gm.SM3(a.Message), KeySerial: "K1", Outcome: outcome})})
+// reported is what the agent of a request reports.
+func (r *room) reported(a unlocks.Asked, outcome string) []byte {
+	r.Helper()
+	return r.reportedBy(r.agents[string(a.Message)], a, outcome)
+}
+
+func (r *room) reportedBy(key *sm2.PrivateKey, a unlocks.Asked, outcome string) []byte {
+	r.Helper()
+	m := proof.UnlockReport{Authority: "ra", RequestDigest: gm.SM3(a.Message), KeySerial: "K1", Outcome: outcome}
+	signed, err := proof.Sign(m, nil, func(message []byte) ([]byte, error) { return gm.Sign(rand.Reader, key, message) })
+	must(r.T, err)
+	return proof.Encode(signed)
 }
 
 func (r *room) state(v unlocks.UnlockView, want unlocks.State) {
@@ -200,7 +213,7 @@ func TestUnlock(t *testing.T) {
 			t.Errorf("messages %v", *r.post)
 		}
 		for range 2 { // the reply was lost
-			if v, err = r.Report(t.Context(), r.zhang, v.ID, reported(a, proof.UnlockChanged)); err != nil || v.State != unlocks.Done || v.Message != nil {
+			if v, err = r.Report(t.Context(), r.zhang, v.ID, r.reported(a, proof.UnlockChanged)); err != nil || v.State != unlocks.Done || v.Message != nil {
 				t.Errorf("%+v, %v", v, err)
 			}
 		}
@@ -232,7 +245,7 @@ func TestWhoMayAsk(t *testing.T) {
 			if _, err := r.Withdraw(t.Context(), other, v.ID); !errors.Is(err, unlocks.ErrMissing) {
 				t.Errorf("%s withdraws it: %v", other.Person, err)
 			}
-			if _, err := r.Report(t.Context(), other, v.ID, reported(a, proof.UnlockFailed)); !errors.Is(err, unlocks.ErrMissing) {
+			if _, err := r.Report(t.Context(), other, v.ID, r.reported(a, proof.UnlockFailed)); !errors.Is(err, unlocks.ErrMissing) {
 				t.Errorf("%s reports it: %v", other.Person, err)
 			}
 		}
@@ -240,6 +253,52 @@ func TestWhoMayAsk(t *testing.T) {
 		r.refused(authority.ErrAdminPINUnknown, r.zhang, r.request("K1"))
 		r.ask(r.zhang, r.request("K1", func(q *proof.UnlockRequest) { q.Challenge = []byte("?") })) // its maker answers
 	})
+}
+
+// TestForgedReport: who has the session and has read the answer, but has not the
+// agent that asked, cannot say what became of the key.
+func TestForgedReport(t *testing.T) {
+	r := newRoom(t)
+	a, other := r.request("K1"), r.request("K1")
+	v := r.ask(r.zhang, a)
+	r.decide(v, a)
+	must(t, r.Deliver(t.Context()))
+	thief, err := sm2.GenerateKey(rand.Reader)
+	must(t, err)
+	unsigned := proof.Encode(proof.Signed{Message: proof.Encode(proof.UnlockReport{Authority: "ra", RequestDigest: gm.SM3(a.Message), KeySerial: "K1", Outcome: proof.UnlockChanged})})
+	for name, report := range map[string][]byte{
+		"unsigned": unsigned, "by another key": r.reportedBy(thief, a, proof.UnlockFailed), "of another request": r.reported(other, proof.UnlockFailed),
+		"without an outcome": r.reported(a, "fine"),
+	} {
+		if _, err := r.Report(t.Context(), r.zhang, v.ID, report); !errors.Is(err, unlocks.ErrReport) {
+			t.Errorf("%s: %v", name, err)
+		}
+		r.state(v, unlocks.Answered)
+	}
+	if r.far.reports != 0 {
+		t.Error("the authority was told")
+	}
+	if v, err := r.Report(t.Context(), r.zhang, v.ID, r.reported(a, proof.UnlockChanged)); err != nil || v.State != unlocks.Done {
+		t.Errorf("the true one: %+v, %v", v, err)
+	}
+}
+
+// TestUnanswered: a key that did not take its maker's response is asked for anew.
+func TestUnanswered(t *testing.T) {
+	r := newRoom(t)
+	byMaker := func(q *proof.UnlockRequest) { q.Challenge = []byte("?") }
+	a := r.request("K1", byMaker)
+	v := r.ask(r.zhang, a)
+	_, err := r.Decide(t.Context(), v.ID, decided(a), []byte("!"), "op")
+	must(t, err)
+	must(t, r.Deliver(t.Context()))
+	v, err = r.Report(t.Context(), r.zhang, v.ID, r.reported(a, proof.UnlockUnanswered))
+	if err != nil || v.State != unlocks.Failed || !v.Anew {
+		t.Errorf("%+v, %v", v, err)
+	}
+	if again := r.ask(r.zhang, r.request("K1", byMaker)); again.State != unlocks.Waiting || again.Anew || again.ID == v.ID {
+		t.Errorf("asked anew: %+v", again)
+	}
 }
 
 func TestLimits(t *testing.T) {
@@ -378,7 +437,7 @@ func TestAuthorityAway(t *testing.T) {
 		t.Errorf("whoever looks fetches the answer: %+v, %v", v, err)
 	}
 	r.far.unlocked = authority.ErrSealed
-	if v, err := r.Report(t.Context(), r.zhang, v.ID, reported(a, proof.UnlockFailed)); err != nil || v.State != unlocks.Failed {
+	if v, err := r.Report(t.Context(), r.zhang, v.ID, r.reported(a, proof.UnlockFailed)); err != nil || v.State != unlocks.Failed || v.Anew {
 		t.Errorf("%+v, %v", v, err)
 	}
 	if err := r.Deliver(t.Context()); !errors.Is(err, authority.ErrSealed) {

@@ -119,7 +119,7 @@ func TestUnlock(t *testing.T) {
 	h.must(json.Unmarshal(reply.Raw, &done))
 	signed, err := proof.Decode[proof.Signed](done.Message)
 	h.must(err)
-	if done.Outcome != proof.UnlockChanged || string(signed.Signatures[0].Certificate) != string(h.pair.Bundle.Sign) || !h.opens(newPIN) {
+	if done.Outcome != proof.UnlockChanged || len(signed.Signatures) != 2 || string(signed.Signatures[1].Certificate) != string(h.pair.Bundle.Sign) || !h.opens(newPIN) {
 		t.Errorf("%s", reply.Raw)
 	}
 	// another authority's portal may not ask in this one's name

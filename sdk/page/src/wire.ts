@@ -125,8 +125,11 @@ export interface UnlockRequest {
 /** What came of an unlocking, and the report of it (DER), for the hall. */
 export interface Unlocked {
   message: string;
-  /** `failed`: no administrator's PIN on record opens the key; it must be replaced. */
-  outcome: 'changed' | 'kept' | 'answered' | 'failed';
+  /**
+   * `unanswered`: locked still, the key did not take its maker's response and another request is needed;
+   * `failed`: no administrator's PIN on record opens the key, it must be replaced.
+   */
+  outcome: 'changed' | 'kept' | 'answered' | 'unanswered' | 'failed';
 }
 
 /** A test signature and a test decryption made just now. */
