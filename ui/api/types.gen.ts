@@ -1445,6 +1445,10 @@ export type UnlockList = {
 
 export type UnlockView = {
     /**
+     * failed, but another request may succeed: the key did not take its maker's response
+     */
+    anew?: boolean;
+    /**
      * when it is no longer reviewed
      */
     expires_at: string;
