@@ -166,6 +166,16 @@ export class Clerk {
     await window.getByRole('button', { name: this.words.window.yes.pin, exact: true }).click();
   }
 
+  /** Types wrong PINs, each another one, until the key locks; the last after a warning. */
+  async lock(): Promise<void> {
+    for (let left = 6; left > 1; left--) {
+      await expect((await this.asked('pin')).getByText(this.words.window.tries(left))).toBeVisible();
+      await this.enterPIN(`0000000${left}`);
+    }
+    await this.answer('lastTry');
+    await this.enterPIN('00000001');
+  }
+
   /** Begins, as a visitor, with the certificate that the page has chosen. */
   async chooseCertificate(service: Service): Promise<void> {
     await this.press(this.words.choose[service]);

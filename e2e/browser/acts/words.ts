@@ -28,8 +28,9 @@ export const words = {
     yes: '确定',
     openWindow: /^打开(证书助手窗口|窗口)/,
     window: {
-      title: { pair: '允许这个网站使用您的钥匙吗', pin: '请输入钥匙的 PIN', lastTry: '使用最后一次机会吗' },
-      yes: { pair: '允许', pin: '确定', lastTry: '确定' },
+      tries: (left: number) => `还可以试 ${left} 次`,
+      title: { pair: '允许这个网站使用您的钥匙吗', pin: '请输入钥匙的 PIN', lastTry: '使用最后一次机会吗', unlock: '申请解锁这把钥匙？', newPIN: '请为这把钥匙设置新的 PIN' },
+      yes: { pair: '允许', pin: '确定', lastTry: '确定', unlock: '确定', newPIN: '确定' },
     },
     done: { renew: '续费成功', repair: '修复成功' },
     oldStillWorks: '旧证书仍然可用，可以继续使用。',
@@ -61,8 +62,9 @@ export const words = {
     yes: 'OK',
     openWindow: /^Open the (agent|window)/,
     window: {
-      title: { pair: 'Let this site use your keys?', pin: 'Enter the PIN of your key', lastTry: 'Use the last try?' },
-      yes: { pair: 'Allow', pin: 'OK', lastTry: 'OK' },
+      tries: (left: number) => `${left}`,
+      title: { pair: 'Let this site use your keys?', pin: 'Enter the PIN of your key', lastTry: 'Use the last try?', unlock: 'Ask the authority to unlock this key?', newPIN: 'Choose a new PIN for your key' },
+      yes: { pair: 'Allow', pin: 'OK', lastTry: 'OK', unlock: 'OK', newPIN: 'OK' },
     },
     done: { renew: 'Renewed', repair: 'Repaired' },
     oldStillWorks: 'The old certificate still works; go on using it.',

@@ -110,11 +110,12 @@ export class Program {
   }
 }
 
-/** Runs a program to its end, which must be a good one. */
-export async function run(file: string, args: string[], secret?: string): Promise<void> {
+/** Runs a program to its end, which must be a good one, and gives what it printed. */
+export async function run(file: string, args: string[], secret?: string): Promise<string[]> {
   const program = Program.start(file, args, secret);
   const code = await program.end();
   if (code !== 0) {
     throw new Error(`${file} ${args.join(' ')} ended with ${code}:\n${program.lines.join('\n')}`);
   }
+  return program.lines;
 }
