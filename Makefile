@@ -10,7 +10,7 @@ DEMO     ?= .demo
 
 export CERTHALL_DEMO := $(DEMO)
 
-.PHONY: run build softkey compiler pages fonts api test lint needs journeys sim mutants bench fuzz demo-reset clean
+.PHONY: run build softkey softkey-windows compiler pages fonts api test lint needs journeys sim mutants bench fuzz demo-reset clean
 
 ## run: build everything and start the demo on 127.0.0.1:8083
 run: build
@@ -25,7 +25,13 @@ LIBSOFTKEY ?= bin/libsoftkey.so
 
 softkey: compiler
 	CGO_ENABLED=1 go build -trimpath -buildmode=c-shared -ldflags '-s -w -X runtime.godebugDefault=invalidptr=0' -o $(LIBSOFTKEY) ./cmd/softkey
-	@rm -f $(LIBSOFTKEY:.so=.h) && cp cmd/softkey/skf.h $(dir $(LIBSOFTKEY))
+	@rm -f $(basename $(LIBSOFTKEY)).h && cp cmd/softkey/skf.h $(dir $(LIBSOFTKEY))
+
+# the same for 64-bit Windows
+softkey-windows: export CC = x86_64-w64-mingw32-gcc
+softkey-windows:
+	@scripts/needs windows-compiler
+	@$(MAKE) -s softkey LIBSOFTKEY=bin/libsoftkey.dll GOOS=windows GOARCH=amd64
 
 compiler:
 	@scripts/needs compiler

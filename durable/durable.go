@@ -28,7 +28,7 @@ func Replace(path string, data []byte, mode fs.FileMode) error {
 // ReplaceFrom is Replace for content that is written as it comes: after an
 // error of write, too, the old one is whole.
 func ReplaceFrom(path string, write func(io.Writer) error, mode fs.FileMode) error {
-	return place(path, write, mode, os.Rename)
+	return place(path, write, mode, rename)
 }
 
 // Create is Replace for a file that must not exist yet: of several that create

@@ -41,7 +41,7 @@ func (p person) NewPIN(_ context.Context, r agent.NewPINRequest) (string, error)
 		if r.Why != "" {
 			return "", token.ErrPINRefused.Becausef("%s", r.Why)
 		}
-		return firstLine(descriptor(p.secrets.newPINFD, "new PIN"))
+		return p.nextLine(p.secrets.newPINFD)
 	}
 	if r.Why != "" {
 		p.note("cli.pin-why." + r.Why)

@@ -32,7 +32,7 @@ import (
 type cli struct {
 	Keys string `type:"path" env:"CERTHALL_KEYS" help:"Folder of soft keys (default: certhall/keys in the user's configuration folder)."`
 	driverFlags
-	PinFD   int           `name:"pin-fd" default:"-1" help:"Read the PIN from this file descriptor (first line)."`
+	PinFD   int           `name:"pin-fd" default:"-1" help:"Read the PIN from this file descriptor (a line; 0 is standard input)."`
 	LastTry bool          `help:"Use the last PIN try: one more wrong PIN locks the key."`
 	Yes     bool          `short:"y" help:"Agree to what would be asked, except to use the last PIN try."`
 	JSON    bool          `name:"json" help:"Write JSON, one object a line."`

@@ -24,6 +24,8 @@ func TestScripts(t *testing.T) {
 			e.Setenv("LANG", "en")
 			e.Setenv("CERTHALL_KEYS", e.WorkDir+"/keys")
 			e.Setenv("XDG_CACHE_HOME", e.WorkDir+"/cache")
+			e.Setenv("AppData", e.WorkDir+"/config") // Windows
+			e.Setenv("LocalAppData", e.WorkDir+"/cache")
 			return occupy(e, "BUSY1")
 		},
 	})

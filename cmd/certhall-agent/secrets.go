@@ -20,9 +20,9 @@ import (
 // secrets are PINs and codes that came in already. They come by prompt or file
 // descriptor, never as an argument or from the environment.
 type secrets struct {
-	pin  *string
-	code *bufio.Reader // of --code-fd
-	mark int64         // length of --code-file before the code was sent
+	pin   *string
+	lines map[int]*bufio.Reader // of descriptors
+	mark  int64                 // length of --code-file before the code was sent
 
 	newPINFD int // of --new-pin-fd; -1: it is asked for
 }
@@ -38,7 +38,7 @@ func (s *shell) pinFromFD() (pin string, ok bool, err error) {
 		return "", false, nil
 	}
 	if s.secrets.pin == nil {
-		line, err := firstLine(descriptor(s.PinFD, "pin"))
+		line, err := s.nextLine(s.PinFD)
 		if err != nil {
 			return "", true, err
 		}
@@ -47,11 +47,21 @@ func (s *shell) pinFromFD() (pin string, ok bool, err error) {
 	return *s.secrets.pin, true, nil
 }
 
-func descriptor(fd int, name string) *bufio.Reader {
-	return bufio.NewReader(io.LimitReader(os.NewFile(uintptr(fd), name), longestLine))
-}
-
-func firstLine(r *bufio.Reader) (string, error) {
+// nextLine reads a descriptor's next line; several secrets may come by one.
+// Windows gives programs no descriptors but the standard ones: there 0 is the one to use.
+func (s *shell) nextLine(fd int) (string, error) {
+	r := s.secrets.lines[fd]
+	if r == nil {
+		file := s.in
+		if fd != 0 {
+			file = os.NewFile(uintptr(fd), "secret")
+		}
+		r = bufio.NewReader(io.LimitReader(file, longestLine))
+		if s.secrets.lines == nil {
+			s.secrets.lines = map[int]*bufio.Reader{}
+		}
+		s.secrets.lines[fd] = r
+	}
 	line, err := r.ReadString('\n')
 	line = strings.TrimRight(line, "\r\n")
 	if line == "" {

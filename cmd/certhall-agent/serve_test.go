@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -126,6 +127,13 @@ func TestServe(t *testing.T) {
 	second, err := command("serve", "--port", port, "--ui", "page", "--authorities", dir).Output()
 	if err == nil || !strings.Contains(string(second), "agent-ports") || !strings.Contains(string(second), port) {
 		t.Fatalf("%s, %v", second, err)
+	}
+	if runtime.GOOS == "windows" { // which has no signals to other programs
+		if err := serve.Process.Kill(); err != nil {
+			t.Fatal(err)
+		}
+		_ = serve.Wait() // killed
+		return
 	}
 	if err := serve.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)

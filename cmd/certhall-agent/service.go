@@ -202,10 +202,7 @@ func (q *asked) code(ctx context.Context, a courier.Ask) (string, error) {
 	case q.c.CodeFile != "":
 		return q.codeFromFile(ctx, q.c.CodeFile)
 	case q.c.CodeFD >= 0:
-		if q.secrets.code == nil {
-			q.secrets.code = descriptor(q.c.CodeFD, "code")
-		}
-		line, err := firstLine(q.secrets.code)
+		line, err := q.nextLine(q.c.CodeFD)
 		if err != nil {
 			return "", errNoCode.Because(err)
 		}

@@ -81,7 +81,7 @@ func (c *softkeyNewCmd) Run(s *shell) error {
 func (c *softkeyNewCmd) adminPIN(s *shell) (string, error) {
 	switch {
 	case c.AdminPINFD >= 0:
-		return firstLine(descriptor(c.AdminPINFD, "administrator's PIN"))
+		return s.nextLine(c.AdminPINFD)
 	case c.AdminPINFile != "":
 		pin, err := softkey.NewAdminPIN(rand.Reader)
 		if err == nil {

@@ -19,7 +19,7 @@ import (
 // report are files.
 func TestUnlockByFiles(t *testing.T) {
 	dir := t.TempDir()
-	for _, name := range []string{"HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME"} {
+	for _, name := range []string{"HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME", "AppData", "LocalAppData"} {
 		t.Setenv(name, dir)
 	}
 	auth := desktest.New(t, "ra")

@@ -8,16 +8,10 @@
 // compiler the package has no files.
 package main
 
-// #include <stdlib.h>
-// #define SKF_HANDLES_ARE_NUMBERS
-// #include "skf.h"
-import "C"
-
 import (
 	"os"
 	"path/filepath"
 	"sync"
-	"unsafe"
 
 	"github.com/certhall/certhall/desk/token/softkey"
 	"github.com/certhall/certhall/desk/token/softkey/library"
@@ -28,12 +22,8 @@ func main() {}
 // lib is made at the first call. CERTHALL_SOFTKEYS names the folder of the keys;
 // without it they lie where the agent has them.
 var lib = sync.OnceValue(func() *library.Library {
-	name := C.CString("CERTHALL_SOFTKEYS")
-	defer C.free(unsafe.Pointer(name))
-	var keys string
-	if v := C.getenv(name); v != nil { // what the program set by setenv, os.Getenv does not see
-		keys = C.GoString(v)
-	} else if dir, err := os.UserConfigDir(); err == nil {
+	keys, named := variable("CERTHALL_SOFTKEYS")
+	if dir, err := os.UserConfigDir(); err == nil && !named {
 		keys = filepath.Join(dir, "certhall", "keys")
 	}
 	return library.New(library.Options{Folder: softkey.Folder(keys)})

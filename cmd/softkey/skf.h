@@ -10,7 +10,8 @@
 
 #include <stdint.h>
 
-#ifdef _WIN32
+/* Windows has these types; what it calls a handle is no number. */
+#if defined(_WIN32) && !defined(SKF_HANDLES_ARE_NUMBERS)
 #include <windows.h>
 #define DEVAPI __stdcall
 #else

@@ -20,6 +20,7 @@ import (
 
 	"github.com/certhall/certhall"
 	"github.com/certhall/certhall/desk/token"
+	"github.com/certhall/certhall/durable"
 	"github.com/certhall/certhall/gm"
 	"github.com/certhall/certhall/proof"
 )
@@ -139,7 +140,7 @@ func readFile(path string) ([]byte, error) {
 	if info.Size() > maxFile {
 		return nil, ErrFolder.Becausef("%s: %d bytes", filepath.Base(path), info.Size())
 	}
-	return os.ReadFile(path)
+	return durable.Read(path)
 }
 
 func readCertificates(path string) ([]*smx509.Certificate, error) {

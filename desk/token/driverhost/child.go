@@ -26,11 +26,11 @@ const pipesStay = time.Second
 
 // child is a process with one library.
 type child struct {
-	process *os.Process
 	in      io.WriteCloser
 	replies chan reply    // closed when no more can come
 	ended   chan struct{} // closed when the process is gone
 	giveUp  func()        // nobody takes replies any more
+	family  family        // the process and what it starts
 	said    *sayings
 }
 
@@ -51,20 +51,23 @@ func start(command, environment []string, said *sayings) (*child, error) {
 		runtime.LockOSThread() // where a child is bound to its parent, it is to the thread that started it
 		defer runtime.UnlockOSThread()
 		err := cmd.Start()
+		if err == nil {
+			var apart error
+			if c.family, apart = together(cmd.Process); apart != nil {
+				said.log.Warn("driver host", "library", said.library, "cause", apart)
+			}
+		}
 		begun <- err
 		if err != nil {
 			return
 		}
 		said.end(cmd.Wait())
+		c.family.release()
 		_ = write.Close() // never fails
 		close(c.ended)
 	}()
 	if err := <-begun; err != nil {
 		return nil, err
-	}
-	c.process = cmd.Process
-	if err := bound(c.process); err != nil {
-		said.log.Warn("driver host", "library", said.library, "cause", err)
 	}
 	ctx, giveUp := context.WithCancel(context.Background())
 	c.giveUp = giveUp

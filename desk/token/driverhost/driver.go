@@ -267,7 +267,7 @@ func (d *driver) end(c *child) {
 		return
 	default:
 	}
-	if err := kill(c.process); err != nil {
+	if err := c.family.kill(); err != nil {
 		d.Log.Warn("driver host", "library", d.Name, "cause", err)
 	}
 	<-c.ended

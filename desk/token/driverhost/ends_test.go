@@ -4,6 +4,7 @@ package driverhost
 
 import (
 	"bufio"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -13,24 +14,6 @@ import (
 
 	"github.com/certhall/certhall/desk/token"
 )
-
-// beParent opens the key K1 of a folder through a child, says so, and waits.
-func beParent(dir string) error {
-	h, err := Open(Options{
-		Libraries: []Library{{Entry: Entry{Name: "acme", Kind: soft, Environment: map[string]string{childVariable: "1"}}, Path: dir, Explicit: true}},
-		Command:   []string{os.Args[0]},
-	})
-	if err != nil {
-		return err
-	}
-	k, err := h.Open(token.Glance(background), "K1")
-	if err != nil {
-		return err
-	}
-	os.Stdout.WriteString(k.Info().Serial + "\n")
-	_, err = k.Create(background, "hang")
-	return err
-}
 
 // TestParentDies: a child ends with its parent, even in the midst of a call that
 // never returns.
@@ -76,4 +59,22 @@ func TestParentDies(t *testing.T) {
 		t.Errorf("%d, %v", n, err)
 	}
 	_ = parent.Wait() // killed
+}
+
+// TestHalfOpened: a key that nobody gets, as its state could not be read, does
+// not stay open in the child.
+func TestHalfOpened(t *testing.T) {
+	closed := filepath.Join(t.TempDir(), "closed")
+	if err := syscall.Mkfifo(closed, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	l := softLibrary(t, "acme", "K1")
+	l.Environment = map[string]string{"CLOSED": closed}
+	b := newBench(t, nil, l)
+	if _, err := b.Open(t.Context(), "K1"); !errors.Is(err, token.ErrDriverWrong) {
+		t.Fatal(err)
+	}
+	if said, err := os.ReadFile(closed); err != nil || string(said) != "!" { // which waits for it
+		t.Errorf("%q, %v", said, err)
+	}
 }

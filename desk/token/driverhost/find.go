@@ -121,7 +121,7 @@ func (p place) candidates(e Entry) []string {
 	var patterns []string
 	for _, path := range slices.Concat(e.Paths[p.os+"/"+p.arch], e.Paths[p.os]) {
 		if strings.ContainsAny(path, `/\`) {
-			patterns = append(patterns, os.Expand(path, p.env))
+			patterns = append(patterns, filepath.FromSlash(os.Expand(path, p.env))) // Windows loads by backslashes alone
 			continue
 		}
 		for _, dir := range slices.Concat([]string{p.beside}, p.system) {

@@ -1,5 +1,3 @@
-//go:build !windows
-
 package driverhost
 
 import (
@@ -12,10 +10,10 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -49,6 +47,10 @@ func TestMain(m *testing.M) {
 			return softModule{softkey.Folder(lib.(folderLibrary).path)}, nil
 		},
 	}
+	if os.Getenv("DRIVERHOST_TEST_STAYS") != "" { // a library has started it
+		signal.Notify(make(chan os.Signal, 1), os.Interrupt)
+		select {}
+	}
 	if dir := os.Getenv(parentVariable); dir != "" && os.Getenv(childVariable) == "" {
 		if err := beParent(dir); err != nil {
 			fmt.Fprintln(os.Stderr, err)
@@ -69,6 +71,24 @@ func TestMain(m *testing.M) {
 	code := m.Run()
 	_ = os.RemoveAll(built)
 	os.Exit(code)
+}
+
+// beParent opens the key K1 of a folder through a child, says so, and waits.
+func beParent(dir string) error {
+	h, err := Open(Options{
+		Libraries: []Library{{Entry: Entry{Name: "acme", Kind: soft, Environment: map[string]string{childVariable: "1"}}, Path: dir, Explicit: true}},
+		Command:   []string{os.Args[0]},
+	})
+	if err != nil {
+		return err
+	}
+	k, err := h.Open(token.Glance(background), "K1")
+	if err != nil {
+		return err
+	}
+	os.Stdout.WriteString(k.Info().Serial + "\n")
+	_, err = k.Create(background, "hang")
+	return err
 }
 
 // built is a folder for what tests compile.
@@ -104,7 +124,7 @@ func (softModule) Close() error {
 
 func (m softModule) List(ctx context.Context) ([]token.Info, error) {
 	if said := os.Getenv("SAYS"); said != "" {
-		fmt.Println(said)
+		fmt.Fprintln(printed(), said)
 	}
 	return m.Folder.List(ctx)
 }
@@ -133,14 +153,14 @@ func (k trickKey) Close() error {
 }
 
 func (k trickKey) Login(ctx context.Context, pin string) error {
-	fmt.Printf("C_Login pin=%s\n", pin) // as careless libraries do
+	fmt.Fprintf(printed(), "C_Login pin=%s\n", pin) // as careless libraries do
 	return k.Key.Login(ctx, pin)
 }
 
 func (k trickKey) Create(ctx context.Context, name string) (token.Container, error) {
 	switch name {
 	case "crash":
-		_ = syscall.Kill(os.Getpid(), syscall.SIGSEGV)
+		crash()
 		select {}
 	case "exit":
 		os.Exit(0)
@@ -156,9 +176,7 @@ func (k trickKey) Create(ctx context.Context, name string) (token.Container, err
 	case "garbage", "reply", "flood":
 		reply := `{"id":1}` + "\n"
 		text := map[string]string{"garbage": "\x00\xff\n", "reply": reply, "flood": strings.Repeat(reply, 20_000)}[name]
-		for fd := highest; fd < highest+8; fd++ {
-			_, _ = syscall.Write(fd, []byte(text))
-		}
+		writeEverywhere([]byte(text))
 		select {}
 	}
 	return k.Key.Create(ctx, name)
@@ -655,24 +673,6 @@ func TestEndRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	<-b.named[0].running.Load().ended
-}
-
-// TestHalfOpened: a key that nobody gets, as its state could not be read, does
-// not stay open in the child.
-func TestHalfOpened(t *testing.T) {
-	closed := filepath.Join(t.TempDir(), "closed")
-	if err := syscall.Mkfifo(closed, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	l := softLibrary(t, "acme", "K1")
-	l.Environment = map[string]string{"CLOSED": closed}
-	b := newBench(t, nil, l)
-	if _, err := b.Open(t.Context(), "K1"); !errors.Is(err, token.ErrDriverWrong) {
-		t.Fatal(err)
-	}
-	if said, err := os.ReadFile(closed); err != nil || string(said) != "!" { // which waits for it
-		t.Errorf("%q, %v", said, err)
-	}
 }
 
 func TestLibraries(t *testing.T) {

@@ -15,16 +15,21 @@ func bind(c *exec.Cmd) {
 	c.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
 }
 
-// kill ends a child and what it has started.
-func kill(p *os.Process) error {
-	err := syscall.Kill(-p.Pid, syscall.SIGKILL)
+// family is a child and what it has started: a group of processes.
+type family struct{ leader int }
+
+func together(p *os.Process) (family, error) { return family{p.Pid}, nil }
+
+// kill ends them.
+func (f family) kill() error {
+	err := syscall.Kill(-f.leader, syscall.SIGKILL)
 	if errors.Is(err, syscall.ESRCH) {
 		return nil
 	}
 	return err
 }
 
-func bound(*os.Process) error { return nil }
+func (family) release() {}
 
 // highest is above the descriptors that programs use by number.
 const highest = 100

@@ -9,8 +9,13 @@ import (
 
 func bind(*exec.Cmd) {}
 
-func kill(p *os.Process) error { return p.Kill() }
+// family is the child alone.
+type family struct{ *os.Process }
 
-func bound(*os.Process) error { return nil }
+func together(p *os.Process) (family, error) { return family{p}, nil }
+
+func (f family) kill() error { return f.Kill() }
+
+func (family) release() {}
 
 func private(stdin, stdout *os.File) (in, out *os.File, err error) { return stdin, stdout, nil }

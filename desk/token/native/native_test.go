@@ -3,26 +3,17 @@ package native_test
 import (
 	"bytes"
 	"encoding/binary"
-	"os/exec"
 	"path/filepath"
+	"runtime"
 	"testing"
 
 	"github.com/certhall/certhall/desk/token/native"
+	"github.com/certhall/certhall/desk/token/native/nativetest"
 )
-
-// answers compiles the library of the tests.
-func answers(t *testing.T) string {
-	t.Helper()
-	so := filepath.Join(t.TempDir(), "answers.so")
-	if out, err := exec.Command("gcc", "-shared", "-fPIC", "-o", so, "testdata/answers.c", "-lpthread").CombinedOutput(); err != nil {
-		t.Fatalf("gcc: %v\n%s", err, out)
-	}
-	return so
-}
 
 func open(t *testing.T, open func(string, native.Options) (native.Library, error), o native.Options) native.Library {
 	t.Helper()
-	l, err := open(answers(t), o)
+	l, err := open(nativetest.Compile(t, t.TempDir(), "answers"), o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -117,6 +108,9 @@ func TestPKCS11(t *testing.T) {
 		t.Error("the functions are not those of the list")
 	}
 	class := binary.LittleEndian.AppendUint64(nil, 3)
+	if runtime.GOOS == "windows" {
+		class = class[:4] // of a long
+	}
 	if code := l.Call("C_FindObjectsInit", native.Use(1), native.Attributes([]native.Attribute{{Value: class}, {Type: 5, Value: []byte("abc")}}), native.Word(2)); code != 0 {
 		t.Errorf("template: %#x", code)
 	}
@@ -138,7 +132,11 @@ func TestOpenRefuses(t *testing.T) {
 	if _, err := native.Open(filepath.Join(t.TempDir(), "none.so"), native.Options{}); err == nil {
 		t.Error("a library that is not there was opened")
 	}
-	if _, err := native.OpenPKCS11("libc.so.6", native.Options{}); err == nil {
+	other := "libc.so.6"
+	if runtime.GOOS == "windows" {
+		other = "kernel32.dll"
+	}
+	if _, err := native.OpenPKCS11(other, native.Options{}); err == nil {
 		t.Error("a library without a function list was opened")
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -36,7 +35,7 @@ func File(path string) Medium { return file(path) }
 type file string
 
 func (f file) Load() ([]byte, error) {
-	in, err := os.Open(string(f))
+	in, err := durable.Open(string(f))
 	if err != nil {
 		return nil, err
 	}

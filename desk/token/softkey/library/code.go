@@ -2,7 +2,6 @@ package library
 
 import (
 	"errors"
-	"syscall"
 
 	"github.com/certhall/certhall/desk/token"
 	"github.com/certhall/certhall/desk/token/softkey"
@@ -53,8 +52,6 @@ var codes = []struct {
 	{softkey.ErrFileExists, skf.FileExists},
 	{softkey.ErrFileBounds, skf.InvalidParameter},
 	{softkey.ErrFileRights, skf.NotLoggedIn},
-	{syscall.ENOSPC, skf.NoRoom},
-	{syscall.EDQUOT, skf.NoRoom},
 	{softkey.ErrNotWritten, skf.WriteFileError},
 	{softkey.ErrOptions, skf.InvalidParameter},
 }
@@ -67,6 +64,11 @@ func CodeOf(err error) skf.Code {
 	var r *refusal
 	if errors.As(err, &r) {
 		return r.code
+	}
+	for _, f := range full {
+		if errors.Is(err, f) {
+			return skf.NoRoom
+		}
 	}
 	for _, c := range codes {
 		if errors.Is(err, c.err) {

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
-	"syscall"
 	"testing"
 
 	"github.com/certhall/certhall/desk/token/softkey"
@@ -45,6 +44,7 @@ func TestLock(t *testing.T) {
 	wants(t, "use of what another process has locked", one.GenRandom(dev, make([]byte, 8)), skf.Timeout)
 	wants(t, "disconnecting unlocks", two.DisConnectDev(other), skf.OK)
 	wants(t, "lock", one.LockDev(dev, 0), skf.OK)
+	wants(t, "disconnect", one.DisConnectDev(dev), skf.OK)
 }
 
 // TestAnotherProcess: what another process writes is seen at once.
@@ -131,7 +131,7 @@ type sometimes struct {
 
 func (s sometimes) Save(data []byte) error {
 	if *s.full {
-		return &os.PathError{Op: "write", Path: "key", Err: syscall.ENOSPC}
+		return &os.PathError{Op: "write", Path: "key", Err: full[0]}
 	}
 	return s.Medium.Save(data)
 }
