@@ -1,6 +1,6 @@
 // Renewals through real libraries: SM2 through libsoftkey's C interface, RSA
 // and P-256 through SoftHSM's. The library's process crashes while the key is
-// written; the two lamps tell what is there.
+// written; the two lamps tell what is there. And log-ins with keys that are not SM2's.
 import { Agent } from '../world/agent';
 import { Founded } from '../world/founding';
 import { Hall } from '../world/hall';
@@ -77,3 +77,33 @@ for (const { kind, certificates, parts, decryption } of journeys) {
     });
   });
 }
+
+test.describe('pkcs11', () => {
+  test.use({ kind: 'pkcs11' });
+  test.setTimeout(240_000);
+
+  test('an RSA and a P-256 certificate let in whose phone is lost', async ({ clerk, page, context, hall, keys, library }) => {
+    await clerk.logInFirst();
+    await keys.unplug(); // the two of the library are left
+    for (const [nth, phone] of ['13900000007', '13900000008'].entries()) {
+      await context.clearCookies();
+      await page.goto('/#/login');
+      await page.reload();
+      await page.getByRole('link', { name: '手机号码已停用' }).click();
+      await clerk.field('新手机号码').fill(phone);
+      await clerk.press('获取验证码');
+      await clerk.field('新手机收到的验证码').fill(await hall.code(phone));
+      await clerk.press('下一步：用钥匙确认');
+      if (nth === 0) {
+        await clerk.allowSite();
+      }
+      await expect(page.getByRole('radio')).toHaveCount(2);
+      await page.getByRole('radio').nth(nth).check();
+      await clerk.press('用证书确认');
+      if (nth === 0) {
+        await clerk.enterPIN(library.pin);
+      }
+      await clerk.sees('管理首页');
+    }
+  });
+});
