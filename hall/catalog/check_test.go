@@ -1,16 +1,29 @@
 package catalog_test
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"image"
+	"image/png"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/certhall/certhall"
 	"github.com/certhall/certhall/hall/catalog"
 	"github.com/certhall/certhall/locale"
 )
+
+// tooWide is made once: it is large.
+var tooWide = sync.OnceValue(func() []byte {
+	var b bytes.Buffer
+	if err := png.Encode(&b, image.NewGray(image.Rect(0, 0, 2001, 2001))); err != nil {
+		panic(err)
+	}
+	return b.Bytes()
+})
 
 // faultsOf are what is found in the example with one text put for another.
 func faultsOf(t *testing.T, was, is string) catalog.Faults {
@@ -24,7 +37,7 @@ func faultsOf(t *testing.T, was, is string) catalog.Faults {
 	large.Data = append(slices.Clone(large.Data), make([]byte, 256<<10)...)
 	files["hall/pictures/large.png"] = &large
 	wide := large
-	wide.Data = picture(t, "png", 2001)
+	wide.Data = tooWide()
 	files["hall/pictures/wide.png"] = &wide
 	broken := large
 	broken.Data = picture(t, "png", 64)[:60]
