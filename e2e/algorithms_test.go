@@ -22,6 +22,7 @@ import (
 // TestInitAlgorithms founds an authority with an issuing CA of every algorithm
 // and lets openssl verify both trees and the cross certificates.
 func TestInitAlgorithms(t *testing.T) {
+	t.Parallel()
 	dir := workshop(t)
 	out, code := shell(t, dir, `
 set -euo pipefail

@@ -73,6 +73,7 @@ func checkpointOver(t *testing.T, address string) []byte {
 // that an outsider has. He checks them with our program and without, and finds
 // every kind of tampering.
 func TestAuditByOutsiders(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
 	dir := t.TempDir()
 	bin := filepath.Join(h.dir, "bin")

@@ -135,6 +135,7 @@ func TestBackupUnderLoad(t *testing.T) {
 // before all renewals, the hall is not lost and has heard of all of them. It
 // goes back to what the authority remembers, and everybody renews once more.
 func TestOnlyTheAuthorityIsRestored(t *testing.T) {
+	t.Parallel()
 	authority, hall := databases(t, "postgres")
 	q := newQuarter(t, authority, hall, 4)
 	server := q.serve()

@@ -68,6 +68,7 @@ func shell(t *testing.T, dir, script string) (out string, code int) {
 }
 
 func TestCeremony(t *testing.T) {
+	t.Parallel()
 	dir := workshop(t)
 	if out, code := shell(t, dir, ceremony); code != 0 {
 		t.Fatalf("exit code %d:\n%s", code, out)

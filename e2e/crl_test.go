@@ -54,6 +54,7 @@ const crlMedia, certMedia = "application/pkix-crl", "application/pkix-cert"
 // that it names within a minute, and lets openssl and Bouncy Castle verify
 // every CRL of every CA.
 func TestCRLsByOthers(t *testing.T) {
+	t.Parallel() // mostly it waits for changes to be gathered
 	h := newHouse(t)
 	base := "http://" + h.listen
 	db, err := sqldb.Open(t.Context(), "sqlite:"+filepath.Join(h.dir, ".demo", "authority.db"))

@@ -11,6 +11,7 @@ import (
 // TestDoctor: what the doctor finds on the demo's PC, with every state as the
 // authority tells it.
 func TestDoctor(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
 	const line = "CERTHALL_AUTHORITY=.demo/authority/root.cer CERTHALL_KEYS=.demo/keys bin/certhall-agent --lang en "
 	doctor := line + "doctor"

@@ -190,6 +190,7 @@ func (h *handover) list(life time.Duration, revoked ...earlier.Revocation) {
 // TestTakeover: two earlier systems are taken over by the commands of
 // docs/importing.md; their users renew on their keys.
 func TestTakeover(t *testing.T) {
+	t.Parallel() // mostly it waits for lists to be looked for
 	h := &handover{t: t, dir: workshop(t), listen: freePort(t), serial: map[string]string{}}
 	h.says(strings.Replace(ceremony, "https://hall.example", "http://"+h.listen, 1))
 	h.write("codes", nil)

@@ -62,7 +62,7 @@ func programs(t *testing.T) Programs {
 	t.Helper()
 	dir := t.TempDir()
 	p := Programs{Agent: filepath.Join(dir, "certhall-agent"), Softkey: filepath.Join(dir, "libsoftkey.so"), SoftHSM: "/usr/lib/softhsm/libsofthsm2.so"}
-	agent := exec.Command("go", "build", "-o", p.Agent, "../cmd/certhall-agent")
+	agent := exec.Command("go", "build", "-trimpath", "-o", p.Agent, "../cmd/certhall-agent")
 	agent.Env = append(os.Environ(), "CGO_ENABLED=0")
 	library := exec.Command("make", "-s", "-C", "..", "softkey", "LIBSOFTKEY="+p.Softkey)
 	for _, build := range []*exec.Cmd{agent, library} {
