@@ -35,7 +35,7 @@ test('free: from the home page to the end', async ({ clerk, page }) => {
   await expect(page.getByText('通过')).toHaveCount(2);
 });
 
-test('paid: taken back, closed before and after paying, gone on with', async ({ clerk, page, context }) => {
+test('paid: taken back, closed before and after paying, gone on with', { tag: '@waits' }, async ({ clerk, page, context }) => {
   test.setTimeout(150_000); // the second code is a minute away
   await clerk.beginAtHome('renew', offer);
   await clerk.allowSite();

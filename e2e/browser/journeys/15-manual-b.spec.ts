@@ -65,7 +65,7 @@ async function seesCode({ page }: Clerk): Promise<string> {
   return number ?? '';
 }
 
-test('free of charge', async ({ clerk, page, anotherBrowser }) => {
+test('free of charge', { tag: '@waits' }, async ({ clerk, page, anotherBrowser }) => {
   await page.goto('/');
   await expect(page.getByRole('link', { name: /^证书续费/ })).toBeVisible();
   await examine(page, 'b-1-front');
@@ -141,7 +141,7 @@ test.describe('on a phone', () => {
   });
 });
 
-test('closed at each step: gone on with by key, then by log-in', async ({ clerk, context }) => {
+test('closed at each step: gone on with by key, then by log-in', { tag: '@waits' }, async ({ clerk, context }) => {
   let now = clerk;
   const comeBack = async (): Promise<void> => {
     const page = await context.newPage();
