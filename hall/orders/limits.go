@@ -42,7 +42,8 @@ func (l Limits) Admit(w Writer, person string, now time.Time) error {
 	case l.Open > 0 && n.Live >= l.Open:
 		return ErrManyOpen.With("count", strconv.Itoa(n.Live))
 	case l.Day > 0 && n.Made >= l.Day:
-		return ErrManyToday.With("count", strconv.Itoa(n.Made)).With("time", n.First.Add(day).In(certhall.Beijing).Format("15:04"))
+		room := n.First.Add(day + time.Minute).In(certhall.Beijing) // shown to the minute: when that has come there is
+		return ErrManyToday.With("count", strconv.Itoa(n.Made)).With("time", room.Format("2006-01-02 15:04"))
 	}
 	return nil
 }

@@ -73,12 +73,16 @@ func (t *Till) off() bool { return t.Channel() == "" }
 // keep is what becomes of an order while there is no channel to ask about it.
 func keep(w Writer, o orders.Order, now time.Time) error {
 	over := o.ExpiresAt.Add(clockSkew) // nobody can pay it at the channel any more
-	switch {
-	case !o.Live() || now.Before(over):
-	case o.Standing == orders.Closing, !now.Before(o.ExpiresAt.Add(offHold)):
-		return orders.EndUnheard(w, o, now.Add(offPause))
-	}
 	o.Due = now.Add(offPause)
+	switch {
+	case !o.Live():
+	case now.Before(over):
+		if o.Due.After(over) {
+			o.Due = over
+		}
+	case o.Standing == orders.Closing, !now.Before(o.ExpiresAt.Add(offHold)):
+		return orders.EndUnheard(w, o, o.Due)
+	}
 	return w.SaveOrder(o)
 }
 

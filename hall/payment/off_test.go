@@ -71,9 +71,9 @@ func TestOffForLong(t *testing.T) {
 	w.cancel(paid.ID)
 	w.pass(35 * time.Minute)
 	w.expect(cancelled.ID, orders.Closing, "", "") // the channel's clock may be behind
-	w.pass(10 * time.Minute)
+	w.pass(5 * time.Minute)
 	w.expect(held.ID, orders.Unpaid, "", "")
-	w.expect(cancelled.ID, orders.Closed, "", "")
+	w.expect(cancelled.ID, orders.Closed, "", "") // within 40 minutes, as its buyer was told
 	w.expect(paid.ID, orders.Closed, "", "")
 	w.clock.now = w.clock.now.Add(26 * time.Hour)
 	w.work()

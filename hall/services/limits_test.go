@@ -51,11 +51,18 @@ func TestOrderLimits(t *testing.T) {
 	both := order(nil, 40000, w.old, second)
 	order(orders.ErrManyOpen, 20000, third)
 	w.paid(both.Order)
+	w.clock.move(30 * time.Second)
 	for range 3 {
 		w.closed(me, order(nil, 20000, third).Order)
 	}
-	order(orders.ErrManyToday, 20000, third)
-	w.clock.move(24*time.Hour + time.Second)
+	w.clock.move(time.Minute)
+	_, err := w.PlaceOrder(t.Context(), me, []services.Wish{wishFor(third, 1)}, 20000)
+	if !errors.Is(err, orders.ErrManyToday) {
+		t.Fatalf("%v, want %s", err, orders.ErrManyToday.Code)
+	}
+	from, err := time.ParseInLocation("2006-01-02 15:04", certhall.AsError(err).Params["time"], certhall.Beijing) // as he reads it, perhaps after midnight
+	w.must(err)
+	w.clock.move(from.Sub(w.clock.Now()))
 	order(nil, 20000, third)
 
 	w, _ = priced(t, 200_00)
