@@ -68,7 +68,7 @@ func (c *Case) take(e Event, now time.Time) (changed, repeat bool, err error) {
 		}
 		c.Identified, c.Errands, c.KeySerial = true, e.Errands, e.KeySerial
 		c.MakeRoom = c.MakeRoom && len(e.Errands) > 0
-		if e.Terms != nil && c.Attempt == 0 {
+		if e.Terms != nil && !c.settled() {
 			c.agree(*e.Terms)
 		}
 	case EvPhoneNamed:
@@ -184,6 +184,10 @@ func (c *Case) take(e Event, now time.Time) (changed, repeat bool, err error) {
 	}
 	return true, repeat, nil
 }
+
+// settled: the terms are agreed and the authority has opened an attempt. A hall
+// restored from a backup may hear of the attempt before it has terms.
+func (c *Case) settled() bool { return c.Attempt > 0 && c.Disposal != "" }
 
 // agree takes the terms; a term of years that was bought stays.
 func (c *Case) agree(t Terms) {

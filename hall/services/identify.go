@@ -38,15 +38,16 @@ func (c *Counter) identify(ctx context.Context, k Case, l proof.Listing) (Event,
 		return Event{}, err
 	}
 	e, disposal := Event{Kind: EvIdentified, KeySerial: l.KeySerial}, k.Disposal
-	if k.Attempt == 0 && k.State == Open { // later the judgement of the first ticket holds ◆
+	if !k.settled() && k.State == Open {
 		terms, refusal, err := c.terms(ctx, k, policy)
-		if err != nil {
+		switch {
+		case err != nil:
 			return Event{}, err
-		}
-		if refusal != nil {
+		case refusal == nil:
+			e.Terms, disposal = terms, terms.Disposal
+		case k.Attempt == 0: // later the judgement of the first ticket holds ◆
 			return Event{Kind: EvRefused, Problem: refusal}, nil
 		}
-		e.Terms, disposal = terms, terms.Disposal
 	}
 	if e.Errands, err = c.errands(ctx, k, l); err != nil {
 		return Event{}, err

@@ -80,6 +80,23 @@ func TestWindowIsJudgedOnce(t *testing.T) {
 	w.expect(w.reply(o, w.listing(w.old)), services.Open, services.StepPhone, "ask:phone")
 }
 
+// TestTermsBehindTheAuthority: a hall restored from a backup is behind; it hears
+// of the case's attempt before the key was read, and the terms are agreed all the same.
+func TestTermsBehindTheAuthority(t *testing.T) {
+	w := newWorld(t)
+	o := w.open(w.old)
+	_, err := w.fake.Ticket(t.Context(), authority.TicketRequest{Service: certhall.Renew, Case: o.Case, OldSerial: certhall.SerialOf(w.old.cert.SerialNumber)})
+	w.must(err)
+	w.follow()
+	w.expect(w.next(o, services.Input{}), services.Open, services.StepIdentify, "identify")
+	w.expect(w.reply(o, w.listing(w.old)), services.Open, services.StepPhone, "ask:phone")
+	n := w.prove(o)
+	w.expect(n, services.Open, services.StepPrepare, "prepare")
+	if p := decode[proof.Prepare](w, n); p.Project != "gov" || p.TermYears != 1 || p.Disposal != string(certhall.Keep) {
+		t.Errorf("ordered %s, %d years, %q", p.Project, p.TermYears, p.Disposal)
+	}
+}
+
 func TestTakeOver(t *testing.T) {
 	w := newWorld(t)
 	first := w.atInstall()
