@@ -1,8 +1,10 @@
 package main
 
 import (
+	"bytes"
 	"crypto/rand"
 	"encoding/pem"
+	"io"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -100,6 +102,51 @@ func TestUnlockByFiles(t *testing.T) {
 	if _, err := os.Stat(path("failed")); err != nil {
 		t.Error("no report that it failed:", err)
 	}
+
+	// a third one, whose maker's response the key did not take: the run ended
+	// before it said so
+	if code := unlock("--request", path("request"), "--id", "ra"); code != exitDone {
+		t.Fatalf("exit %d", code)
+	}
+	data, err = os.ReadFile(path("request"))
+	must(err)
+	request, err = proof.Decode[proof.UnlockRequest](data)
+	must(err)
+	to, err = gm.ParsePublicKey(request.Key)
+	must(err)
+	answer()
+	state := path("certhall/unlocking/" + held[0].Name())
+	data, err = os.ReadFile(state)
+	must(err)
+	must(os.WriteFile(state, bytes.Replace(data, []byte("{"), []byte(`{"outcome":"unanswered",`), 1), 0o600))
+	said := spoken(t, func() {
+		if code := unlock("--answer", path("answer")); code != exitPIN {
+			t.Errorf("exit %d", code)
+		}
+	})
+	if !strings.Contains(said, "[unlock-unanswered]") || !strings.Contains(said, "Ask again") {
+		t.Error(said)
+	}
+}
+
+// spoken is what is said on standard error meanwhile: little.
+func spoken(t *testing.T, f func()) string {
+	t.Helper()
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	before := os.Stderr
+	os.Stderr = w
+	f()
+	os.Stderr = before
+	w.Close()
+	text, err := io.ReadAll(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
 }
 
 // handedOver are files whose descriptors the command closes: nobody else may.

@@ -173,12 +173,14 @@ func TestRealPIN(t *testing.T) {
 	ok(t, k.Unblock(background, "newadmin", userPIN))
 }
 
-// TestRealChallenge: the maker's answer unlocks, once.
+// TestRealChallenge: the maker's answer unlocks, once, and not after the key was
+// pulled out: it has forgotten its question.
 func TestRealChallenge(t *testing.T) {
 	if _, can := newDrawer(t, "SN1").open("SN1").(token.Challenger); can {
 		t.Error("a challenger without a profile")
 	}
-	k := newDrawerOf(t, "", map[string]any{"challenge": "V_GenUnlockRequest", "respond": "V_UnlockByResponse"}, "SN1").open("SN1")
+	d := newDrawerOf(t, "", map[string]any{"challenge": "V_GenUnlockRequest", "respond": "V_UnlockByResponse"}, "SN1")
+	k := d.open("SN1")
 	maker, can := k.(token.Challenger)
 	if !can {
 		t.Fatal("no challenger")
@@ -198,6 +200,25 @@ func TestRealChallenge(t *testing.T) {
 		t.Errorf("the same answer again: %v", err)
 	}
 	ok(t, k.Login(background, "newpin1"))
+
+	question, err = maker.Challenge(background)
+	ok(t, err)
+	d.pull("SN1")
+	_, err = k.Containers(background)
+	want(t, err, token.ErrRemoved)
+	d.plug("SN1")
+	k = d.open("SN1")
+	maker = k.(token.Challenger)
+	for _, gone := range []bool{true, false} {
+		answer, err := softkey.Answer(rand.Reader, []byte(makerSecret), question)
+		ok(t, err)
+		if err := maker.Respond(background, answer, "newpin3"); gone != errors.Is(err, token.ErrAdminPINWrong) || !gone && err != nil {
+			t.Errorf("the question is gone: %v, and %v", gone, err)
+		}
+		question, err = maker.Challenge(background)
+		ok(t, err)
+	}
+	ok(t, k.Login(background, "newpin3"))
 }
 
 // TestRealRenewal renews, and pulls the key out and puts it back before each of
