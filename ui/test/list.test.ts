@@ -112,6 +112,12 @@ describe('what there is to do', () => {
     expect(todos(list).map((x) => x.what)).toEqual(['case', 'expired', 'soon', 'later', 'suspended']);
   });
 
+  it('takes what was ordered and bought before what could be', () => {
+    const inOrder = (order: string) => ({ ...soon(20), order });
+    const found = todos([over(), inOrder('o1'), inOrder('o2'), inOrder('o1'), { ...soon(80), entitlement: 'e' }, { ...certificate({ state: 'suspended' }), entitlement: 'f' }]);
+    expect(found.map((x) => [x.what, x.certificates.length])).toEqual([['unpaid', 2], ['unpaid', 1], ['bought', 1], ['expired', 1], ['suspended', 1]]);
+  });
+
   it('tells two of a kind one by one, more as a number', () => {
     expect(todos([soon(1), soon(2)]).map((x) => x.certificates.length)).toEqual([1, 1]);
     expect(todos([soon(1), soon(2), soon(3)]).map((x) => x.certificates.length)).toEqual([3]);

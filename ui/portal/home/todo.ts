@@ -2,10 +2,10 @@
 import type { HeldCertificate } from '../../api';
 import { ahead, near } from '../certificates/list';
 
-export type What = 'case' | 'expired' | 'soon' | 'later' | 'suspended';
+export type What = 'case' | 'unpaid' | 'bought' | 'expired' | 'soon' | 'later' | 'suspended';
 
-// Todo is one line of the dashboard: one certificate, or several that ask for
-// the same.
+// Todo is one line of the dashboard: one certificate, several that ask for the
+// same, or all that stand in one order.
 export interface Todo {
   what: What;
   certificates: [HeldCertificate, ...HeldCertificate[]];
@@ -18,6 +18,12 @@ function what(c: HeldCertificate): What | undefined {
   if (c.case) {
     return 'case';
   }
+  if (c.order) {
+    return 'unpaid';
+  }
+  if (c.entitlement && c.actions.length > 0) {
+    return 'bought';
+  }
   if (c.actions.includes('repair')) {
     return 'expired';
   }
@@ -28,9 +34,13 @@ function what(c: HeldCertificate): What | undefined {
 }
 
 export function todos(list: readonly HeldCertificate[]): Todo[] {
-  const order: What[] = ['case', 'expired', 'soon', 'later', 'suspended'];
+  const order: What[] = ['case', 'unpaid', 'bought', 'expired', 'soon', 'later', 'suspended'];
   return order.flatMap((kind) => {
-    const [first, ...others] = list.filter((c) => what(c) === kind);
+    const alike = list.filter((c) => what(c) === kind);
+    if (kind === 'unpaid') {
+      return [...new Set(alike.map((c) => c.order))].map((id): Todo => ({ what: kind, certificates: alike.filter((c) => c.order === id) as Todo['certificates'] }));
+    }
+    const [first, ...others] = alike;
     if (!first) {
       return [];
     }
