@@ -38,7 +38,7 @@ func exitCode(e *certhall.Error) int {
 	case "cli-file", "authorities-folder", "softkey-options", "pin-differs", "cli-no-phone", "cli-which-authority", "cli-years", "server-address",
 		"drivers-table", "recording":
 		return exitUsage
-	case "code-resend", "code-tries", "sms-failed", "sms-limited", "database-away", "database-full":
+	case "code-resend", "code-tries", "sms-failed", "sms-limited", "database-away", "database-full", paymentStopped, "orders-many-open", "orders-many-today":
 		return exitLater // as a problem they come from the hall without their kind
 	}
 	if strings.HasPrefix(e.Code, "driver-") {

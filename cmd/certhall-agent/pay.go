@@ -38,9 +38,14 @@ var (
 	errUnpaid    = certhall.NewError("cli-unpaid", certhall.Denied)
 )
 
+// paymentStopped is the code by which the hall says that it takes no payments any more.
+const paymentStopped = "payment-stopped"
+
 // pay answers an ask of kind pay.
 func (q *asked) pay(ctx context.Context, a courier.Ask, problem *certhall.Error) (courier.Answer, error) {
 	switch p := a.Pay; {
+	case p != nil && p.Order != nil && problem != nil && problem.Code == paymentStopped:
+		return courier.Answer{}, problem // nobody knows until when
 	case p != nil && p.Order != nil:
 		q.await(ctx, *p.Order, problem)
 		return courier.Answer{}, nil

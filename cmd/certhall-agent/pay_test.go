@@ -11,6 +11,7 @@ import (
 
 	"github.com/certhall/certhall"
 	"github.com/certhall/certhall/desk/courier"
+	"github.com/certhall/certhall/hall/orders"
 )
 
 // scripted is what answers where nobody sits at a terminal.
@@ -113,6 +114,22 @@ func TestOrderIsShownOnce(t *testing.T) {
 	for text, want := range map[string]int{o.CodeURL: 1, "http://127.0.0.1:1/pay?code_url=weixin%3A%2F%2Fwxpay%2Fbizpayurl%3Fpr%3Dabc": 1, "暂时联系不上支付渠道": 1, "订单支付成功": 1} {
 		if got := strings.Count(notes.String()+out.String(), text); got != want {
 			t.Errorf("%s: %d times:\n%s%s", text, got, notes, out)
+		}
+	}
+}
+
+// TestPaymentStopped: nobody waits for an order that cannot be paid any more; a
+// script is told to come again later.
+func TestPaymentStopped(t *testing.T) {
+	q, _, _ := scripted(t, cli{Yes: true}, payFlags{})
+	o := courier.Order{Order: "o1", Standing: "unpaid", Total: 20000, ExpiresAt: time.Now().Add(time.Hour)}
+	stopped := (&courier.Problem{Code: orders.ErrStopped.Code}).Error()
+	if _, err := q.Answer(t.Context(), courier.Ask{Kind: courier.AskPay, Pay: &courier.Payable{Order: &o}}, stopped); !errors.Is(err, stopped) || exitCode(certhall.AsError(err)) != exitLater {
+		t.Error(err)
+	}
+	for _, limit := range []*certhall.Error{orders.ErrManyOpen, orders.ErrManyToday} {
+		if code := exitCode((&courier.Problem{Code: limit.Code}).Error()); code != exitLater {
+			t.Errorf("%s: exit %d", limit.Code, code)
 		}
 	}
 }
