@@ -10,7 +10,7 @@ DEMO     ?= .demo
 
 export CERTHALL_DEMO := $(DEMO)
 
-.PHONY: run build softkey softkey-windows compiler pages fonts api test lint needs journeys sim mutants bench fuzz demo-reset clean
+.PHONY: run build softkey softkey-windows compiler pages fonts api test lint needs journeys sim mutants windows bench fuzz demo-reset clean
 
 ## run: build everything and start the demo on 127.0.0.1:8083
 run: build
@@ -93,6 +93,11 @@ sim:
 ## mutants: switch every rule off in a copy of the source, one by one, and see the simulation fail
 mutants:
 	go run ./sim/mutants
+
+## windows: the agent, its drivers and libsoftkey.dll under Wine. Not part of
+## test: it wants Wine and MinGW, and shows what Wine does, not what Windows does
+windows: fonts pages
+	scripts/windows
 
 ## bench: pairs issued a second, beside the ceiling of this machine
 bench: needs

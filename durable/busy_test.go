@@ -19,30 +19,19 @@ func TestReadWhileReplaced(t *testing.T) {
 	if err := Replace(path, content(0), Secret); err != nil {
 		t.Fatal(err)
 	}
-	var reading sync.WaitGroup
-	done := make(chan struct{})
-	reading.Go(func() {
-		for {
-			select {
-			case <-done:
-				return
-			default:
-			}
+	for i := range rounds {
+		var reading sync.WaitGroup
+		reading.Go(func() {
 			data, err := Read(path)
 			if err != nil || len(data) != 10_000 || !bytes.Equal(data, content(int(data[0]))) {
 				t.Errorf("%d bytes, %v", len(data), err)
-				return
 			}
-		}
-	})
-	for i := range rounds {
+		})
 		if err := Replace(path, content(i), Secret); err != nil {
 			t.Error(err)
-			break
 		}
+		reading.Wait()
 	}
-	close(done)
-	reading.Wait()
 }
 
 // TestReplacedWhenRead: a file that is being read is replaced when that is over.
