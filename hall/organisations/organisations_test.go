@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -36,14 +37,17 @@ func (c *clock) Now() time.Time {
 	return c.now
 }
 
-// sms keeps what was sent.
+// sms keeps what was sent; some of it behind the caller's back (People.Wait).
 type sms struct {
+	mu            sync.Mutex
 	phones, codes []string
 	invited       []string // who, to what
 	fail          error
 }
 
 func (s *sms) Send(_ context.Context, phone, template string, vars map[string]string, key string) (string, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if s.fail != nil {
 		return "", s.fail
 	}
