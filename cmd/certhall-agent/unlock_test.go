@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"crypto/ecdsa"
 	"crypto/rand"
 	"encoding/pem"
 	"io"
@@ -44,15 +45,20 @@ func TestUnlockByFiles(t *testing.T) {
 	if code := unlock("--request", path("request")); code != exitUsage {
 		t.Errorf("an authority that nobody named: exit %d", code)
 	}
-	if code := unlock("--request", path("request"), "--id", "ra"); code != exitDone {
-		t.Fatalf("exit %d", code)
+	ask := func() (request proof.UnlockRequest, to *ecdsa.PublicKey) {
+		t.Helper()
+		if code := unlock("--request", path("request"), "--id", "ra"); code != exitDone {
+			t.Fatalf("exit %d", code)
+		}
+		data, err := os.ReadFile(path("request"))
+		must(err)
+		request, err = proof.Decode[proof.UnlockRequest](data)
+		must(err)
+		to, err = gm.ParsePublicKey(request.Key)
+		must(err)
+		return request, to
 	}
-	data, err := os.ReadFile(path("request"))
-	must(err)
-	request, err := proof.Decode[proof.UnlockRequest](data)
-	must(err)
-	to, err := gm.ParsePublicKey(request.Key)
-	must(err)
+	request, to := ask()
 	answer := func(pins ...string) {
 		p := proof.AdminPINs{Authority: "ra", RequestDigest: request.Digest(), Next: []byte("Keeper-02")}
 		for _, pin := range pins {
@@ -68,7 +74,7 @@ func TestUnlockByFiles(t *testing.T) {
 		t.Fatalf("exit %d", code)
 	}
 	must(k.Login(t.Context(), "Bright-2"))
-	data, err = os.ReadFile(path("answer.report"))
+	data, err := os.ReadFile(path("answer.report"))
 	must(err)
 	signed, err := proof.Decode[proof.Signed](data)
 	must(err)
@@ -86,15 +92,7 @@ func TestUnlockByFiles(t *testing.T) {
 	}
 
 	// another request, whose answer does not open the key
-	if code := unlock("--request", path("request"), "--id", "ra"); code != exitDone {
-		t.Fatalf("exit %d", code)
-	}
-	data, err = os.ReadFile(path("request"))
-	must(err)
-	request, err = proof.Decode[proof.UnlockRequest](data)
-	must(err)
-	to, err = gm.ParsePublicKey(request.Key)
-	must(err)
+	request, to = ask()
 	answer("Keeper-09")
 	if code := unlock("--answer", path("answer"), "--report", path("failed"), "--new-pin-fd", typed(t, "Bright-3\n")); code != exitPIN {
 		t.Errorf("exit %d", code)
@@ -105,15 +103,7 @@ func TestUnlockByFiles(t *testing.T) {
 
 	// a third one, whose maker's response the key did not take: the run ended
 	// before it said so
-	if code := unlock("--request", path("request"), "--id", "ra"); code != exitDone {
-		t.Fatalf("exit %d", code)
-	}
-	data, err = os.ReadFile(path("request"))
-	must(err)
-	request, err = proof.Decode[proof.UnlockRequest](data)
-	must(err)
-	to, err = gm.ParsePublicKey(request.Key)
-	must(err)
+	request, to = ask()
 	answer()
 	state := path("certhall/unlocking/" + held[0].Name())
 	data, err = os.ReadFile(state)
