@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"strconv"
 	"strings"
 	"time"
 
@@ -132,7 +131,8 @@ type History struct {
 func (d *Desk) Logins(ctx context.Context, v Visit, before string) (h History, err error) {
 	h.Days = int(HistoryLife / day)
 	now := d.now()
-	from := lineOf(before)
+	mark := certhall.ParseMark(before)
+	from := LoginLine{ID: mark.ID, At: mark.At}
 	if from.At.IsZero() {
 		from.At = now.Add(time.Second)
 	}
@@ -144,7 +144,7 @@ func (d *Desk) Logins(ctx context.Context, v Visit, before string) (h History, e
 				break
 			}
 			if i == HistoryPage {
-				h.Before = lines[i-1].mark()
+				h.Before = certhall.Mark{At: lines[i-1].At, ID: lines[i-1].ID}.String()
 				break
 			}
 			h.Logins = append(h.Logins, ShownLogin{l.ID, l.At, l.Way, l.Refused == "", l.Refused, l.shown()})
@@ -152,19 +152,6 @@ func (d *Desk) Logins(ctx context.Context, v Visit, before string) (h History, e
 		return err
 	})
 	return h, err
-}
-
-// mark names a line to go on behind.
-func (l LoginLine) mark() string { return strconv.FormatInt(l.At.UnixMilli(), 36) + "-" + l.ID }
-
-// lineOf reads a mark; what is none begins at the start.
-func lineOf(mark string) LoginLine {
-	at, id, _ := strings.Cut(mark, "-")
-	ms, err := strconv.ParseInt(at, 36, 64)
-	if err != nil || ms <= 0 {
-		return LoginLine{}
-	}
-	return LoginLine{ID: id, At: time.UnixMilli(ms).UTC()}
 }
 
 func (d Device) shown() ShownDevice { return ShownDevice{shorten(d.Address), d.Browser, d.System} }

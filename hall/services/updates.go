@@ -2,8 +2,6 @@ package services
 
 import (
 	"context"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/certhall/certhall"
@@ -74,7 +72,8 @@ func (h Updates) Problems() []*Problem {
 // Updates tell what the person did: of one kind, or all if kind is "". before is
 // what the page before it answered, "" for the first.
 func (c *Counter) Updates(ctx context.Context, who Caller, kind, before string) (h Updates, err error) {
-	q := HistoryQuery{Person: who.Person, Kind: kind, Before: happening(before), Limit: UpdatesPage + 1}
+	mark := certhall.ParseMark(before)
+	q := HistoryQuery{Person: who.Person, Kind: kind, Before: Happening{ID: mark.ID, At: mark.At}, Limit: UpdatesPage + 1}
 	h.Entries = []UpdateEntry{}
 	err = c.Store.Read(ctx, func(r Reader) error {
 		found, err := r.History(q)
@@ -84,7 +83,8 @@ func (c *Counter) Updates(ctx context.Context, who Caller, kind, before string) 
 		h.Before = ""
 		if len(found) > UpdatesPage {
 			found = found[:UpdatesPage]
-			h.Before = found[UpdatesPage-1].mark()
+			last := found[UpdatesPage-1]
+			h.Before = certhall.Mark{At: last.At, ID: last.ID}.String()
 		}
 		h.Entries, err = entries(r, found)
 		return err
@@ -166,17 +166,4 @@ func boughtOrders(r Reader, ids []certhall.OrderID) (map[certhall.OrderID]*bough
 
 func (b boughtOrder) summary() *OrderSummary {
 	return &OrderSummary{OrderHead: b.Head(), Count: len(b.Lines), First: b.Lines[0].BoughtView(b.made), Open: b.open(), Refunded: orders.GivenBack(b.refunds), Invoice: b.invoiceView()}
-}
-
-// mark writes where a page ends.
-func (h Happening) mark() string { return strconv.FormatInt(h.At.UnixMilli(), 36) + "-" + h.ID }
-
-// happening reads a mark; what is none begins at the start.
-func happening(mark string) Happening {
-	at, id, _ := strings.Cut(mark, "-")
-	ms, err := strconv.ParseInt(at, 36, 64)
-	if err != nil || ms <= 0 {
-		return Happening{}
-	}
-	return Happening{ID: id, At: time.UnixMilli(ms).UTC()}
 }
