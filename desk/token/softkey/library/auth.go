@@ -31,8 +31,9 @@ func (l *Library) GenRandom(h Handle, random []byte) error {
 // DevAuth proves that the caller knows the device's key: the last random
 // numbers under SM4 (SM1's identifiers mean SM4 here, which is not secret). The
 // standard has one block; programs that encrypt with PKCS #5 padding answer a
-// second one, which must be right too. Every question is good for one answer. Applications are made and deleted, and
-// the key itself is changed, by those who proved it.
+// second one, which must be right too. Every question is good for one answer.
+// Applications are made and deleted, and the key itself is changed, by those who
+// proved it.
 func (l *Library) DevAuth(h Handle, answer []byte) error {
 	return l.connected(h, func(c *connection) error {
 		question := c.challenge
