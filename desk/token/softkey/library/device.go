@@ -2,12 +2,14 @@ package library
 
 import (
 	"context"
+	"errors"
 	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
 	"unicode/utf8"
 
+	"github.com/certhall/certhall/desk/token"
 	"github.com/certhall/certhall/desk/token/softkey"
 	"github.com/certhall/certhall/gm/skf"
 )
@@ -32,7 +34,14 @@ type connection struct {
 func (c *connection) under() Handle { return 0 }
 
 // present tells whether the key is still plugged in, and whether it can be read.
-func (d *device) present() error { return d.key.Present(context.Background()) }
+// A lock ends with the key that is taken out; the device's mutex is held.
+func (d *device) present() error {
+	err := d.key.Present(context.Background())
+	if errors.Is(err, token.ErrRemoved) {
+		d.guard.release()
+	}
+	return err
+}
 
 // use lets f have the device, once nobody else does.
 func (l *Library) use(d *device, f func() error) error {
@@ -147,10 +156,12 @@ func (l *Library) plugged(path string) (*device, error) {
 // DisConnectDev closes a connection and all that was opened through it, and
 // gives back its lock.
 func (l *Library) DisConnectDev(h Handle) error {
-	if c, err := find[*connection](l, h); err == nil {
+	c, open := find[*connection](l, h)
+	err := l.remove(h, connections)
+	if open == nil {
 		c.device.unlock(h)
 	}
-	return l.remove(h, connections)
+	return err
 }
 
 // The states of GetDevState.

@@ -15,9 +15,8 @@ type object interface {
 }
 
 type table struct {
-	last    Handle
+	last    [kinds]Handle // drawn last, of each kind
 	objects map[Handle]object
-	closed  map[Handle]kind // what was closed, so that it may be closed twice
 }
 
 // kind tells the handles apart that have functions of their own to close them.
@@ -28,6 +27,7 @@ const (
 	applications
 	containers
 	others
+	kinds
 )
 
 func kindOf(o object) kind {
@@ -42,15 +42,28 @@ func kindOf(o object) kind {
 	return others
 }
 
-// The first handle, and the distance to the next: far from what stands in
-// memory that was not set, and within 32 bits.
+// The first handle, far from what stands in memory that was not set, and within
+// 32 bits; the distance of the kinds, and of a kind's handles.
 const (
 	firstHandle = 0x05EE0000
-	nextHandle  = 8
+	nextKind    = 8
+	nextHandle  = nextKind * Handle(kinds)
 )
 
 func newTable() table {
-	return table{last: firstHandle, objects: map[Handle]object{}, closed: map[Handle]kind{}}
+	t := table{objects: map[Handle]object{}}
+	for k := range t.last {
+		t.last[k] = before(kind(k))
+	}
+	return t
+}
+
+// before is the number before the first handle of a kind.
+func before(k kind) Handle { return firstHandle + nextKind*Handle(k) }
+
+// drawn tells whether a handle is, or was, one of the kind.
+func (t *table) drawn(h Handle, k kind) bool {
+	return h > before(k) && h <= t.last[k] && (h-before(k))%nextHandle == 0
 }
 
 // add gives an object its handle: InvalidHandle if what it lies under was
@@ -61,9 +74,10 @@ func (l *Library) add(o object) (Handle, error) {
 	if up := o.under(); up != 0 && l.handles.objects[up] == nil {
 		return 0, refuse(skf.InvalidHandle)
 	}
-	l.handles.last += nextHandle
-	l.handles.objects[l.handles.last] = o
-	return l.handles.last, nil
+	last := &l.handles.last[kindOf(o)]
+	*last += nextHandle
+	l.handles.objects[*last] = o
+	return *last, nil
 }
 
 // find gives the object of a handle, if it is of the kind that is asked for.
@@ -82,20 +96,17 @@ func find[T object](l *Library, h Handle) (T, error) {
 func (l *Library) remove(h Handle, k kind) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	o, open := l.handles.objects[h]
-	before, closed := l.handles.closed[h]
-	switch {
-	case open && kindOf(o) == k:
-		l.handles.close(h)
-		return nil
-	case closed && before == k:
-		return nil
+	if !l.handles.drawn(h, k) {
+		return refuse(skf.InvalidHandle)
 	}
-	return refuse(skf.InvalidHandle)
+	l.handles.close(h)
+	return nil
 }
 
 func (t *table) close(h Handle) {
-	t.closed[h] = kindOf(t.objects[h])
+	if t.objects[h] == nil {
+		return // it was closed
+	}
 	delete(t.objects, h)
 	for below, o := range t.objects {
 		if o.under() == h {

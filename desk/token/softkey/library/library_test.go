@@ -7,6 +7,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"runtime"
 	"testing"
 
 	"github.com/emmansun/gmsm/sm2"
@@ -509,4 +510,25 @@ func TestMadeAnew(t *testing.T) {
 		t.Fatal(err)
 	}
 	wants(t, "another key in its place", l.GenRandom(dev, make([]byte, 8)), skf.DeviceRemoved)
+}
+
+// TestClosedHandlesTakeNoMemory: programs run for days, and close what they open.
+func TestClosedHandlesTakeNoMemory(t *testing.T) {
+	l, _ := plug(t)
+	dev := must[Handle](t)(l.ConnectDev(plugged))
+	heap := func() uint64 {
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return m.HeapAlloc
+	}
+	before := heap()
+	const rounds, each = 100_000, 4 // bytes that one handle may leave behind
+	for range rounds {
+		wants(t, "close", l.CloseHandle(must[Handle](t)(l.SetSymmKey(dev, make([]byte, KeyLength), uint32(skf.SM4ECB)))), skf.OK)
+	}
+	if after := heap(); after > before+rounds*each {
+		t.Errorf("%d bytes, were %d", after, before)
+	}
+	runtime.KeepAlive(l)
 }

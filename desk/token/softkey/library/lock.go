@@ -40,7 +40,12 @@ func (l *Library) LockDev(h Handle, milliseconds uint32) error {
 	d := c.device
 	for waited := time.Duration(0); ; waited += Moment {
 		switch locked, err := d.lock(h); {
-		case locked || err != nil:
+		case err != nil:
+			return err
+		case locked:
+			if _, err = find[*connection](l, h); err != nil {
+				d.unlock(h) // another thread has closed it meanwhile
+			}
 			return err
 		case milliseconds != Forever && waited >= time.Duration(milliseconds)*time.Millisecond:
 			return refuse(skf.Timeout)
@@ -86,8 +91,14 @@ func (d *device) unlock(h Handle) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.guard.owner == h {
-		d.guard.owner = 0
-		_ = d.guard.file.Unlock() // closing the file unlocks it in any case
+		d.guard.release()
+	}
+}
+
+func (g *guard) release() {
+	if g.owner != 0 {
+		g.owner = 0
+		_ = g.file.Unlock() // closing the file unlocks it in any case
 	}
 }
 

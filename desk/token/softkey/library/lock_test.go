@@ -47,6 +47,44 @@ func TestLock(t *testing.T) {
 	wants(t, "disconnect", one.DisConnectDev(dev), skf.OK)
 }
 
+// TestLockOfAKeyTakenOut: a lock ends with the key, whether its owner unlocks or
+// not. Put back, it is everybody's.
+func TestLockOfAKeyTakenOut(t *testing.T) {
+	one, path := plug(t)
+	dev := must[Handle](t)(one.ConnectDev(plugged))
+	wants(t, "lock", one.LockDev(dev, 0), skf.OK)
+	if err := os.Rename(path, path+".away"); err != nil {
+		t.Fatal(err)
+	}
+	_, err := one.GetDevInfo(dev)
+	wants(t, "taken out", err, skf.DeviceRemoved)
+	if err := os.Rename(path+".away", path); err != nil {
+		t.Fatal(err)
+	}
+	two := another(path, func(<-chan struct{}) {})
+	for _, l := range []*Library{two, one} {
+		dev := must[Handle](t)(l.ConnectDev(plugged))
+		wants(t, "use", l.GenRandom(dev, make([]byte, 8)), skf.OK)
+		wants(t, "lock", l.LockDev(dev, 0), skf.OK)
+		wants(t, "unlock", l.UnlockDev(dev), skf.OK)
+	}
+}
+
+// TestLockWhileDisconnecting: a connection that another thread closes while it
+// waits for its lock leaves none behind.
+func TestLockWhileDisconnecting(t *testing.T) {
+	l, _ := plug(t)
+	dev := must[Handle](t)(l.ConnectDev(plugged))
+	waiting := must[Handle](t)(l.ConnectDev(plugged))
+	wants(t, "lock", l.LockDev(dev, 0), skf.OK)
+	l.Pause = func(<-chan struct{}) {
+		wants(t, "disconnect", l.DisConnectDev(waiting), skf.OK)
+		wants(t, "unlock", l.UnlockDev(dev), skf.OK)
+	}
+	wants(t, "lock of what is closed", l.LockDev(waiting, Forever), skf.InvalidHandle)
+	wants(t, "lock", l.LockDev(dev, 0), skf.OK)
+}
+
 // TestAnotherProcess: what another process writes is seen at once.
 func TestAnotherProcess(t *testing.T) {
 	one, path := plug(t)
