@@ -10,9 +10,10 @@ import (
 
 // orderCmd is what officers do with orders.
 type orderCmd struct {
-	List   orderListCmd   `cmd:"" help:"List orders, the latest first."`
-	Show   orderShowCmd   `cmd:"" help:"Tell an order's whole story: lines, payments, refunds, what officers did."`
-	Refund orderRefundCmd `cmd:"" help:"Give money back for what was not used; or see to refunds that failed."`
+	List    orderListCmd    `cmd:"" help:"List orders, the latest first."`
+	Show    orderShowCmd    `cmd:"" help:"Tell an order's whole story: lines, payments, refunds, what officers did."`
+	Refund  orderRefundCmd  `cmd:"" help:"Give money back for what was not used; or see to refunds that failed."`
+	Settled orderSettledCmd `cmd:"" help:"Say of an order that was closed while payment was off that nothing came for it, or that it was given back."`
 }
 
 type orderListCmd struct {
@@ -22,6 +23,7 @@ type orderListCmd struct {
 	KeyNumber string           `help:"Key number (证书卡号) that was ordered for."`
 	Standing  string           `enum:",unpaid,closing,paid,closed" default:"" help:"Narrow to a standing."`
 	Refund    string           `enum:",waiting,wanted,sent,done,dropped,failed" default:"" help:"Narrow to orders with a refund of this standing."`
+	Unheard   bool             `help:"Narrow to orders that were closed while payment was off: somebody may have paid them."`
 	Limit     int              `default:"50" help:"So many at most."`
 	After     certhall.OrderID `help:"Go on behind this order."`
 }
@@ -33,7 +35,7 @@ func (c *orderListCmd) Run(env *environment) error {
 	}
 	defer h.close()
 	found, err := h.office.Orders(env.ctx, payment.OrderSearch{
-		Serial: c.Serial, Key: c.KeyNumber, Standing: orders.Standing(c.Standing), Refund: orders.RefundStanding(c.Refund), Limit: c.Limit, After: c.After,
+		Serial: c.Serial, Key: c.KeyNumber, Standing: orders.Standing(c.Standing), Refund: orders.RefundStanding(c.Refund), Unheard: c.Unheard, Limit: c.Limit, After: c.After,
 	})
 	if err != nil {
 		return err
@@ -121,7 +123,7 @@ type orderRefundCmd struct {
 	Order       certhall.OrderID         `arg:"" help:"Number of the order."`
 	Entitlement []certhall.EntitlementID `help:"Only this of what was bought; may be repeated. Default: all that was not used."`
 	Again       bool                     `xor:"failed" help:"Make the order's failed refunds again, once their cause is gone."`
-	Given       bool                     `xor:"failed" help:"Record that the money of its failed refunds was given back another way."`
+	Given       bool                     `xor:"failed" help:"Record that the money of its failed refunds, or of those that wait while payment is off, was given back another way."`
 	Reason      string                   `required:"" help:"Why, in your own words; kept with the order, and the buyer reads it."`
 	Yes         bool                     `short:"y" help:"Do not ask."`
 }
@@ -169,7 +171,7 @@ func (c *orderRefundCmd) seeTo(env *environment, h *hallRoom, operator string) e
 	}
 	failed := 0
 	for _, r := range f.Refunds {
-		if r.Standing != orders.RefundFailed {
+		if r.Standing != orders.RefundFailed && !(c.Given && payment.ForOfficer(r)) {
 			continue
 		}
 		if err := act(env.ctx, r.ID, operator, c.Reason); err != nil {
@@ -181,5 +183,28 @@ func (c *orderRefundCmd) seeTo(env *environment, h *hallRoom, operator string) e
 	if failed == 0 {
 		return errNoFailed.With("order", string(c.Order))
 	}
+	return nil
+}
+
+type orderSettledCmd struct {
+	hallRoomFlags
+	Order  certhall.OrderID `arg:"" help:"Number of the order, as order list --unheard lists it."`
+	Reason string           `required:"" help:"What the merchant platform says and what was done, in your own words; kept with the order."`
+}
+
+func (c *orderSettledCmd) Run(env *environment) error {
+	operator, err := c.operator()
+	if err != nil {
+		return err
+	}
+	h, err := c.openHallRoom(env)
+	if err != nil {
+		return err
+	}
+	defer h.close()
+	if err := h.office.Settled(env.ctx, c.Order, operator, c.Reason); err != nil {
+		return err
+	}
+	env.say("cli.order-settled", "order", string(c.Order))
 	return nil
 }

@@ -53,6 +53,10 @@ type Order struct {
 // Live tells whether the order may still be paid.
 func (o Order) Live() bool { return o.Standing == Unpaid || o.Standing == Closing }
 
+// Unheard tells whether it was closed without its channel's word: somebody may
+// have paid it, until the channel, or an officer, has said how it stands there.
+func (o Order) Unheard() bool { return o.Standing == Closed && !o.Due.IsZero() }
+
 // Part is the order as it looks to who may see some of its lines: how it is paid
 // is none of his business.
 func (o Order) Part(visible func(Line) bool) Order {

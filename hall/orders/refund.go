@@ -117,38 +117,20 @@ func RefundWhole(w Writer, order certhall.OrderID, transaction string, amount ce
 // AskAgain has a failed refund asked for again; anew, under another number, where
 // the channel has ended the earlier one without giving anything back.
 func AskAgain(w Writer, id certhall.RefundID, anew bool, now time.Time) error {
-	r, err := failed(w, id)
-	if err != nil {
+	r, err := w.LockRefund(id)
+	switch {
+	case err != nil:
 		return err
+	case r == nil:
+		return ErrOrderMissing
+	case r.Standing != RefundFailed:
+		return ErrNotFailed.With("refund", string(id))
 	}
 	if anew {
 		r.Round, r.Number, r.SentAt = r.Round+1, "", time.Time{}
 	}
 	r.Standing, r.Due, r.Looks = RefundWanted, now, 0
 	return w.SaveRefund(*r)
-}
-
-// GivenOtherwise ends a failed refund whose money an officer has given back
-// another way.
-func GivenOtherwise(w Writer, id certhall.RefundID, now time.Time) error {
-	r, err := failed(w, id)
-	if err != nil {
-		return err
-	}
-	return EndRefund(w, *r, now)
-}
-
-func failed(w Writer, id certhall.RefundID) (*Refund, error) {
-	r, err := w.LockRefund(id)
-	switch {
-	case err != nil:
-		return nil, err
-	case r == nil:
-		return nil, ErrOrderMissing
-	case r.Standing != RefundFailed:
-		return nil, ErrNotFailed.With("refund", string(id))
-	}
-	return r, nil
 }
 
 // settleRefund moves a waiting refund on once no case has any of its entitlements:

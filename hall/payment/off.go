@@ -75,7 +75,7 @@ func keep(w Writer, o orders.Order, now time.Time) error {
 	over := o.ExpiresAt.Add(clockSkew) // nobody can pay it at the channel any more
 	o.Due = now.Add(offPause)
 	switch {
-	case !o.Live():
+	case o.Unheard():
 	case now.Before(over):
 		if o.Due.After(over) {
 			o.Due = over
@@ -94,7 +94,7 @@ func (t *Till) hear(ctx context.Context, o orders.Order) error {
 	}
 	return t.o.Store.Write(ctx, func(w Writer) error {
 		heard, err := w.LockOrder(o.ID)
-		if err != nil || heard == nil || heard.Live() {
+		if err != nil || heard == nil || !heard.Unheard() {
 			return err
 		}
 		heard.Due = time.Time{}
@@ -102,8 +102,16 @@ func (t *Till) hear(ctx context.Context, o orders.Order) error {
 	})
 }
 
-// Waits says what waits for a channel where there is none: orders that may have
-// been paid, and refunds.
+// ForOfficer tells whether an officer sees to a refund: it has failed, or waits
+// for a channel that there is none of any more.
+func ForOfficer(f orders.Refund) bool {
+	asked := f.Standing == orders.RefundWanted || f.Standing == orders.RefundSent
+	return f.Standing == orders.RefundFailed || asked && f.Trouble == ErrOff.Code
+}
+
+// Waits says what waits for a channel where there is none, until an officer has
+// said that it is settled: orders that may have been paid, closed ones too, and
+// refunds.
 func (t *Till) Waits(ctx context.Context) error {
 	if !t.off() {
 		return nil
@@ -113,11 +121,11 @@ func (t *Till) Waits(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		live := n.Orders[orders.Unpaid] + n.Orders[orders.Closing]
-		refunds := n.Refunds[orders.RefundWaiting] + n.Refunds[orders.RefundWanted] + n.Refunds[orders.RefundSent]
-		if live+refunds == 0 {
+		open := n.Orders[orders.Unpaid] + n.Orders[orders.Closing] + n.Unheard
+		refunds := n.Refunds[orders.RefundWaiting] + n.Refunds[orders.RefundWanted] + n.Refunds[orders.RefundSent] + n.Refunds[orders.RefundFailed]
+		if open+refunds == 0 {
 			return nil
 		}
-		return ErrMoneyWaits.With("orders", strconv.FormatInt(live, 10)).With("refunds", strconv.FormatInt(refunds, 10))
+		return ErrMoneyWaits.With("orders", strconv.FormatInt(open, 10)).With("refunds", strconv.FormatInt(refunds, 10))
 	})
 }

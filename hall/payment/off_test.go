@@ -1,6 +1,7 @@
 package payment_test
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"net/http/httptest"
@@ -78,7 +79,7 @@ func TestOffForLong(t *testing.T) {
 	w.clock.now = w.clock.now.Add(26 * time.Hour)
 	w.work()
 	w.expect(held.ID, orders.Closed, "", "")
-	w.waits(false)
+	w.waits(true)
 	w.clock.now = w.clock.now.AddDate(0, 3, 0) // no bill is fetched of that time any more
 	w.restart()
 	w.pass(10 * time.Minute)
@@ -115,6 +116,79 @@ func TestOffRefund(t *testing.T) {
 	w.pass(10 * time.Minute)
 	w.expect(before.ID, orders.Paid, "taken", "done")
 	w.expect(while.ID, orders.Paid, "taken", "done")
+}
+
+// TestOffForEver: where no channel comes back, money that may be under way stays
+// in sight until an officer has said that it is settled; he says it once.
+func TestOffForEver(t *testing.T) {
+	w := newWorld(t)
+	paid, unheard := w.place("l1"), w.place("l2")
+	w.work()
+	w.must(w.bank.Pay(paid.ID))
+	w.notices()
+	w.refund(paid, 1)
+	w.switchOff()
+	settled := func(o orders.Order) error { return w.office.Settled(w.Context(), o.ID, "张三", "商户平台查过") }
+	if err := settled(unheard); !errors.Is(err, payment.ErrNotUnheard) {
+		t.Errorf("of an order that is live: %v", err)
+	}
+	w.clock.now = w.clock.now.Add(26 * time.Hour)
+	w.work()
+	w.clock.now = w.clock.now.AddDate(1, 0, 0)
+	w.work()
+	w.expect(unheard.ID, orders.Closed, "", "")
+	found, err := w.office.Orders(t.Context(), payment.OrderSearch{Unheard: true, Limit: 5})
+	w.must(err)
+	if len(found) != 1 || found[0].ID != unheard.ID {
+		t.Errorf("unheard of: %v", found)
+	}
+	w.must(settled(unheard))
+	if err := settled(unheard); !errors.Is(err, payment.ErrNotUnheard) {
+		t.Errorf("said twice: %v", err)
+	}
+	w.waits(true)
+	w.must(w.office.RefundGiven(t.Context(), w.order(paid.ID).Refunds[0].ID, "张三", "银行转账"))
+	w.expect(paid.ID, orders.Paid, "taken", "done")
+	w.waits(false)
+	if acts := w.order(unheard.ID).Acts; len(acts) != 1 || acts[0].Kind != payment.ActSettled {
+		t.Errorf("%+v", acts)
+	}
+}
+
+// TestGivenOnlyWhileOff: once there is a channel again that is asked for a refund,
+// no officer gives its money back as well.
+func TestGivenOnlyWhileOff(t *testing.T) {
+	w := newWorld(t)
+	o := w.place("l1")
+	w.work()
+	w.must(w.bank.Pay(o.ID))
+	w.notices()
+	w.switchOff()
+	w.refund(o, 1)
+	w.work()
+	asked := false
+	w.till = payment.NewTill(payment.TillOptions{Store: w.store.Till(), Clock: w.clock, Random: w.random, Channel: refunding{w.bank.Channel(), func(r payment.RefundOrder) {
+		asked = true
+		if err := w.office.RefundGiven(t.Context(), r.Refund, "张三", "x"); !errors.Is(err, orders.ErrNotFailed) {
+			t.Error(err)
+		}
+	}}})
+	w.pass(10 * time.Minute)
+	w.expect(o.ID, orders.Paid, "taken", "done")
+	if !asked {
+		t.Error("the channel was not asked")
+	}
+}
+
+// refunding does something while the channel is asked for a refund.
+type refunding struct {
+	payment.Channel
+	meanwhile func(payment.RefundOrder)
+}
+
+func (c refunding) Refund(ctx context.Context, r payment.RefundOrder) (payment.Refund, error) {
+	c.meanwhile(r)
+	return c.Channel.Refund(ctx, r)
 }
 
 // TestOffNotice: a notice that nobody can verify is not taken and not lost.

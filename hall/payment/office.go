@@ -13,6 +13,7 @@ import (
 var (
 	ErrNoDifference = certhall.NewError("payment-difference-missing", certhall.NotFound)
 	ErrDay          = certhall.NewError("payment-day-wrong", certhall.Invalid)
+	ErrNotUnheard   = certhall.NewError("order-not-unheard", certhall.Conflict) // order
 )
 
 // Office is the till's books as officers see them. It calls no channel: what it
@@ -28,7 +29,7 @@ type Act struct {
 	ID       string
 	At       time.Time
 	Operator string
-	Kind     string // refund-again, refund-given, bill-asked
+	Kind     string // one of the kinds below
 	Subject  string // the order, or the day
 	Reason   string
 }
@@ -37,6 +38,7 @@ type Act struct {
 const (
 	ActRefundAgain = "refund-again"
 	ActRefundGiven = "refund-given"
+	ActSettled     = "order-settled"
 	ActBillAsked   = "bill-asked"
 )
 
@@ -153,10 +155,35 @@ func (o Office) RefundAgain(ctx context.Context, id certhall.RefundID, operator,
 	})
 }
 
-// RefundGiven ends a failed refund whose money was given back another way.
+// RefundGiven ends a refund whose money was given back another way: one that has
+// failed, or waits for a channel that there is none of any more.
 func (o Office) RefundGiven(ctx context.Context, id certhall.RefundID, operator, reason string) error {
 	return o.refund(ctx, id, ActRefundGiven, operator, reason, func(w Writer, f orders.Refund) error {
-		return orders.GivenOtherwise(w, f.ID, o.now())
+		if !ForOfficer(f) {
+			return orders.ErrNotFailed.With("refund", string(id))
+		}
+		return orders.EndRefund(w, f, o.now())
+	})
+}
+
+// Settled takes an officer's word on an order that was closed without its
+// channel's: nothing came for it, or he has given it back. It is not asked about
+// any more.
+func (o Office) Settled(ctx context.Context, id certhall.OrderID, operator, reason string) error {
+	return o.Store.Write(ctx, func(w Writer) error {
+		order, err := w.LockOrder(id)
+		switch {
+		case err != nil:
+			return err
+		case order == nil:
+			return orders.ErrOrderMissing
+		case !order.Unheard():
+			return ErrNotUnheard.With("order", string(id))
+		}
+		if err := orders.End(w, *order); err != nil {
+			return err
+		}
+		return o.act(w, ActSettled, string(id), operator, reason)
 	})
 }
 

@@ -106,6 +106,7 @@ type OrderSearch struct {
 	Key      string          // key number
 	Standing orders.Standing
 	Refund   orders.RefundStanding // that a refund of it has
+	Unheard  bool                  // closed without the channel's word
 	Limit    int
 	After    certhall.OrderID // go on behind this one; the latest come first
 }
@@ -123,5 +124,6 @@ type PaymentSearch struct {
 type Tally struct {
 	Orders  map[orders.Standing]int64
 	Refunds map[orders.RefundStanding]int64
+	Unheard int64 // orders closed without the channel's word; Orders counts them too
 	Open    int64 // differences that nobody has explained
 }

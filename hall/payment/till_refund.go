@@ -50,6 +50,9 @@ func (t *Till) workRefund(ctx context.Context, id certhall.RefundID) (took bool,
 			return w.SaveRefund(f)
 		}
 		f.Due, f.Looks = now.Add(lease), f.Looks+1
+		if f.Trouble == ErrOff.Code { // asked from now on: no officer gives it as well
+			f.Trouble = ""
+		}
 		return w.SaveRefund(f)
 	})
 	if err != nil || !took || t.off() {

@@ -117,6 +117,9 @@ func (r *rows) Tally() (t payment.Tally, err error) {
 	if t.Refunds, err = tally[orders.RefundStanding](r, "refunds"); err != nil {
 		return t, err
 	}
+	if _, err = r.one(`SELECT count(*) FROM orders WHERE `+unheard, nil, &t.Unheard); err != nil {
+		return t, err
+	}
 	_, err = r.one(`SELECT count(*) FROM payment_differences WHERE explained_at = 0`, nil, &t.Open)
 	return t, err
 }

@@ -115,6 +115,9 @@ func (r *rows) Unsettled(since time.Time) ([]orders.Refund, error) {
 	return r.refunds(`WHERE standing = 'failed' OR standing IN ('waiting', 'wanted', 'sent') AND made_at < $1 ORDER BY made_at, id`, ms(since))
 }
 
+// unheard are the orders that orders.Order.Unheard tells.
+const unheard = `standing = 'closed' AND due > 0`
+
 func (r *rows) FindOrders(s payment.OrderSearch) ([]orders.Order, error) {
 	var where sqldb.Where
 	where.And("id <> ''")
@@ -132,6 +135,9 @@ func (r *rows) FindOrders(s payment.OrderSearch) ([]orders.Order, error) {
 	}
 	if s.Refund != "" {
 		where.And("id IN (SELECT order_id FROM refunds WHERE standing = ?)", string(s.Refund))
+	}
+	if s.Unheard {
+		where.And(unheard)
 	}
 	if s.After != "" {
 		where.And("id < ?", string(s.After))
