@@ -9,7 +9,8 @@ import (
 )
 
 // Eligible tells whether renew or repair is open to the pair with this signing
-// certificate, and the terms.
+// certificate, and the terms: also beside a refusal, for a case that was let in
+// before its window ended.
 func (ca *CA) Eligible(ctx context.Context, service certhall.Service, serial certhall.Serial) (authority.Eligibility, error) {
 	var e authority.Eligibility
 	var p *Pair
@@ -25,15 +26,13 @@ func (ca *CA) Eligible(ctx context.Context, service certhall.Service, serial cer
 		if e.Escrowed, err = r.Escrowed(p.ID); err != nil {
 			return err
 		}
+		e.MaxYears = ca.longestTerm(service, p, now)
+		e.NotAfter = ca.end(service, p, 1, now)
 		if refusal := ca.judge(p, service, now); refusal != nil {
 			e.Refusal = certhall.AsError(refusal)
-			return nil
-		}
-		e.MaxYears = ca.longestTerm(service, p, now)
-		if e.MaxYears < 1 {
+		} else if e.MaxYears < 1 {
 			e.Refusal = authority.ErrTerm
 		}
-		e.NotAfter = ca.end(service, p, 1, now)
 		return nil
 	})
 	if err != nil || e.Refusal != nil {

@@ -90,6 +90,9 @@ func TestWindowHoldsForTheCase(t *testing.T) {
 	o.clock.advance(364 * day)
 	o.ticket(certhall.Renew, "c", h.pair.SignSerial)
 	o.clock.advance(2 * day) // expired meanwhile
+	if e, err := o.Eligible(t.Context(), certhall.Renew, h.pair.SignSerial); err != nil || !errors.Is(e.Refusal, authority.ErrExpired) || e.MaxYears < 1 {
+		t.Errorf("the terms stand beside the refusal: %+v, %v", e, err)
+	}
 	r := o.prepare(certhall.Renew, "c", h)
 	if _, err := o.Issue(t.Context(), r.call(t, h.person)); err != nil {
 		t.Fatal(certhall.CauseText(err))

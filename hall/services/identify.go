@@ -43,11 +43,10 @@ func (c *Counter) identify(ctx context.Context, k Case, l proof.Listing) (Event,
 		switch {
 		case err != nil:
 			return Event{}, err
-		case refusal == nil:
-			e.Terms, disposal = terms, terms.Disposal
-		case k.Attempt == 0: // later the judgement of the first ticket holds ◆
+		case refusal != nil:
 			return Event{Kind: EvRefused, Problem: refusal}, nil
 		}
+		e.Terms, disposal = terms, terms.Disposal
 	}
 	if e.Errands, err = c.errands(ctx, k, l); err != nil {
 		return Event{}, err
@@ -68,14 +67,23 @@ func (c *Counter) identify(ctx context.Context, k Case, l proof.Listing) (Event,
 	return e, nil
 }
 
-// terms are those of the old pair, as long as whole years fit.
+// terms are those of the old pair, as long as whole years fit; or why it cannot
+// be succeeded. Once the authority has opened an attempt the judgement of its
+// first ticket holds, though the window has ended since ◆.
 func (c *Counter) terms(ctx context.Context, k Case, policy catalog.Policy) (*Terms, *Problem, error) {
 	el, err := c.Authority.Eligible(ctx, k.Service, k.Serial)
 	if err != nil {
 		return nil, nil, err
 	}
-	if el.Refusal != nil {
-		return nil, ProblemOf(el.Refusal), nil
+	refusal := el.Refusal
+	switch {
+	case refusal == nil:
+	case k.Attempt == 0:
+		return nil, ProblemOf(refusal), nil
+	case refusal.Is(authority.ErrSuspended):
+		return nil, nil, refusal // asked again once it is lifted
+	case !ofWindow(refusal) || el.MaxYears < 1:
+		return nil, ProblemOf(refusal), nil
 	}
 	disposal := cmp.Or(policy.Disposal, c.Disposal)
 	if !el.Escrowed {
@@ -85,6 +93,11 @@ func (c *Counter) terms(ctx context.Context, k Case, policy catalog.Policy) (*Te
 		Project: el.Pair.Project, Profile: el.Pair.Profile,
 		TermYears: min(max(el.Pair.TermYears, 1), el.MaxYears), MaxYears: el.MaxYears, Disposal: disposal,
 	}, nil, nil
+}
+
+// ofWindow tells whether a refusal is about the time alone.
+func ofWindow(e *certhall.Error) bool {
+	return e.Is(authority.ErrExpired) || e.Is(authority.ErrTooEarly) || e.Is(authority.ErrNotExpired) || e.Is(authority.ErrTooLate)
 }
 
 // errands collects the receipts not yet reported and the void notices for what

@@ -80,20 +80,57 @@ func TestWindowIsJudgedOnce(t *testing.T) {
 	w.expect(w.reply(o, w.listing(w.old)), services.Open, services.StepPhone, "ask:phone")
 }
 
-// TestTermsBehindTheAuthority: a hall restored from a backup is behind; it hears
-// of the case's attempt before the key was read, and the terms are agreed all the same.
-func TestTermsBehindTheAuthority(t *testing.T) {
-	w := newWorld(t)
+// behindTheAuthority is a case of a hall restored from a backup: it has heard of
+// the attempt, but has not read the key.
+func (w *world) behindTheAuthority() services.Opened {
+	w.Helper()
 	o := w.open(w.old)
-	_, err := w.fake.Ticket(t.Context(), authority.TicketRequest{Service: certhall.Renew, Case: o.Case, OldSerial: certhall.SerialOf(w.old.cert.SerialNumber)})
+	_, err := w.fake.Ticket(w.Context(), authority.TicketRequest{Service: certhall.Renew, Case: o.Case, OldSerial: certhall.SerialOf(w.old.cert.SerialNumber)})
 	w.must(err)
 	w.follow()
 	w.expect(w.next(o, services.Input{}), services.Open, services.StepIdentify, "identify")
-	w.expect(w.reply(o, w.listing(w.old)), services.Open, services.StepPhone, "ask:phone")
-	n := w.prove(o)
-	w.expect(n, services.Open, services.StepPrepare, "prepare")
-	if p := decode[proof.Prepare](w, n); p.Project != "gov" || p.TermYears != 1 || p.Disposal != string(certhall.Keep) {
-		t.Errorf("ordered %s, %d years, %q", p.Project, p.TermYears, p.Disposal)
+	return o
+}
+
+// TestTermsBehindTheAuthority: the terms are agreed all the same, also where the
+// window has ended since its judgement, which holds.
+func TestTermsBehindTheAuthority(t *testing.T) {
+	for _, since := range []*certhall.Error{nil, authority.ErrExpired, authority.ErrTooLate} {
+		w := newWorld(t)
+		o := w.behindTheAuthority()
+		w.fake.refuse = since
+		w.expect(w.reply(o, w.listing(w.old)), services.Open, services.StepPhone, "ask:phone")
+		n := w.prove(o)
+		w.expect(n, services.Open, services.StepPrepare, "prepare")
+		if p := decode[proof.Prepare](w, n); p.Project != "gov" || p.TermYears != 1 || p.Disposal != string(certhall.Keep) {
+			t.Errorf("ordered %s, %d years, %q", p.Project, p.TermYears, p.Disposal)
+		}
+	}
+}
+
+// TestNoTermsBehindTheAuthority: where there are none, the case ends by name and
+// its right waits for the next one; a suspension is waited for.
+func TestNoTermsBehindTheAuthority(t *testing.T) {
+	w := newWorld(t)
+	o := w.behindTheAuthority()
+	w.fake.refuse = authority.ErrSuspended
+	n := w.reply(o, w.listing(w.old))
+	if n.State != services.Open || n.Problem == nil || n.Problem.Code != authority.ErrSuspended.Code {
+		t.Errorf("suspended: %s, %+v", n.State, n.Problem)
+	}
+	w.fake.refuse = authority.ErrTerm
+	n = w.reply(o, w.listing(w.old))
+	w.expect(n, services.Refused, services.StepIdentify, "wait:closing")
+	if n.Problem == nil || n.Problem.Code != authority.ErrTerm.Code {
+		t.Errorf("refused for %+v", n.Problem)
+	}
+	w.must(w.work())
+	if k := w.stored(o.Case); !k.Freed() {
+		t.Errorf("%+v", k)
+	}
+	w.fake.refuse = nil
+	if again := w.open(w.old); again.Case == o.Case {
+		t.Error("the refused case stands in the way")
 	}
 }
 

@@ -18,7 +18,7 @@ const maxReports = 16
 func (c *Counter) reply(ctx context.Context, k Case, der []byte) (Case, *certhall.Error, error) {
 	e, halt, err := c.readReply(ctx, k, der)
 	if err != nil {
-		if stop := certhall.AsError(err); stop.Is(ErrWrongKey) {
+		if stop := certhall.AsError(err); stop.Is(ErrWrongKey) || stop.Is(authority.ErrSuspended) {
 			return k, stop, nil
 		}
 		return k, nil, err
