@@ -355,10 +355,7 @@ func has(infos []token.Info, serial string) bool {
 func (d *driver) open(ctx context.Context, serial string) (token.Key, error) {
 	k := &key{driver: d, serial: serial}
 	if _, err := d.do(ctx, k, request{Op: opPINState}); err != nil {
-		go func() { // nobody will close it, and it may be open in the child
-			d.turn <- struct{}{}
-			_ = k.shut()
-		}()
+		k.shutLater() // nobody will close it, and it may be open in the child
 		return nil, err
 	}
 	if k.challenger {

@@ -5,6 +5,7 @@ package driverhost
 import (
 	"bufio"
 	"errors"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -61,20 +62,49 @@ func TestParentDies(t *testing.T) {
 	_ = parent.Wait() // killed
 }
 
-// TestHalfOpened: a key that nobody gets, as its state could not be read, does
-// not stay open in the child.
-func TestHalfOpened(t *testing.T) {
+// closing is a library that tells when a key is closed; told waits for it.
+func closing(t *testing.T, environment map[string]string) (l Library, told func()) {
+	t.Helper()
 	closed := filepath.Join(t.TempDir(), "closed")
 	if err := syscall.Mkfifo(closed, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	l := softLibrary(t, "acme", "K1")
+	l = softLibrary(t, "acme", "K1")
 	l.Environment = map[string]string{"CLOSED": closed}
+	maps.Copy(l.Environment, environment)
+	return l, func() {
+		t.Helper()
+		if said, err := os.ReadFile(closed); err != nil || string(said) != "!" {
+			t.Errorf("%q, %v", said, err)
+		}
+	}
+}
+
+// TestHalfOpened: a key that nobody gets, as its state could not be read, does
+// not stay open in the child.
+func TestHalfOpened(t *testing.T) {
+	l, told := closing(t, map[string]string{"STATELESS": "1"})
 	b := newBench(t, nil, l)
 	if _, err := b.Open(t.Context(), "K1"); !errors.Is(err, token.ErrDriverWrong) {
 		t.Fatal(err)
 	}
-	if said, err := os.ReadFile(closed); err != nil || string(said) != "!" { // which waits for it
-		t.Errorf("%q, %v", said, err)
+	told()
+}
+
+// TestClosedWhileInUse: a key that is closed while its library is in use does
+// not stay open, and logged in, in the child.
+func TestClosedWhileInUse(t *testing.T) {
+	l, told := closing(t, nil)
+	b := newBench(t, nil, l)
+	k, err := b.Open(t.Context(), "K1")
+	if err != nil {
+		t.Fatal(err)
 	}
+	d := b.named[0]
+	d.turn <- struct{}{}
+	if err := k.Close(); err != nil { // at once
+		t.Fatal(err)
+	}
+	d.release()
+	told()
 }

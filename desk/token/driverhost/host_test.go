@@ -137,7 +137,7 @@ func (m softModule) Open(ctx context.Context, serial string) (token.Key, error) 
 type trickKey struct{ token.Key }
 
 func (k trickKey) PINState(ctx context.Context) (token.PINState, error) {
-	if os.Getenv("CLOSED") != "" {
+	if os.Getenv("STATELESS") != "" {
 		return token.PINState{}, token.ErrDriverWrong
 	}
 	return k.Key.PINState(ctx)

@@ -111,15 +111,25 @@ func (k *key) ChangeAdminPIN(ctx context.Context, old, new string) error {
 	return k.tell(ctx, request{Op: opChangeAdminPIN, PIN: old, New: new})
 }
 
-// Close closes it in the child, if that is free and still the same: a key whose
-// child ended is closed.
+// Close closes it in the child, if that is still the same: a key whose child
+// ended is closed. A library that is in use is not waited for: it closes the
+// key when it is free.
 func (k *key) Close() error {
 	select {
 	case k.turn <- struct{}{}:
 		return k.shut()
 	default:
-		return nil // its library is in use; the key ends with the child
+		k.shutLater()
+		return nil
 	}
+}
+
+// shutLater is shut in its turn; nobody waits for it.
+func (k *key) shutLater() {
+	go func() {
+		k.turn <- struct{}{}
+		_ = k.shut()
+	}()
 }
 
 // shut is Close by whoever has the turn, which it gives back.
