@@ -26,7 +26,8 @@ type product struct {
 	Platform string `json:"platform"`
 }
 
-// loading is a library's line; Failed is why it could not be loaded.
+// loading is a library's line; Failed is why it could not be loaded. Folders may
+// bear a person's name: none is told.
 type loading struct {
 	Library string          `json:"library"`
 	Kind    string          `json:"kind"`
@@ -82,7 +83,7 @@ func recorded(l load, open func(string, native.Options) (native.Library, error))
 	said := loading{Library: l.Name, Kind: l.Kind, File: filepath.Base(l.Path), Options: l.Options, Profile: shown(l.Profile)}
 	lib, err := open(l.Path, l.Options)
 	if err != nil {
-		said.Failed = err.Error()
+		said.Failed = strings.ReplaceAll(err.Error(), l.Path, said.File)
 	}
 	line, wrong := json.Marshal(said)
 	if wrong == nil {

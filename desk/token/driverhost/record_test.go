@@ -186,6 +186,26 @@ func TestShown(t *testing.T) {
 	}
 }
 
+// TestRecordUnloadable: of a library that could not be loaded a recording tells
+// why, and not where it lies.
+func TestRecordUnloadable(t *testing.T) {
+	dir := t.TempDir()
+	file, path := filepath.Join(dir, "recording.jsonl"), filepath.Join(dir, "libacme.so")
+	if err := errors.Join(Begin(file, "test"), os.WriteFile(path, nil, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := recorded(load{Name: "acme", Kind: SKF, Path: path, Record: file}, native.Open); err == nil {
+		t.Fatal("an empty file was loaded")
+	}
+	data, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Contains(data, []byte(`"failed":"libacme.so`)) || bytes.Contains(data, []byte(dir)) {
+		t.Errorf("%s", data)
+	}
+}
+
 // TestQuirkOfARecording plays what a library answered at somebody's desk: it
 // tells the size of its lists without the NULs at their end, and its label is GBK.
 func TestQuirkOfARecording(t *testing.T) {

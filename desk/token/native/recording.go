@@ -1,8 +1,10 @@
 package native
 
 import (
+	"bytes"
 	"encoding/hex"
 	"encoding/json"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -10,8 +12,9 @@ import (
 
 // A recording is lines of JSON. An event is written when a call begins and
 // again when it has returned, so that the call in which a library crashed or
-// hung is its last one. Secrets, hidden buffers and the lengths of secrets are
-// not in it; handles are named h1, h2, … in the order in which they came up.
+// hung is its last one. Secrets, hidden buffers, the lengths of secrets and
+// numbers of identity cards are not in it; handles are named h1, h2, … in the
+// order in which they came up.
 
 // event is one line.
 type event struct {
@@ -27,7 +30,20 @@ type event struct {
 // octets are written in hexadecimal.
 type octets []byte
 
-func (o octets) MarshalText() ([]byte, error) { return []byte(hex.EncodeToString(o)), nil }
+func (o octets) MarshalText() ([]byte, error) {
+	return []byte(hex.EncodeToString(identityCard.ReplaceAllFunc(o, withoutPerson))), nil
+}
+
+// identityCard is the number of an identity card (GB 11643-1999), as
+// certificates of persons have it: region, date of birth, order, check character.
+var identityCard = regexp.MustCompile(`[1-9][0-9]{5}(?:19|20)[0-9]{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])[0-9]{3}[0-9Xx]`)
+
+// withoutPerson leaves the province of such a number, in as many bytes: what it
+// stands in can still be read.
+func withoutPerson(number []byte) []byte {
+	const province = 2
+	return append(bytes.Clone(number[:province]), bytes.Repeat([]byte("0"), len(number)-province)...)
+}
 
 func (o *octets) UnmarshalText(text []byte) (err error) {
 	*o, err = hex.DecodeString(string(text))

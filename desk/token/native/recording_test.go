@@ -111,6 +111,41 @@ func TestRecordAndPlay(t *testing.T) {
 	}
 }
 
+// TestNoIdentityNumbers: a certificate in a recording does not tell whose it is
+// by the number of an identity card, and is as long as it was.
+func TestNoIdentityNumbers(t *testing.T) {
+	const card, serial = "11010519491231002X", "202611269912310021"
+	certificate := []byte("\x30\x24\x13\x12" + card + "1\x0b\x0c\x12" + serial + "0")
+	get := func(l native.Library, name string) []byte {
+		b := make([]byte, len(certificate))
+		a := []native.Attribute{{Type: 1, Value: make([]byte, len(certificate))}}
+		if code := l.Call("Get", native.Text(name), native.Out(b), native.Answers(a)); code != 0 || !bytes.Equal(a[0].Value, b) {
+			t.Fatalf("%#x %q %q", code, b, a[0].Value)
+		}
+		return b
+	}
+	var file bytes.Buffer
+	got := get(native.Record(nativetest.Fake{"Get": func(a []native.Arg) uint32 {
+		a[2].Attributes[0].Length = int64(copy(a[2].Attributes[0].Value, certificate))
+		copy(a[1].Bytes, certificate)
+		return 0
+	}}, "acme", &file), card)
+	if !bytes.Equal(got, certificate) {
+		t.Errorf("who records is answered %q", got)
+	}
+	if strings.Contains(file.String(), hex.EncodeToString([]byte(card[2:]))) {
+		t.Errorf("the number is in the recording:\n%s", file.String())
+	}
+	l, err := native.Play(&file, "acme")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := strings.Replace(string(certificate), card, "110000000000000000", 1)
+	if played := get(l, card); string(played) != want {
+		t.Errorf("played: %q, want %q", played, want)
+	}
+}
+
 // TestPlayOtherwise: calls with other arguments, calls that were not recorded,
 // and the one in which the library ended.
 func TestPlayOtherwise(t *testing.T) {
