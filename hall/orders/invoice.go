@@ -23,7 +23,9 @@ const (
 	InvoiceWithdrawn InvoiceStanding = "withdrawn"
 )
 
-// Holders of invoices.
+// Holders of invoices. Without a tax number go those made out to a person, and to
+// what is no enterprise and was given none (State Taxation Administration,
+// announcement 16 of 2017).
 const (
 	ForOrganisation = "organisation"
 	ForPerson       = "person"
@@ -33,7 +35,7 @@ const (
 type InvoiceRequest struct {
 	Holder    string `json:"holder" enum:"organisation,person"`
 	Title     string `json:"title" maxLength:"100" doc:"抬头"`
-	TaxNumber string `json:"tax_number,omitempty" maxLength:"20" doc:"税号; none for a person"`
+	TaxNumber string `json:"tax_number,omitempty" maxLength:"20" doc:"税号; of an organisation, none for a person or whoever was given none"`
 	Mail      string `json:"mail" maxLength:"254"`
 }
 
@@ -74,9 +76,11 @@ var (
 	ErrInvoiceMissing = certhall.NewError("invoice-missing", certhall.NotFound)
 	ErrInvoiceTitle   = certhall.NewError("invoice-title", certhall.Invalid)
 	ErrTaxNumber      = certhall.NewError("invoice-tax-number", certhall.Invalid)
-	ErrInvoiceNothing = certhall.NewError("invoice-nothing", certhall.Conflict) // nothing was paid, or all of it went back
-	ErrInvoiceStands  = certhall.NewError("invoice-stands", certhall.Conflict)  // it is not in a standing for that
-	ErrInvoiceRefund  = certhall.NewError("invoice-refund", certhall.Conflict)  // a refund is under way
+	ErrTaxMissing     = certhall.NewError("invoice-tax-missing", certhall.Invalid) // an organisation's
+	ErrTaxPerson      = certhall.NewError("invoice-tax-person", certhall.Invalid)  // given for a person, who has none
+	ErrInvoiceNothing = certhall.NewError("invoice-nothing", certhall.Conflict)    // nothing was paid, or all of it went back
+	ErrInvoiceStands  = certhall.NewError("invoice-stands", certhall.Conflict)     // it is not in a standing for that
+	ErrInvoiceRefund  = certhall.NewError("invoice-refund", certhall.Conflict)     // a refund is under way
 )
 
 // Billed is an order with what an invoice is about.
@@ -195,7 +199,12 @@ func (b InvoiceRequest) checked() (InvoiceRequest, error) {
 	if b.Title == "" || utf8.RuneCountInString(b.Title) > 100 || strings.ContainsFunc(b.Title, func(r rune) bool { return !unicode.IsPrint(r) }) {
 		return b, ErrInvoiceTitle
 	}
-	if person := b.Holder == ForPerson; person && b.TaxNumber != "" || !person && !taxNumber(b.TaxNumber) {
+	switch person, given := b.Holder == ForPerson, b.TaxNumber != ""; {
+	case person && given:
+		return b, ErrTaxPerson
+	case !person && !given:
+		return b, ErrTaxMissing
+	case given && !taxNumber(b.TaxNumber):
 		return b, ErrTaxNumber
 	}
 	mail, err := accounts.ParseMail(b.Mail)

@@ -442,7 +442,7 @@ export type InvoiceRequest = {
     holder: 'organisation' | 'person';
     mail: string;
     /**
-     * 税号; none for a person
+     * 税号; of an organisation, none for a person or whoever was given none
      */
     tax_number?: string;
     /**
@@ -476,7 +476,7 @@ export type InvoiceView = {
     reversed: number;
     standing: 'requested' | 'issued' | 'refused' | 'withdrawn';
     /**
-     * 税号; none for a person
+     * 税号; of an organisation, none for a person or whoever was given none
      */
     tax_number?: string;
     /**

@@ -115,6 +115,10 @@ describe('an invoice', () => {
     expect(invoiceErrors(asked)).toEqual({});
     expect(Object.keys(invoiceErrors({ holder: 'organisation', title: '', tax_number: '', mail: 'a@b' }))).toEqual(['invoice-title', 'invoice-tax', 'invoice-mail']);
     expect(Object.keys(invoiceErrors({ holder: 'person', title: 'P', mail: 'a@b.cn' }))).toEqual([]);
+    const empty = invoiceErrors({ holder: 'organisation', title: 'O', tax_number: ' ', mail: ' ' });
+    const wrong = invoiceErrors({ holder: 'organisation', title: 'O', tax_number: '123', mail: 'a@b' });
+    expect(empty['invoice-tax']).not.toEqual(wrong['invoice-tax']);
+    expect(empty['invoice-mail']).not.toEqual(wrong['invoice-mail']);
   });
 
   it('is asked for as it is written', () => {

@@ -10,11 +10,13 @@ export function invoiceErrors(r: InvoiceRequest): Record<string, string> {
   if (r.title.trim() === '') {
     errors['invoice-title'] = t('invoice.error.title');
   }
-  if (r.holder === 'organisation' && !validTaxNumber(tidied(r.tax_number ?? ''))) {
-    errors['invoice-tax'] = t('invoice.error.tax');
+  const number = tidied(r.tax_number ?? '');
+  if (r.holder === 'organisation' && !validTaxNumber(number)) {
+    errors['invoice-tax'] = t(number === '' ? 'invoice.error.tax-missing' : 'invoice.error.tax');
   }
-  if (!/^[^\s@]+@[^\s@]+\.[^\s@]+$/.test(r.mail.trim())) {
-    errors['invoice-mail'] = t('invoice.error.mail');
+  const mail = r.mail.trim();
+  if (!/^[^\s@]+@[^\s@]+\.[^\s@]+$/.test(mail)) {
+    errors['invoice-mail'] = t(mail === '' ? 'invoice.error.mail-missing' : 'invoice.error.mail');
   }
   return errors;
 }
