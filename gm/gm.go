@@ -9,6 +9,7 @@ import (
 	"crypto"
 	"crypto/ecdsa"
 	"encoding/asn1"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
@@ -63,6 +64,14 @@ func Verify(pub *ecdsa.PublicKey, message, signature []byte) error {
 		return ErrSignature
 	}
 	return nil
+}
+
+// FromPEM is the DER in a file that holds DER, or the first block of PEM (RFC 7468).
+func FromPEM(file []byte) []byte {
+	if block, _ := pem.Decode(file); block != nil {
+		return block.Bytes
+	}
+	return file
 }
 
 // ParseCertificate parses one DER certificate of bounded size with nothing

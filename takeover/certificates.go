@@ -214,10 +214,7 @@ func (p place) load() ([]byte, error) {
 	if _, err := file.ReadAt(data, p.offset); err != nil {
 		return nil, err
 	}
-	if block, _ := pem.Decode(data); block != nil {
-		return block.Bytes, nil
-	}
-	return data, nil
+	return gm.FromPEM(data), nil
 }
 
 // pkcs7 gives the certificates of a SignedData without signatures (RFC 2315, 9;

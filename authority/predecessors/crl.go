@@ -214,7 +214,7 @@ func (c *crl) head(predecessor string, der []byte) List {
 // Read reads a predecessor's CRL, DER or PEM, as it is to be kept. One that is
 // not of its time yet is refused.
 func Read(data []byte, p *smx509.Certificate, name string, now time.Time) (List, error) {
-	der := fromPEM(data)
+	der := gm.FromPEM(data)
 	c, err := parseList(der, p)
 	if err != nil {
 		return List{}, err

@@ -2,7 +2,6 @@ package predecessors
 
 import (
 	"context"
-	"encoding/pem"
 	"errors"
 	"slices"
 	"strings"
@@ -199,11 +198,4 @@ func (s *Status) Ready(ctx context.Context) error {
 		return authority.ErrPredecessorStale.With("predecessor", strings.Join(names, ", "))
 	}
 	return err
-}
-
-func fromPEM(data []byte) []byte {
-	if block, _ := pem.Decode(data); block != nil {
-		return block.Bytes
-	}
-	return data
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/pem"
 	"os"
 
+	"github.com/certhall/certhall/gm"
 	"github.com/certhall/certhall/proof"
 )
 
@@ -93,10 +94,7 @@ func readDER(path string) ([]byte, error) {
 	if err != nil {
 		return nil, errFile.With("file", path).Because(err)
 	}
-	if block, _ := pem.Decode(data); block != nil {
-		return block.Bytes, nil
-	}
-	return data, nil
+	return gm.FromPEM(data), nil
 }
 
 func writePEM(path, kind string, der []byte) error {

@@ -31,10 +31,7 @@ func readDER(path string) ([]byte, error) {
 	if err != nil {
 		return nil, errFile.With("file", path).Because(err)
 	}
-	if block, _ := pem.Decode(data); block != nil {
-		return block.Bytes, nil
-	}
-	return data, nil
+	return gm.FromPEM(data), nil
 }
 
 func readSigned(path string) (proof.Signed, error) {
