@@ -50,23 +50,16 @@ func (d *Desk) SendLostPhoneCode(ctx context.Context, s Session, typed, address,
 	}
 	l := newPhoneLine(phone, "lost")
 	l.visitor = true
-	send, err := d.prepareCode(ctx, s, l, address, work)
-	if err != nil {
-		return CodeSent{}, err
-	}
-	if err := send(ctx, phone); err != nil {
-		return CodeSent{}, err
-	}
-	return d.codeSent(ctx, s, l)
+	return d.sendNow(ctx, s, l, phone, address, work)
 }
 
 // RecoverPhone gives an account a new phone without a log-in: the new number is
 // proved by a code, and a key signs that was put into the account owner's hands
 // as the handler of its certificate. Whoever has that key and its PIN may sign
 // in the organisation's name anyway, so nothing is risked beyond that
-// organisation: the account of somebody who belongs to another one too,
-// or handles or has ordered its certificates, is mended by an officer alone. It logs in; all other log-ins end; the old number
-// is told.
+// organisation: the account of somebody who belongs to another one too, or
+// handles or has ordered its certificates, is mended by an officer alone. It
+// logs in; all other log-ins end; the old number is told.
 func (d *Desk) RecoverPhone(ctx context.Context, in LostPhone) (token string, me Me, err error) {
 	t := &attempt{Login: Login{Session: in.Session, Address: in.Address, Agent: in.Agent}}
 	token, me, err = d.recoverPhone(ctx, in, t)

@@ -50,7 +50,7 @@ func (d *Desk) SendMailCode(ctx context.Context, v Visit, typed, from string) (C
 	if err != nil {
 		return CodeSent{}, err
 	}
-	return d.sendNow(ctx, v.Session, mailLine(address, v.Person), address, from)
+	return d.sendNow(ctx, v.Session, mailLine(address, v.Person), address, from, "")
 }
 
 // SetMail gives a person the mail address that he proves by the code sent there.

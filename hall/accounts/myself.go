@@ -34,19 +34,7 @@ func (d *Desk) SendMyCode(ctx context.Context, v Visit, address string) (CodeSen
 	if err != nil {
 		return CodeSent{}, err
 	}
-	return d.sendNow(ctx, v.Session, myselfLine(a.Phone), a.Phone, address)
-}
-
-// sendNow sends a code to a phone and tells how things stand.
-func (d *Desk) sendNow(ctx context.Context, s Session, l line, phone, address string) (CodeSent, error) {
-	send, err := d.prepareCode(ctx, s, l, address, "")
-	if err != nil {
-		return CodeSent{}, err
-	}
-	if err := send(ctx, phone); err != nil {
-		return CodeSent{}, err
-	}
-	return d.codeSent(ctx, s, l)
+	return d.sendNow(ctx, v.Session, myselfLine(a.Phone), a.Phone, address, "")
 }
 
 // myNonces are for signatures that show who somebody is; those of one person

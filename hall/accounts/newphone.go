@@ -30,7 +30,7 @@ func (d *Desk) SendNewPhoneCode(ctx context.Context, v Visit, typed, address str
 	if err != nil {
 		return CodeSent{}, err
 	}
-	return d.sendNow(ctx, v.Session, newPhoneLine(phone, a.ID), phone, address)
+	return d.sendNow(ctx, v.Session, newPhoneLine(phone, a.ID), phone, address, "")
 }
 
 // newPhone checks that a person who has shown who he is asks for another phone.
