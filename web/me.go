@@ -111,19 +111,6 @@ func (r routes) setUserName(ctx context.Context, in *userNameInput) (*meOutput, 
 	})
 }
 
-// aboutMe calls what only a person who has logged in may call.
-func (r routes) aboutMe(ctx context.Context, call func(context.Context, accounts.Visit) (accounts.Me, error)) (*meOutput, error) {
-	visit, err := who(ctx)
-	if err != nil {
-		return nil, r.problem(ctx, err)
-	}
-	me, err := call(ctx, visit)
-	if err != nil {
-		return nil, r.problem(ctx, err)
-	}
-	return &meOutput{me}, nil
-}
-
 func (r routes) setRealName(ctx context.Context, in *realNameInput) (*meOutput, error) {
 	return r.aboutMe(ctx, func(ctx context.Context, v accounts.Visit) (accounts.Me, error) {
 		return r.People.SetRealName(ctx, v, in.Body.RealName)
@@ -140,6 +127,12 @@ func asMe[T any](ctx context.Context, r routes, call func(v accounts.Visit) (T, 
 		return answer, r.problem(ctx, err)
 	}
 	return answer, nil
+}
+
+// aboutMe answers what a person sees of himself after a call.
+func (r routes) aboutMe(ctx context.Context, call func(context.Context, accounts.Visit) (accounts.Me, error)) (*meOutput, error) {
+	me, err := asMe(ctx, r, func(v accounts.Visit) (accounts.Me, error) { return call(ctx, v) })
+	return &meOutput{me}, err
 }
 
 // sendToMe has a code sent for a person who has logged in.
