@@ -1,6 +1,7 @@
 package orders
 
 import (
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -151,7 +152,7 @@ func (b Billed) Withdraw(now time.Time) (Invoice, error) {
 // Issue notes that an officer has issued the invoice, over what was kept.
 func (b Billed) Issue(number string, on, now time.Time) (Invoice, error) {
 	switch {
-	case underWay(b.Refunds):
+	case slices.ContainsFunc(b.Refunds, unsettled):
 		return Invoice{}, ErrInvoiceRefund
 	case b.Invoice != nil && b.Kept() == 0:
 		return Invoice{}, ErrInvoiceNothing
@@ -160,6 +161,9 @@ func (b Billed) Issue(number string, on, now time.Time) (Invoice, error) {
 		i.Standing, i.Number, i.IssuedOn, i.Amount = InvoiceIssued, number, on, b.Kept()
 	})
 }
+
+// unsettled tells that a refund of what was bought may still change what was kept.
+func unsettled(f Refund) bool { return !f.Whole && (f.UnderWay() || f.Standing == RefundFailed) }
 
 // Refuse notes that an officer does not issue it.
 func (b Billed) Refuse(reason string, now time.Time) (Invoice, error) {

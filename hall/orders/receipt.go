@@ -1,7 +1,6 @@
 package orders
 
 import (
-	"slices"
 	"time"
 
 	"github.com/certhall/certhall"
@@ -67,11 +66,4 @@ func GivenBack(refunds []Refund) (sum certhall.Money) {
 		}
 	}
 	return sum
-}
-
-// underWay tells whether one of the refunds of what was bought has not ended.
-func underWay(refunds []Refund) bool {
-	return slices.ContainsFunc(refunds, func(f Refund) bool {
-		return !f.Whole && (f.Standing == RefundWaiting || f.Standing == RefundWanted || f.Standing == RefundSent || f.Standing == RefundFailed)
-	})
 }
