@@ -7,7 +7,6 @@ import (
 	"context"
 	"strconv"
 	"strings"
-	"unicode"
 
 	"github.com/certhall/certhall"
 	"github.com/certhall/certhall/desk/agent"
@@ -143,16 +142,9 @@ func (q Question) View() View {
 	return v
 }
 
-// line adds a fact. Keys and certificates bring some of them: what they say
-// neither breaks lines nor steers terminals.
+// line adds a fact. Keys and certificates bring some of them.
 func (v *View) line(label, value string) {
-	value = strings.Map(func(r rune) rune {
-		if unicode.IsPrint(r) {
-			return r
-		}
-		return ' '
-	}, value)
-	if value != "" {
+	if value = agent.Printable(value); value != "" {
 		v.Lines = append(v.Lines, Line{label, value})
 	}
 }
