@@ -21,6 +21,7 @@ type round struct {
 	*shell
 	service  certhall.Service
 	list     func(context.Context) ([]agent.Listed, error)
+	over     func(pairs []certhall.Serial) []certhall.Serial // those that had their day
 	carry    func(key string, pair certhall.Serial) (courier.Next, error, error)
 	outcomes []outcome
 	past     []certhall.Serial // had their day, or are another authority's
@@ -35,9 +36,13 @@ func (c *serviceCmd) all(s *shell, service certhall.Service, roots []*smx509.Cer
 	}
 	a := s.agent(keys, roots).As(agent.Caller{Person: person{s}, Series: true})
 	defer a.Close()
-	r := &round{shell: s, service: service, list: a.List, carry: func(key string, pair certhall.Serial) (courier.Next, error, error) {
-		return c.carry(s, a, key, service, pair)
-	}}
+	r := &round{
+		shell: s, service: service, list: a.List,
+		over: func(pairs []certhall.Serial) []certhall.Serial { return c.over(s, pairs) },
+		carry: func(key string, pair certhall.Serial) (courier.Next, error, error) {
+			return c.carry(s, a, key, service, pair)
+		},
+	}
 	return r.turn(c.Key == "" && s.interactive())
 }
 
@@ -84,7 +89,9 @@ func (r *round) key(l agent.Listed) {
 		return
 	}
 	var open []outcome
-	for _, serial := range courier.Candidates(l.Containers, r.service, r.clock.Now()) {
+	pairs := courier.Candidates(l.Containers, r.service, r.clock.Now())
+	r.past = append(r.past, r.over(pairs)...)
+	for _, serial := range pairs {
 		o := outcome{Key: l.Serial, Serial: serial, Subject: l.Label}
 		for _, h := range l.Containers {
 			if h.Sign != nil && certhall.SerialOf(h.Sign.SerialNumber) == serial {

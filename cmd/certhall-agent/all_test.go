@@ -57,6 +57,7 @@ func newLot(t *testing.T, c cli, answers map[string]error, keys ...agent.Listed)
 		shell:   &shell{cli: c, ctx: t.Context(), in: in, out: l.out, err: l.out, clock: &desktest.Clock{T: desktest.Now}},
 		service: certhall.Renew,
 		list:    func(context.Context) ([]agent.Listed, error) { return keys, nil },
+		over:    func([]certhall.Serial) []certhall.Serial { return nil },
 	}
 	l.carry = func(key string, pair certhall.Serial) (courier.Next, error, error) {
 		for _, k := range keys {
@@ -115,6 +116,20 @@ func TestAllGoesOn(t *testing.T) {
 	}
 	_ = l.turn(false)
 	if got := strings.Join(l.tried, " "); got != "K2-0" {
+		t.Errorf("tried %s", got)
+	}
+}
+
+// TestAllLeavesWhatIsOver: nothing is begun with what the hall knows to be
+// superseded or revoked.
+func TestAllLeavesWhatIsOver(t *testing.T) {
+	a := desktest.New(t, "ra")
+	l := newLot(t, cli{PinFD: -1}, nil, plugged(t, a, "K1", 3))
+	l.over = func(pairs []certhall.Serial) []certhall.Serial { return pairs[:1] } // the one that ends first
+	if err := l.turn(false); err != nil {
+		t.Error(err)
+	}
+	if got := strings.Join(l.tried, " "); got != "K1-1 K1-2" {
 		t.Errorf("tried %s", got)
 	}
 }

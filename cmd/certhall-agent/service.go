@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -50,6 +51,11 @@ func (c *serviceCmd) Run(s *shell, k *kong.Context) error {
 	pairs, err := c.pairs(s, a, serial, service)
 	if err != nil {
 		return err
+	}
+	if c.Serial == "" { // what is over comes last: the PIN is typed for what may go
+		over := c.over(s, pairs)
+		isOver := func(p certhall.Serial) bool { return slices.Contains(over, p) }
+		pairs = append(slices.DeleteFunc(pairs, isOver), over...)
 	}
 	var first, firstLive error
 	for _, pair := range pairs {
@@ -101,17 +107,32 @@ func (c *serviceCmd) pairs(s *shell, a *agent.Agent, serial string, service cert
 	return pairs, err
 }
 
+// over are those of these pairs to which no service is open ever again. Where
+// the hall cannot be asked, none: opening a case will tell why.
+func (c *serviceCmd) over(s *shell, pairs []certhall.Serial) []certhall.Serial {
+	over, err := c.reach(s).Over(s.ctx, pairs)
+	if err != nil {
+		return nil
+	}
+	return over
+}
+
+func (c *serviceCmd) reach(s *shell) *courier.HTTP {
+	if c.hall == nil {
+		c.hall = &courier.HTTP{Base: c.Server, Lang: s.Lang}
+	}
+	return c.hall
+}
+
 // carry runs the service for one pair.
 func (c *serviceCmd) carry(s *shell, a *agent.Agent, key string, service certhall.Service, pair certhall.Serial) (courier.Next, error, error) {
 	t := &teller{shell: s, service: service}
 	defer t.endLine()
-	if c.hall == nil {
-		c.hall = &courier.HTTP{Base: c.Server, Lang: s.Lang}
-	}
-	c.hall.Heard = t.heard
+	hall := c.reach(s)
+	hall.Heard = t.heard
 	run := courier.Run{
-		Server: c.hall, Agent: courier.Patient{Agent: &courier.Succession{Agent: a, List: c.hall.OriginList}, Patience: s.patience()},
-		Person: &asked{shell: s, c: c, t: t, facts: c.hall.Facts}, Progress: t.progress,
+		Server: hall, Agent: courier.Patient{Agent: &courier.Succession{Agent: a, List: hall.OriginList}, Patience: s.patience()},
+		Person: &asked{shell: s, c: c, t: t, facts: hall.Facts}, Progress: t.progress,
 		KeySerial: key, Service: service, Serial: pair,
 	}
 	return run.Do(s.ctx)

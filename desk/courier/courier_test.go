@@ -375,3 +375,24 @@ func FuzzAnswers(f *testing.F) {
 		}
 	})
 }
+
+// TestOver: whoever has the key asks the hall, without signing anything, which
+// of its pairs had their day; of what was not asked about nothing is believed.
+func TestOver(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var in struct{ Serials []certhall.Serial }
+		if err := json.NewDecoder(r.Body).Decode(&in); err != nil || r.URL.Path != "/api/certificates/kinds" || !slices.Equal(in.Serials, []certhall.Serial{"0a", "0b", "0c"}) {
+			t.Error(r.URL, in, err)
+		}
+		_, _ = w.Write([]byte(`{"kinds":[{"serial":"0b","project":"gov"},{"serial":"0a","project":"gov","over":"superseded"},{"serial":"0d","over":"revoked"}]}`))
+	}))
+	t.Cleanup(server.Close)
+	h := HTTP{Base: server.URL}
+	over, err := h.Over(t.Context(), []certhall.Serial{"0a", "0b", "0c"})
+	if err != nil || !slices.Equal(over, []certhall.Serial{"0a"}) {
+		t.Errorf("%v, %v", over, err)
+	}
+	if over, err = h.Over(t.Context(), nil); err != nil || over != nil {
+		t.Errorf("of none: %v, %v", over, err)
+	}
+}

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -126,6 +127,35 @@ func (h *HTTP) OriginList(ctx context.Context) (list []byte, issuers [][]byte, e
 	}
 	err = h.call(ctx, http.MethodGet, "/api/origin-list", "", nil, &answer)
 	return answer.List, answer.Issuers, err
+}
+
+// kindLimit bounds how many certificates the hall is asked about at once.
+const kindLimit = 64
+
+// Over tells which of these pairs have had their day: revoked, or superseded by
+// another one of these. Nothing is signed for it; what the hall does not know,
+// and pairs beyond its limit, are not over.
+func (h *HTTP) Over(ctx context.Context, serials []certhall.Serial) ([]certhall.Serial, error) {
+	if len(serials) == 0 {
+		return nil, nil
+	}
+	var answer struct {
+		Kinds []struct {
+			Serial certhall.Serial `json:"serial"`
+			Over   string          `json:"over"`
+		} `json:"kinds"`
+	}
+	in := map[string][]certhall.Serial{"serials": serials[:min(len(serials), kindLimit)]}
+	if err := h.post(ctx, "/api/certificates/kinds", "", in, &answer); err != nil {
+		return nil, err
+	}
+	var over []certhall.Serial
+	for _, k := range answer.Kinds {
+		if k.Over != "" && slices.Contains(serials, k.Serial) {
+			over = append(over, k.Serial)
+		}
+	}
+	return over, nil
 }
 
 func (h *HTTP) post(ctx context.Context, path, token string, in, out any) error {

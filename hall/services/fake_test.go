@@ -122,7 +122,7 @@ func (f *fake) pairView(of certhall.CaseID, attempt int, lineage certhall.Lineag
 		Pair: &authority.PairInfo{
 			ID: certhall.PairID("pair" + serial), Lineage: lineage, Case: of, Attempt: attempt, State: authority.Issued,
 			Subject: "某公司", Project: "gov", Profile: "org", TermYears: 1, KeyNumber: "N1", SignSerial: serial, EncSerial: serial + "ee",
-			NotBefore: start, NotAfter: start.AddDate(1, 0, 0),
+			NotBefore: f.clock.Now(), NotAfter: start.AddDate(1, 0, 0),
 		},
 	}
 }

@@ -2,6 +2,7 @@ package services_test
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"time"
 
@@ -238,5 +239,41 @@ func TestKinds(t *testing.T) {
 	w.must(err)
 	if len(list.Kinds) != services.KindLimit {
 		t.Errorf("%d kinds", len(list.Kinds))
+	}
+}
+
+// TestKindsThatAreOver: whoever names a superseded pair beside its successor
+// hears that it is over, before he signs anything; of the one alone he hears no
+// more than the status services say, which call it good.
+func TestKindsThatAreOver(t *testing.T) {
+	w := newWorld(t)
+	w.clock.move(time.Hour)
+	w.done()
+	w.follow()
+	old, next := serialOf(w.old), w.fake.pairs[len(w.fake.pairs)-1].Pair.SignSerial
+	over := func(serials ...certhall.Serial) string {
+		list, err := w.Kinds(w.Context(), serials)
+		w.must(err)
+		var said []string
+		for _, k := range list.Kinds {
+			said = append(said, string(k.Over))
+		}
+		return strings.Join(said, " ")
+	}
+	if got := over(next, old); got != " superseded" {
+		t.Errorf("both: %q", got)
+	}
+	if got := over(old); got != "" {
+		t.Errorf("the old one alone: %q", got)
+	}
+	v := w.fake.bySerial(old)
+	v.Pair.State = authority.Revoked
+	w.fake.emit(authority.PairRevoked, v)
+	w.follow()
+	if got := over(old); got != "revoked" {
+		t.Errorf("after its grace: %q", got)
+	}
+	if got := over(next, old); got != " superseded" {
+		t.Errorf("both, after its grace: %q", got)
 	}
 }

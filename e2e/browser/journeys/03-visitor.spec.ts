@@ -10,6 +10,7 @@ test('a visitor renews with his key', async ({ clerk, page }) => {
   await clerk.allowSite();
   await expect(clerk.button('延期这张证书')).toBeVisible();
   await examine(page, 'start-visitor');
+  const open = await page.getByRole('radio').count();
   await clerk.chooseCertificate('renew');
   await clerk.enterPIN();
 
@@ -24,4 +25,11 @@ test('a visitor renews with his key', async ({ clerk, page }) => {
 
   await clerk.seesResult('renew'); // one PIN a case: not asked for again
   await expect(page.getByText('通过')).toHaveCount(2);
+
+  // the old certificate is still on the key: shown as such, and not proposed
+  await clerk.beginAsVisitor('renew');
+  await page.getByText('已不能再办理的证书').click();
+  await expect(page.getByRole('listitem').filter({ hasText: '已被新证书替换' })).toHaveCount(1);
+  await expect(page.getByRole('radio')).toHaveCount(open);
+  await examine(page, 'start-visitor-after');
 });

@@ -1,5 +1,6 @@
-// Which project and brand the certificates on the keys are for. No certificate
-// says it itself; the hall does, before anybody types a PIN.
+// Which project and brand the certificates on the keys are for, and which of
+// them had their day. No certificate says it itself; the hall does, before
+// anybody types a PIN.
 import { type Ref, ref, shallowRef, watch } from 'vue';
 
 import { type Kind, kinds as askKinds } from '../../api';
@@ -12,7 +13,8 @@ export interface Kinds {
   settled: Readonly<Ref<boolean>>; // whether the hall has answered, or cannot
 }
 
-// useKinds asks once about every certificate that is seen.
+// useKinds asks about every certificate that is seen whenever a new one is: only
+// beside its successor is a certificate told to be superseded.
 export function useKinds(serials: () => string[]): Kinds {
   const of = shallowRef<Record<string, Kind>>({});
   const settled = ref(false);
@@ -20,12 +22,11 @@ export function useKinds(serials: () => string[]): Kinds {
   watch(
     serials,
     async (all) => {
-      const unknown = all.filter((s) => !asked.has(s)).slice(0, atOnce);
-      if (unknown.length === 0) {
+      if (all.every((s) => asked.has(s))) {
         return;
       }
-      unknown.forEach((s) => asked.add(s));
-      const { kinds } = await call(askKinds({ body: { serials: unknown } })).catch(() => ({ kinds: [] }));
+      all.forEach((s) => asked.add(s));
+      const { kinds } = await call(askKinds({ body: { serials: all.slice(0, atOnce) } })).catch(() => ({ kinds: [] }));
       of.value = { ...of.value, ...Object.fromEntries(kinds.map((k) => [k.serial, k])) };
       settled.value = true;
     },
