@@ -163,15 +163,10 @@ func (c *unlockDraftCmd) Run(env *environment) error {
 	if err != nil {
 		return err
 	}
-	o, err := c.openOffice(env)
-	if err != nil {
-		return err
-	}
-	defer o.close()
 	var request []byte
 	switch {
 	case f == nil:
-		request, err = o.unlockable(env, c.Request)
+		request, err = readDER(c.Request)
 	case f.Now != unlocks.Waiting:
 		err = unlocks.ErrNotOpen
 	default:
@@ -183,6 +178,16 @@ func (c *unlockDraftCmd) Run(env *environment) error {
 	q, err := proof.Decode[proof.UnlockRequest](request)
 	if err != nil {
 		return err
+	}
+	o, err := c.openOffice(env)
+	if err != nil {
+		return err
+	}
+	defer o.close()
+	if f == nil { // one that was filed the hall has judged
+		if err := o.unlockable(env, q); err != nil {
+			return err
+		}
 	}
 	bare := strings.NewReplacer(" ", "", "-", "")
 	if bare.Replace(c.Code) != bare.Replace(proof.UnlockCode(q.Digest())) {

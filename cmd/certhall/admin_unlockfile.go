@@ -1,7 +1,8 @@
 package main
 
 import (
-	"os"
+	"errors"
+	"io"
 
 	"github.com/certhall/certhall/authority"
 	"github.com/certhall/certhall/hall/unlocks"
@@ -34,20 +35,16 @@ func (r oneRequest) onKey(env *environment, t *table) (request []byte, err error
 	return request, err
 }
 
-// unlockable reads a request, and says what the hall would say at once: that no
-// decision can help.
-func (o *office) unlockable(env *environment, file string) (request []byte, err error) {
-	if request, err = readDER(file); err != nil {
-		return nil, err
+// unlockable says of a request what the hall would say at once: that no decision
+// can help.
+func (o *office) unlockable(env *environment, q proof.UnlockRequest) error {
+	switch {
+	case len(q.Challenge) > 0:
+		return nil
+	case q.AdminTries == 0:
+		return unlocks.ErrLocked.With("key", q.KeySerial)
 	}
-	q, err := proof.Decode[proof.UnlockRequest](request)
-	if err != nil || len(q.Challenge) > 0 {
-		return request, err
-	}
-	if q.AdminTries == 0 {
-		return nil, unlocks.ErrLocked.With("key", q.KeySerial)
-	}
-	return request, o.ca.Unlockable(env.ctx, q.KeySerial)
+	return o.ca.Unlockable(env.ctx, q.KeySerial)
 }
 
 type unlockAnswerCmd struct {
@@ -88,15 +85,19 @@ func (c *unlockAnswerCmd) Run(env *environment) error {
 	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(c.Out, proof.Encode(answer), 0o644); err != nil {
-		return errOut.With("file", c.Out).Because(err)
+	err = writeOut(c.Out, func(w io.Writer) error {
+		_, err := w.Write(proof.Encode(answer))
+		return err
+	})
+	if err != nil {
+		return err
 	}
 	env.say("cli.unlock-answered", "file", c.Out)
 	return nil
 }
 
 type unlockReportCmd struct {
-	officeFlags
+	hallRoomFlags
 	Report string `arg:"" type:"existingfile" help:"The report that the agent wrote (certhall-agent unlock --answer)."`
 }
 
@@ -118,5 +119,25 @@ func (c *unlockReportCmd) Run(env *environment) error {
 		return err
 	}
 	env.say("cli.unlock-reported", "key", m.KeySerial, "outcome", env.text("cli.unlock-outcome."+m.Outcome))
-	return nil
+	return c.tellHall(env, report)
+}
+
+// tellHall ends the request where it was filed in the hall as well. The
+// authority has the report by now: where the hall is on another machine, that
+// is said, and no failure.
+func (c *unlockReportCmd) tellHall(env *environment, report proof.Signed) error {
+	h, err := c.openHallRoom(env)
+	if errors.Is(err, errNoFolder) {
+		env.say("cli.unlock-hall-elsewhere")
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer h.close()
+	f, err := h.unlocks.Reported(env.ctx, report)
+	if err != nil || f == nil {
+		return err
+	}
+	return env.unlocks(tableFlags{}, *f)
 }

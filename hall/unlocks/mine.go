@@ -106,27 +106,38 @@ func (d *Desk) Report(ctx context.Context, v accounts.Visit, id string, report [
 	if err != nil {
 		return UnlockView{}, err
 	}
-	q, err := proof.Decode[proof.UnlockRequest](u.Request)
+	after, err := u.after(signed)
 	if err != nil {
 		return UnlockView{}, err
 	}
-	m, err := proof.CheckUnlockReport(signed, q)
-	if err != nil {
-		return UnlockView{}, ErrReport.Because(err)
-	}
 	if u.Report == nil {
-		u.State, u.Report = Done, report
-		if m.Outcome == proof.UnlockFailed || m.Outcome == proof.UnlockUnanswered {
-			u.State = Failed
-		}
-		if err := d.move(ctx, *u, Answered); err != nil {
+		if err := d.move(ctx, after, Answered); err != nil {
 			return UnlockView{}, err
 		}
+		*u = after
 	}
 	if err := d.pass(ctx, *u); err != nil {
 		d.Log.WarnContext(ctx, "the report of an unlocking waits", "unlock", u.ID, "cause", err)
 	}
 	return d.view(u), nil
+}
+
+// after is the request once an agent has reported: ErrReport if it was not the
+// agent that made the request.
+func (u Unlock) after(report proof.Signed) (Unlock, error) {
+	q, err := proof.Decode[proof.UnlockRequest](u.Request)
+	if err != nil {
+		return u, err
+	}
+	m, err := proof.CheckUnlockReport(report, q)
+	if err != nil {
+		return u, ErrReport.Because(err)
+	}
+	u.State, u.Report = Done, proof.Encode(report)
+	if m.Outcome == proof.UnlockFailed || m.Outcome == proof.UnlockUnanswered {
+		u.State = Failed
+	}
+	return u, nil
 }
 
 // move stores a request that was in a state.

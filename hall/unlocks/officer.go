@@ -119,6 +119,41 @@ func (d *Desk) Refuse(ctx context.Context, id, reason, operator string) (File, e
 	return f, d.move(ctx, f.Unlock, Waiting)
 }
 
+// Reported takes a report that came to officers as a file and that the authority
+// has taken. Where the request was filed here too, it ends as the report says,
+// whatever had become of it: the key is what it is. It answers that request, nil
+// if there is none; one that was reported before stays as it is.
+func (d *Desk) Reported(ctx context.Context, report proof.Signed) (f *File, err error) {
+	m, err := proof.Decode[proof.UnlockReport](report.Message)
+	if err != nil {
+		return nil, err
+	}
+	err = d.Store.Write(ctx, func(w Writer) error {
+		f = nil
+		if err := w.LockUnlocks(m.KeySerial); err != nil {
+			return err
+		}
+		u, err := w.UnlockOf(m.RequestDigest)
+		if err != nil || u == nil {
+			return err
+		}
+		if u.Report == nil {
+			was := u.State
+			if *u, err = u.after(report); err != nil {
+				return err
+			}
+			u.Passed = true
+			if _, err := w.SaveUnlock(*u, was); err != nil {
+				return err
+			}
+		}
+		found, err := d.file(w, *u)
+		f = &found
+		return err
+	})
+	return f, err
+}
+
 func (d *Desk) waiting(ctx context.Context, id string) (File, error) {
 	f, err := d.Get(ctx, id)
 	if err == nil && f.Now != Waiting {

@@ -160,7 +160,7 @@ type Authority interface {
 // Desk takes requests.
 type Desk struct {
 	Store       Store
-	Authority   Authority       // nil for officers' commands, which only decide
+	Authority   Authority       // nil for officers' commands, which ask it themselves
 	SMS         notify.Provider // the same
 	AuthorityID string
 	Clock       certhall.Clock

@@ -283,6 +283,55 @@ func TestForgedReport(t *testing.T) {
 	}
 }
 
+// TestReportedByFile: a key that was unlocked by files ends the request that was
+// filed here too, however far that had come; the authority has the report.
+func TestReportedByFile(t *testing.T) {
+	for name, before := range map[string]func(r *room, v unlocks.UnlockView, a unlocks.Asked){
+		"waiting":  func(*room, unlocks.UnlockView, unlocks.Asked) {},
+		"approved": func(r *room, v unlocks.UnlockView, a unlocks.Asked) { r.decide(v, a) },
+		"answered": func(r *room, v unlocks.UnlockView, a unlocks.Asked) {
+			r.decide(v, a)
+			must(r.T, r.Deliver(r.Context()))
+		},
+		"withdrawn": func(r *room, v unlocks.UnlockView, _ unlocks.Asked) {
+			_, err := r.Withdraw(r.Context(), r.zhang, v.ID)
+			must(r.T, err)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRoom(t)
+			a := r.request("K1")
+			v := r.ask(r.zhang, a)
+			before(r, v, a)
+			stranger, err := sm2.GenerateKey(rand.Reader)
+			must(t, err)
+			forged, err := proof.Decode[proof.Signed](r.reportedBy(stranger, a, proof.UnlockChanged))
+			must(t, err)
+			if _, err := r.Reported(t.Context(), forged); !errors.Is(err, unlocks.ErrReport) {
+				t.Errorf("another agent's report: %v", err)
+			}
+			for _, outcome := range []string{proof.UnlockChanged, proof.UnlockFailed} { // the second one comes too late
+				report, err := proof.Decode[proof.Signed](r.reported(a, outcome))
+				must(t, err)
+				if f, err := r.Reported(t.Context(), report); err != nil || f == nil || f.ID != v.ID || f.Now != unlocks.Done {
+					t.Errorf("%s: %+v, %v", outcome, f, err)
+				}
+			}
+			must(t, r.Deliver(t.Context()))
+			r.state(v, unlocks.Done)
+			if r.far.reports != 0 {
+				t.Error("the authority was told again")
+			}
+		})
+	}
+	r := newRoom(t)
+	report, err := proof.Decode[proof.Signed](r.reported(r.request("K1"), proof.UnlockChanged))
+	must(t, err)
+	if f, err := r.Reported(t.Context(), report); f != nil || err != nil {
+		t.Errorf("of a request that was never filed: %+v, %v", f, err)
+	}
+}
+
 // TestUnanswered: a key that did not take its maker's response is asked for anew.
 func TestUnanswered(t *testing.T) {
 	r := newRoom(t)
