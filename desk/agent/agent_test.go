@@ -196,6 +196,18 @@ func TestStubbornPerson(t *testing.T) {
 	}
 }
 
+// TestNoPIN: whoever types nothing is told so, and no try is spent.
+func TestNoPIN(t *testing.T) {
+	d := newDesk(t, 6)
+	d.person.PINs = []string{""}
+	if _, err := d.Enrol(t.Context(), "SK1", "x"); !errors.Is(err, token.ErrPINNeeded) {
+		t.Error(err)
+	}
+	if all, err := d.List(t.Context()); err != nil || all[0].PIN.Tries != 6 {
+		t.Errorf("%+v, %v", all, err)
+	}
+}
+
 func TestLocked(t *testing.T) {
 	d := newDesk(t, 1)
 	d.person.PINs = []string{"wrong-1"}

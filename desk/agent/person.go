@@ -62,7 +62,10 @@ func (a *Agent) unlock(ctx context.Context, key token.Key, purpose string) (pin 
 		if err != nil {
 			return "", err
 		}
-		if wrong != nil && pin == last {
+		switch {
+		case pin == "": // it is no try
+			return "", token.ErrPINNeeded
+		case wrong != nil && pin == last:
 			return "", wrong
 		}
 		switch err := key.Login(ctx, pin); {
