@@ -175,6 +175,9 @@ func TestHistoryByPages(t *testing.T) {
 			}
 			pages = append(pages, fmt.Sprint(len(h.Logins)))
 			for _, l := range h.Logins {
+				if slices.Contains(seen, l.ID) {
+					w.Fatalf("page %d, behind the mark %q, begins before it: %s was shown already", len(pages), before, l.ID)
+				}
 				seen = append(seen, l.ID)
 			}
 			if before = h.Before; before == "" {

@@ -361,15 +361,20 @@ func TestUpdates(t *testing.T) {
 		return nil
 	}))
 	seen, before := map[string]bool{}, ""
-	for range 3 {
+	for page := range 3 {
 		h, err := w.Updates(ctx, me, "", before)
 		w.must(err)
 		for _, e := range h.Entries {
+			id := ""
 			if e.Order != nil {
-				seen[string(e.Order.Order)] = true
+				id = string(e.Order.Order)
 			} else {
-				seen[string(e.Case.Case)] = true
+				id = string(e.Case.Case)
 			}
+			if seen[id] {
+				t.Fatalf("page %d, behind the mark %q, begins before it: %s was shown already", page+1, before, id)
+			}
+			seen[id] = true
 		}
 		before = h.Before
 	}
