@@ -171,6 +171,11 @@ func (f keyFlag) find(s *shell) (agent.Keys, string, error) {
 				return keys, f.Key, nil
 			}
 		}
+		for _, info := range infos {
+			if info.Serial == "" && info.Trouble != nil { // behind which the key may be
+				return nil, "", info.Trouble
+			}
+		}
 		return nil, "", errNoKey.With("key", f.Key)
 	}
 	var serials []string
