@@ -155,6 +155,10 @@ func TestFindings(t *testing.T) {
 			p.drives(Driver{Name: "A", Path: "a.so", Err: token.ErrDriverHung})
 			p.keys.listed = append(p.keys.listed, agent.Listed{Info: token.Info{Label: "A", Library: "A", Trouble: token.ErrDriverHung}})
 		}, []string{"driver-trouble"}},
+		"a key that cannot be named": {func(p *pc) {
+			p.drives(Driver{Name: "A", Path: "a.so", Arch: runtime.GOARCH})
+			p.keys.listed = append(p.keys.listed, agent.Listed{Info: token.Info{Label: "dev", Library: "A", Trouble: token.ErrKeyBusy}, Room: -1})
+		}, []string{"driver-fine", "key-busy"}},
 		"no driver, no key": {func(p *pc) {
 			p.keys.listed = nil
 			p.Drivers = func(context.Context) []Driver { return nil }

@@ -3,6 +3,7 @@ package doctor
 import (
 	"context"
 	"runtime"
+	"slices"
 
 	"github.com/certhall/certhall"
 )
@@ -40,4 +41,9 @@ func (d *Doctor) examineDrivers(drivers []Driver, keys bool, add adder) {
 	if d.Drivers != nil && len(drivers) == 0 && !keys {
 		add(Drivers, Note, "driver-none")
 	}
+}
+
+// failed tells whether a library of that name could not be used.
+func failed(drivers []Driver, library string) bool {
+	return slices.ContainsFunc(drivers, func(l Driver) bool { return l.Name == library && l.Err != nil })
 }

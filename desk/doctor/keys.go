@@ -19,7 +19,7 @@ const soon = 90 * 24 * time.Hour
 func (d *Doctor) examineKeys(ctx context.Context, drivers []Driver, add adder) {
 	keys, err := d.Keys.List(ctx)
 	if d.Drivers != nil {
-		keys = slices.DeleteFunc(keys, func(k agent.Listed) bool { return k.Serial == "" && k.Library != "" }) // a library without its keys: told above
+		keys = slices.DeleteFunc(keys, func(k agent.Listed) bool { return k.Serial == "" && failed(drivers, k.Library) }) // told with the drivers
 	}
 	d.examineDrivers(drivers, len(keys) > 0, add)
 	switch {

@@ -14,8 +14,8 @@ import (
 const Forever = math.MaxUint32
 
 // patience is how long a call waits for another process that has locked the
-// device.
-const patience = 30 * time.Second
+// device: not so long that it would be taken for a library that hangs.
+const patience = 10 * time.Second
 
 // guard is the device's lock across processes: whoever has it exclusively
 // (LockDev) works alone, everybody else takes it shared for one call.

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/certhall/certhall/desk/token/softkey"
 	"github.com/certhall/certhall/gm/skf"
@@ -35,7 +36,12 @@ func TestLock(t *testing.T) {
 	if waited == 0 {
 		t.Error("nobody waited")
 	}
+	waited = 0
 	wants(t, "use by another process", two.GenRandom(other, make([]byte, 8)), skf.Timeout)
+	const hung = 30 * time.Second // to the agent (package driverhost)
+	if waited := time.Duration(waited) * Moment; waited > hung/2 {
+		t.Errorf("it took %v to say that the device is locked", waited)
+	}
 
 	two.Pause = func(<-chan struct{}) { wants(t, "unlock", one.UnlockDev(dev), skf.OK) }
 	wants(t, "use after waiting", two.GenRandom(other, make([]byte, 8)), skf.OK)
