@@ -56,14 +56,7 @@ func (c *counter) next(t *testing.T) services.Effect {
 
 func each(t *testing.T, f func(t *testing.T, s *hall.Store, q *jobs.Queue, db *sqldb.DB)) {
 	storetest.Each(t, func(t *testing.T, address string) {
-		db, err := sqldb.Open(t.Context(), address)
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { db.Close() })
-		if err := hall.Migrate(t.Context(), db); err != nil {
-			t.Fatal(err)
-		}
+		db := storetest.Open(t, address, hall.Migrations())
 		q, err := jobs.New(t.Context(), db, jobs.Options{Follow: time.Millisecond, Till: time.Millisecond})
 		if err != nil {
 			t.Fatal(err)

@@ -9,6 +9,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -56,14 +57,9 @@ type world struct {
 func newWorld(t *testing.T, kind string) *world {
 	t.Helper()
 	w := &world{T: t, dir: t.TempDir(), now: time.Now(), header: "序列号,证书卡号,统一社会信用代码,单位名称,项目代码,经办人,手机号,加密证书序列号"}
-	for i := range w.databases {
-		db, err := sqldb.Open(t.Context(), storetest.Address(t, kind))
-		w.must(err)
-		t.Cleanup(func() { db.Close() })
-		w.databases[i] = db
+	for i, schema := range []fs.FS{authoritystore.Migrations(), hallstore.Migrations()} {
+		w.databases[i] = storetest.Open(t, storetest.Address(t, kind), schema)
 	}
-	w.must(sqldb.Migrate(t.Context(), w.databases[0], authoritystore.Migrations()))
-	w.must(hallstore.Migrate(t.Context(), w.databases[1]))
 	w.store, w.hall = authoritystore.New(w.databases[0]), hallstore.New(w.databases[1], nil)
 	var err error
 	w.authority, err = demo.NewAuthority(t.Context(), demo.Options{

@@ -19,7 +19,7 @@ import (
 	"github.com/certhall/certhall/hall/once"
 	"github.com/certhall/certhall/hall/organisations"
 	"github.com/certhall/certhall/store/hall"
-	"github.com/certhall/certhall/store/sqldb"
+	"github.com/certhall/certhall/store/storetest"
 	"github.com/certhall/certhall/web"
 )
 
@@ -61,14 +61,7 @@ type site struct {
 
 func newSite(t *testing.T, more ...func(*web.Options)) site {
 	t.Helper()
-	db, err := sqldb.Open(t.Context(), "sqlite::memory:")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { db.Close() })
-	if err := hall.Migrate(t.Context(), db); err != nil {
-		t.Fatal(err)
-	}
+	db := storetest.Open(t, "sqlite::memory:", hall.Migrations())
 	s := site{T: t, clock: &setClock{time.Date(2026, 11, 22, 4, 0, 0, 0, time.UTC)}, codes: new(codes), log: new(bytes.Buffer)}
 	store, secret := hall.New(db, nil), []byte("secret")
 	s.desk = accounts.New(accounts.Options{Store: store.Accounts(), SMS: s.codes, Mail: s.codes, Clock: s.clock, Random: rand.Reader, Secret: secret, AuthorityID: "a1", Origin: origin})

@@ -22,7 +22,7 @@ import (
 	"github.com/certhall/certhall/gm"
 	"github.com/certhall/certhall/proof"
 	storeauthority "github.com/certhall/certhall/store/authority"
-	"github.com/certhall/certhall/store/sqldb"
+	"github.com/certhall/certhall/store/storetest"
 	"github.com/emmansun/gmsm/sm2"
 	"github.com/emmansun/gmsm/smx509"
 )
@@ -115,11 +115,7 @@ func found(kind gm.Algorithm) func() (*ceremony.Authority, error) {
 
 func newStore(t *testing.T, address string) *storeauthority.Store {
 	t.Helper()
-	db, err := sqldb.Open(t.Context(), address)
-	must(t, err)
-	t.Cleanup(func() { db.Close() })
-	must(t, sqldb.Migrate(t.Context(), db, storeauthority.Migrations()))
-	return storeauthority.New(db)
+	return storeauthority.New(storetest.Open(t, address, storeauthority.Migrations()))
 }
 
 // node is another server node over a store.

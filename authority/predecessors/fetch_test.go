@@ -19,7 +19,6 @@ import (
 	"github.com/certhall/certhall/authority/predecessors/earlier"
 	"github.com/certhall/certhall/gm"
 	store "github.com/certhall/certhall/store/authority"
-	"github.com/certhall/certhall/store/sqldb"
 	"github.com/certhall/certhall/store/storetest"
 )
 
@@ -55,11 +54,7 @@ func newWorld(t *testing.T, address string, kind gm.Algorithm, crl, ocsp bool) *
 		serve(rw, r)
 	}))
 	t.Cleanup(w.server.Close)
-	db, err := sqldb.Open(t.Context(), address)
-	w.must(err)
-	t.Cleanup(func() { db.Close() })
-	w.must(sqldb.Migrate(t.Context(), db, store.Migrations()))
-	w.store = store.New(db)
+	w.store = store.New(storetest.Open(t, address, store.Migrations()))
 	w.p = &ca.Predecessor{Name: "old", Certificate: w.old.Certificate.Raw, Evidence: []byte{1}, AddedAt: w.clock.t, Issuer: w.old.Certificate}
 	if crl {
 		w.p.CRL = w.server.URL + "/ca.crl"

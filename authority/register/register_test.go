@@ -25,6 +25,7 @@ import (
 	"github.com/certhall/certhall/proof"
 	store "github.com/certhall/certhall/store/authority"
 	"github.com/certhall/certhall/store/sqldb"
+	"github.com/certhall/certhall/store/storetest"
 )
 
 const pin = "24681357"
@@ -56,11 +57,7 @@ func must[T any](t *testing.T) func(T, error) T {
 
 func newOffice(t *testing.T) *office {
 	t.Helper()
-	db := must[*sqldb.DB](t)(sqldb.Open(t.Context(), "sqlite::memory:"))
-	t.Cleanup(func() { db.Close() })
-	if err := sqldb.Migrate(t.Context(), db, store.Migrations()); err != nil {
-		t.Fatal(err)
-	}
+	db := storetest.Open(t, "sqlite::memory:", store.Migrations())
 	s := store.New(db)
 	a := must[*demo.Authority](t)(demo.NewAuthority(t.Context(), demo.Options{
 		ID: "test", Name: "测试机构", Store: s, Policy: ca.DefaultPolicy(), Base: "http://hall.example", Clock: new(demo.Clock), Random: rand.Reader,

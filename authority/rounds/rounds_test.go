@@ -15,7 +15,7 @@ import (
 	"github.com/certhall/certhall/authority/kmc"
 	"github.com/certhall/certhall/authority/rounds"
 	storeauthority "github.com/certhall/certhall/store/authority"
-	"github.com/certhall/certhall/store/sqldb"
+	"github.com/certhall/certhall/store/storetest"
 )
 
 type clock struct{ t time.Time }
@@ -37,14 +37,7 @@ func (n numbered) Sequence(ctx context.Context, limit int, link func([]byte, ca.
 }
 
 func TestRounds(t *testing.T) {
-	db, err := sqldb.Open(t.Context(), "sqlite::memory:")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer db.Close()
-	if err := sqldb.Migrate(t.Context(), db, storeauthority.Migrations()); err != nil {
-		t.Fatal(err)
-	}
+	db := storetest.Open(t, "sqlite::memory:", storeauthority.Migrations())
 	store := storeauthority.New(db)
 	now := &clock{time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)}
 	founded, err := ceremony.Found(ceremony.Plan{ID: "test", Name: "测试", Address: "https://hall.example", Clock: now, Random: rand.Reader})

@@ -23,6 +23,7 @@ import (
 	"github.com/certhall/certhall/authority/status"
 	storeauthority "github.com/certhall/certhall/store/authority"
 	"github.com/certhall/certhall/store/sqldb"
+	"github.com/certhall/certhall/store/storetest"
 )
 
 // clock is set by tests.
@@ -49,14 +50,7 @@ type publication struct {
 
 func newPublication(t *testing.T) *publication {
 	t.Helper()
-	db, err := sqldb.Open(t.Context(), "sqlite:"+t.TempDir()+"/authority.db")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { db.Close() })
-	if err := sqldb.Migrate(t.Context(), db, storeauthority.Migrations()); err != nil {
-		t.Fatal(err)
-	}
+	db := storetest.Open(t, "sqlite:"+t.TempDir()+"/authority.db", storeauthority.Migrations())
 	p := &publication{T: t, db: db, store: storeauthority.New(db), clock: &clock{t: time.Date(2026, 3, 1, 8, 0, 0, 0, time.UTC)}}
 	founded, err := ceremony.Found(ceremony.Plan{ID: "test", Name: "测试", Address: "https://hall.example", Clock: p.clock, Random: rand.Reader})
 	if err != nil {

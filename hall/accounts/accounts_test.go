@@ -16,7 +16,6 @@ import (
 	"github.com/certhall/certhall"
 	"github.com/certhall/certhall/hall/accounts"
 	"github.com/certhall/certhall/store/hall"
-	"github.com/certhall/certhall/store/sqldb"
 	"github.com/certhall/certhall/store/storetest"
 )
 
@@ -65,14 +64,7 @@ func each(t *testing.T, f func(w world)) {
 func inMemory(t *testing.T, f func(w world)) { in(t, storetest.Address(t, "sqlite-memory"), f) }
 
 func in(t *testing.T, address string, f func(w world)) {
-	db, err := sqldb.Open(t.Context(), address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { db.Close() })
-	if err := hall.Migrate(t.Context(), db); err != nil {
-		t.Fatal(err)
-	}
+	db := storetest.Open(t, address, hall.Migrations())
 	w := world{T: t, clock: &clock{time.Date(2026, 11, 22, 4, 0, 0, 0, time.UTC)}, sms: new(sms), pairs: new(pairs), log: new(bytes.Buffer)}
 	w.hall = hall.New(db, nil)
 	w.Desk = accounts.New(accounts.Options{

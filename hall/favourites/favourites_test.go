@@ -13,7 +13,6 @@ import (
 	"github.com/certhall/certhall/hall/favourites"
 	"github.com/certhall/certhall/hall/services"
 	"github.com/certhall/certhall/store/hall"
-	"github.com/certhall/certhall/store/sqldb"
 	"github.com/certhall/certhall/store/storetest"
 )
 
@@ -26,14 +25,7 @@ func (c *clock) Now() time.Time {
 
 func TestFavourites(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, address string) {
-		db, err := sqldb.Open(t.Context(), address)
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { db.Close() })
-		if err := hall.Migrate(t.Context(), db); err != nil {
-			t.Fatal(err)
-		}
+		db := storetest.Open(t, address, hall.Migrations())
 		store, at := hall.New(db, nil), &clock{time.Date(2026, 11, 22, 4, 0, 0, 0, time.UTC)}
 		shelf := &favourites.Shelf{Store: store, Clock: at, Random: rand.Reader}
 		project := func(n int, l certhall.LineageID, state authority.State) {

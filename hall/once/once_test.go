@@ -30,14 +30,7 @@ type world struct {
 
 func each(t *testing.T, f func(w world)) {
 	storetest.Each(t, func(t *testing.T, address string) {
-		db, err := sqldb.Open(t.Context(), address)
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { db.Close() })
-		if err := hall.Migrate(t.Context(), db); err != nil {
-			t.Fatal(err)
-		}
+		db := storetest.Open(t, address, hall.Migrations())
 		c := &clock{time.Date(2026, 11, 22, 4, 0, 0, 0, time.UTC)}
 		f(world{t, &once.Keeper{Store: hall.New(db, nil).Once(), Clock: c, Random: rand.Reader, Secret: []byte("s")}, c, db})
 	})

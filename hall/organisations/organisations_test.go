@@ -18,7 +18,6 @@ import (
 	"github.com/certhall/certhall/hall/organisations"
 	"github.com/certhall/certhall/hall/services"
 	"github.com/certhall/certhall/store/hall"
-	"github.com/certhall/certhall/store/sqldb"
 	"github.com/certhall/certhall/store/storetest"
 )
 
@@ -71,14 +70,7 @@ type world struct {
 
 func each(t *testing.T, f func(w world)) {
 	storetest.Each(t, func(t *testing.T, address string) {
-		db, err := sqldb.Open(t.Context(), address)
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { db.Close() })
-		if err := hall.Migrate(t.Context(), db); err != nil {
-			t.Fatal(err)
-		}
+		db := storetest.Open(t, address, hall.Migrations())
 		w := world{T: t, store: hall.New(db, nil), clock: &clock{time.Date(2026, 11, 22, 4, 0, 0, 0, time.UTC)}, sms: new(sms)}
 		people := accounts.New(accounts.Options{Store: w.store.Accounts(), SMS: w.sms, Clock: w.clock, Random: rand.Reader, Secret: []byte("s")})
 		w.Desk = organisations.New(organisations.Options{Store: w.store.Organisations(), People: people, Clock: w.clock, Random: rand.Reader})
@@ -94,7 +86,7 @@ func each(t *testing.T, f func(w world)) {
 			}
 			return nil
 		}))
-		_, err = people.Bring(t.Context(), []accounts.Brought{{Lineage: "l1", Phone: clerk, Name: "李经办"}})
+		_, err := people.Bring(t.Context(), []accounts.Brought{{Lineage: "l1", Phone: clerk, Name: "李经办"}})
 		w.must(err)
 		_, err = w.NameAdministrator(t.Context(), ours, boss, "officer", "letter of 3 May")
 		w.must(err)

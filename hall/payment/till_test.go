@@ -18,6 +18,7 @@ import (
 	"github.com/certhall/certhall/store/fsck"
 	"github.com/certhall/certhall/store/hall"
 	"github.com/certhall/certhall/store/sqldb"
+	"github.com/certhall/certhall/store/storetest"
 )
 
 var noon = time.Date(2026, 11, 22, 4, 0, 0, 0, time.UTC)
@@ -45,11 +46,9 @@ type world struct {
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	w := &world{T: t, clock: &clock{noon}, random: rand.NewChaCha8([32]byte{7})}
-	var err error
-	w.db, err = sqldb.OpenSnapshot(t.Context(), "sqlite::memory:", migrated(t))
-	w.must(err)
-	t.Cleanup(func() { w.db.Close() })
+	w.db = storetest.Open(t, "sqlite::memory:", hall.Migrations())
 	w.store = hall.New(w.db, noQueue{})
+	var err error
 	w.bank, err = sandbox.Open(sandbox.Options{Name: "示范", Clock: w.clock, Random: w.random, RefundTime: time.Minute})
 	w.must(err)
 	w.restart()
@@ -60,27 +59,6 @@ func newWorld(t *testing.T) *world {
 func (w *world) restart() {
 	w.till = payment.NewTill(payment.TillOptions{Store: w.store.Till(), Channel: w.bank.Channel(), Clock: w.clock, Random: w.random})
 	w.office = payment.Office{Store: w.store.Till(), Clock: w.clock, Random: w.random}
-}
-
-var snapshot []byte
-
-// migrated is an empty hall.
-func migrated(t *testing.T) []byte {
-	t.Helper()
-	if snapshot != nil {
-		return snapshot
-	}
-	db, err := sqldb.Open(t.Context(), "sqlite::memory:")
-	if err == nil {
-		err = hall.Migrate(t.Context(), db)
-	}
-	if err == nil {
-		snapshot, err = db.Snapshot(t.Context())
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	return snapshot
 }
 
 func (w *world) must(err error) {

@@ -20,7 +20,7 @@ import (
 	"github.com/certhall/certhall/hall/services"
 	"github.com/certhall/certhall/proof"
 	"github.com/certhall/certhall/store/hall"
-	"github.com/certhall/certhall/store/sqldb"
+	"github.com/certhall/certhall/store/storetest"
 )
 
 var start = time.Date(2026, 11, 22, 4, 0, 0, 0, time.UTC)
@@ -88,14 +88,7 @@ func newWorld(t *testing.T) *world { return newWorldOn(t, "sqlite::memory:") }
 
 func newWorldOn(t *testing.T, address string) *world {
 	t.Helper()
-	db, err := sqldb.Open(t.Context(), address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { db.Close() })
-	if err := hall.Migrate(t.Context(), db); err != nil {
-		t.Fatal(err)
-	}
+	db := storetest.Open(t, address, hall.Migrations())
 	w := &world{T: t, clock: &clock{now: start}, queue: new(queue)}
 	w.store = hall.New(db, w.queue)
 	w.fake = newFake(t, w.clock)

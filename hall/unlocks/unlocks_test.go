@@ -21,7 +21,6 @@ import (
 	"github.com/certhall/certhall/hall/unlocks"
 	"github.com/certhall/certhall/proof"
 	"github.com/certhall/certhall/store/hall"
-	"github.com/certhall/certhall/store/sqldb"
 	"github.com/certhall/certhall/store/storetest"
 )
 
@@ -72,11 +71,7 @@ func newRoom(t *testing.T) *room { return newRoomOn(t, "sqlite::memory:") }
 
 func newRoomOn(t *testing.T, address string) *room {
 	t.Helper()
-	db, err := sqldb.Open(t.Context(), address)
-	must(t, err)
-	t.Cleanup(func() { db.Close() })
-	must(t, hall.Migrate(t.Context(), db))
-	store := hall.New(db, nil)
+	store := hall.New(storetest.Open(t, address, hall.Migrations()), nil)
 	r := &room{T: t, agents: map[string]*sm2.PrivateKey{}, clock: &clock{time.Date(2026, 11, 22, 4, 0, 0, 0, time.UTC)}, far: new(far), post: new(post)}
 	r.Desk = &unlocks.Desk{
 		Store: store.Unlocks(), Authority: r.far, SMS: r.post, AuthorityID: "ra", Clock: r.clock, Random: rand.Reader, Log: slog.New(slog.DiscardHandler),

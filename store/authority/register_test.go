@@ -22,14 +22,7 @@ var morning = time.Date(2026, 5, 1, 1, 0, 0, 0, time.UTC)
 // of one organisation, every fourth on one key, ends a day apart.
 func filled(t *testing.T, address string, n int) (*Store, *sqldb.DB) {
 	t.Helper()
-	db, err := sqldb.Open(t.Context(), address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { db.Close() })
-	if err := sqldb.Migrate(t.Context(), db, Migrations()); err != nil {
-		t.Fatal(err)
-	}
+	db := storetest.Open(t, address, Migrations())
 	s := New(db)
 	for i := range n {
 		id := fmt.Sprintf("%03d", i)

@@ -51,8 +51,7 @@ func memory(t *testing.T, snapshot []byte) *sqldb.DB {
 // hall that has heard of all of it, as snapshots. The renewal's case is "done",
 // the other's "waiting".
 func databases(t *testing.T) (authorityDB, hallDB []byte) {
-	db := memory(t, nil)
-	must(t, sqldb.Migrate(t.Context(), db, storeauthority.Migrations()))
+	db := storetest.Open(t, "sqlite::memory:", storeauthority.Migrations())
 	store := storeauthority.New(db)
 	now := &clock{time.Date(2026, 3, 1, 2, 0, 0, 0, time.UTC)}
 	a, err := demo.NewAuthority(t.Context(), demo.Options{ID: "test", Name: "测试机构", Store: store, Policy: ca.DefaultPolicy(),
@@ -73,8 +72,7 @@ func databases(t *testing.T) (authorityDB, hallDB []byte) {
 		t.Fatal(made, err)
 	}
 
-	h := memory(t, nil)
-	must(t, hall.Migrate(t.Context(), h))
+	h := storetest.Open(t, "sqlite::memory:", hall.Migrations())
 	follow(t, h, a)
 	authorityDB, err = db.Snapshot(t.Context())
 	must(t, err)
@@ -369,8 +367,7 @@ func TestEmptyDatabases(t *testing.T) {
 func TestCatalogs(t *testing.T) {
 	empty, _ := databases(t)
 	broken := func(statements string) int {
-		h := memory(t, nil)
-		must(t, hall.Migrate(t.Context(), h))
+		h := storetest.Open(t, "sqlite::memory:", hall.Migrations())
 		c := &catalog.Catalog{Version: 1, Brands: []catalog.Brand{{Code: "b", Picture: "b.png"}},
 			Pictures: map[string]string{"b.png": catalog.DigestOf([]byte("b"))}}
 		store := hall.New(h, nil).Catalogs()

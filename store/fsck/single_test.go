@@ -16,14 +16,13 @@ import (
 	storeauthority "github.com/certhall/certhall/store/authority"
 	"github.com/certhall/certhall/store/fsck"
 	hall "github.com/certhall/certhall/store/hall"
-	"github.com/certhall/certhall/store/sqldb"
+	"github.com/certhall/certhall/store/storetest"
 )
 
 // A single certificate lacks nothing: no rule takes it for half a pair, and
 // none overlooks half a pair.
 func TestSingleCertificate(t *testing.T) {
-	db := memory(t, nil)
-	must(t, sqldb.Migrate(t.Context(), db, storeauthority.Migrations()))
+	db := storetest.Open(t, "sqlite::memory:", storeauthority.Migrations())
 	store := storeauthority.New(db)
 	a, err := demo.NewAuthority(t.Context(), demo.Options{ID: "test", Name: "测试机构", Store: store, Policy: ca.DefaultPolicy(), Algorithms: []gm.Algorithm{gm.ECDSA},
 		Base: "https://hall.example", Clock: &clock{time.Date(2026, 3, 1, 2, 0, 0, 0, time.UTC)}, Random: rand.Reader})
@@ -45,8 +44,7 @@ func TestSingleCertificate(t *testing.T) {
 	must(t, err)
 	sound, err := db.Snapshot(t.Context())
 	must(t, err)
-	h := memory(t, nil)
-	must(t, hall.Migrate(t.Context(), h))
+	h := storetest.Open(t, "sqlite::memory:", hall.Migrations())
 	for rule, damage := range map[string]string{
 		"":             "SELECT 1",
 		"papers":       "INSERT INTO escrow (n, sealed) SELECT n, enc_tbs || 'x' FROM papers",

@@ -15,7 +15,6 @@ import (
 	"github.com/certhall/certhall/hall/orders"
 	"github.com/certhall/certhall/hall/services"
 	"github.com/certhall/certhall/store/hall"
-	"github.com/certhall/certhall/store/sqldb"
 	"github.com/certhall/certhall/store/storetest"
 )
 
@@ -39,18 +38,17 @@ func (q *queue) Enqueue(_ context.Context, tx *sql.Tx, e services.Effect) error 
 
 func open(t *testing.T, address string) (*hall.Store, *queue) {
 	t.Helper()
-	db, err := sqldb.Open(t.Context(), address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { db.Close() })
-	for range 2 { // a second time changes nothing
-		if err := hall.Migrate(t.Context(), db); err != nil {
-			t.Fatal(err)
-		}
-	}
 	q := new(queue)
-	return hall.New(db, q), q
+	return hall.New(storetest.Open(t, address, hall.Migrations()), q), q
+}
+
+func TestMigratedTwice(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, address string) {
+		db := storetest.Open(t, address, hall.Migrations())
+		if err := hall.Migrate(t.Context(), db); err != nil {
+			t.Error(err)
+		}
+	})
 }
 
 func each(t *testing.T, f func(t *testing.T, s *hall.Store, q *queue)) {

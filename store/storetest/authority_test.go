@@ -12,7 +12,6 @@ import (
 	"github.com/certhall/certhall/authority"
 	"github.com/certhall/certhall/authority/ca"
 	store "github.com/certhall/certhall/store/authority"
-	"github.com/certhall/certhall/store/sqldb"
 	"github.com/certhall/certhall/store/storetest"
 )
 
@@ -23,14 +22,7 @@ func at(minutes int) time.Time { return morning.Add(time.Duration(minutes) * tim
 // each runs a test on an empty authority's store over each database.
 func each(t *testing.T, f func(t *testing.T, s *store.Store)) {
 	storetest.Each(t, func(t *testing.T, address string) {
-		db, err := sqldb.Open(t.Context(), address)
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { db.Close() })
-		if err := sqldb.Migrate(t.Context(), db, store.Migrations()); err != nil {
-			t.Fatal(err)
-		}
+		db := storetest.Open(t, address, store.Migrations())
 		f(t, store.New(db))
 	})
 }

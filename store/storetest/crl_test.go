@@ -27,14 +27,7 @@ func eachDB(t *testing.T, f func(t *testing.T, db *sqldb.DB, s *store.Store)) {
 }
 
 func onDB(t *testing.T, kind string, f func(t *testing.T, db *sqldb.DB, s *store.Store)) {
-	db, err := sqldb.Open(t.Context(), storetest.Address(t, kind))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { db.Close() })
-	if err := sqldb.Migrate(t.Context(), db, store.Migrations()); err != nil {
-		t.Fatal(err)
-	}
+	db := storetest.Open(t, storetest.Address(t, kind), store.Migrations())
 	f(t, db, store.New(db))
 }
 

@@ -54,19 +54,23 @@ func Postgres(t testing.TB) string {
 		t.Fatal(err)
 	}
 	name := fmt.Sprintf("t%d", databases.Add(1))
-	administer(t, cluster, "CREATE DATABASE "+name)
-	t.Cleanup(func() { administer(t, cluster, "DROP DATABASE "+name+" WITH (FORCE)") })
+	if err := cluster.administer(t.Context(), "CREATE DATABASE "+name); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := cluster.administer(context.Background(), "DROP DATABASE "+name+" WITH (FORCE)"); err != nil {
+			t.Error(err)
+		}
+	})
 	return cluster.URL(name)
 }
 
-func administer(t testing.TB, cluster *Cluster, statement string) {
-	t.Helper()
-	db, err := sql.Open("pgx", cluster.URL("postgres"))
+func (c *Cluster) administer(ctx context.Context, statement string) error {
+	db, err := sql.Open("pgx", c.URL("postgres"))
 	if err != nil {
-		t.Fatal(err)
+		return err
 	}
 	defer db.Close()
-	if _, err := db.ExecContext(context.Background(), statement); err != nil {
-		t.Fatal(err)
-	}
+	_, err = db.ExecContext(ctx, statement)
+	return err
 }

@@ -44,13 +44,9 @@ func keepRecords(t *testing.T, address string) *records {
 	t.Helper()
 	r := &records{T: t, clock: new(demo.Clock), now: morning, file: filepath.Join(t.TempDir(), audit.JournalName)}
 	r.clock.Set(r.now)
-	var err error
-	if r.db, err = sqldb.Open(t.Context(), address); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { r.db.Close() })
-	r.must(sqldb.Migrate(t.Context(), r.db, store.Migrations()))
+	r.db = storetest.Open(t, address, store.Migrations())
 	r.store = store.New(r.db)
+	var err error
 	r.office, err = demo.NewAuthority(t.Context(), demo.Options{ID: "test", Name: "测试机构", Store: r.store, Policy: ca.DefaultPolicy(),
 		Base: "https://hall.example", Clock: r.clock, Random: rand.Reader})
 	r.must(err)

@@ -46,14 +46,7 @@ func standing(t *testing.T, s *store.Store, id, issuer string, state authority.S
 
 func TestStandings(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, address string) {
-		db, err := sqldb.Open(t.Context(), address)
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { db.Close() })
-		if err := sqldb.Migrate(t.Context(), db, store.Migrations()); err != nil {
-			t.Fatal(err)
-		}
+		db := storetest.Open(t, address, store.Migrations())
 		s := store.New(db)
 		for _, state := range []authority.State{authority.Intended, authority.Issued, authority.Current, authority.Superseded, authority.Revoked, authority.Void} {
 			standing(t, s, string(state), authority.MainIssuer, state)
@@ -78,7 +71,7 @@ func TestStandings(t *testing.T) {
 			_, three := w.RetireStaff("a3", at(13), 5)
 			return errors.Join(one, two, three)
 		})
-		err = db.Write(t.Context(), func(tx *sqldb.Tx) error {
+		err := db.Write(t.Context(), func(tx *sqldb.Tx) error {
 			_, err := tx.Exec("INSERT INTO lost_serials (issuer, serial, revoked_at, reason) VALUES ($1, $2, $3, $4)", "issuing-rsa", "1057", at(14).UnixMilli(), 4)
 			return err
 		})
