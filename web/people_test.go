@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/alexedwards/argon2id"
+
 	"github.com/certhall/certhall/hall/accounts"
 	"github.com/certhall/certhall/hall/favourites"
 	"github.com/certhall/certhall/hall/once"
@@ -64,7 +66,8 @@ func newSite(t *testing.T, more ...func(*web.Options)) site {
 	db := storetest.Open(t, "sqlite::memory:", hall.Migrations())
 	s := site{T: t, clock: &setClock{time.Date(2026, 11, 22, 4, 0, 0, 0, time.UTC)}, codes: new(codes), log: new(bytes.Buffer)}
 	store, secret := hall.New(db, nil), []byte("secret")
-	s.desk = accounts.New(accounts.Options{Store: store.Accounts(), SMS: s.codes, Mail: s.codes, Clock: s.clock, Random: rand.Reader, Secret: secret, AuthorityID: "a1", Origin: origin})
+	s.desk = accounts.New(accounts.Options{Store: store.Accounts(), SMS: s.codes, Mail: s.codes, Clock: s.clock, Random: rand.Reader, Secret: secret, AuthorityID: "a1", Origin: origin,
+		TestCost: &argon2id.Params{Memory: 8, Iterations: 1, Parallelism: 1, SaltLength: 16, KeyLength: 32}})
 	o := web.Options{
 		Counter: new(counter), People: s.desk,
 		Organisations: organisations.New(organisations.Options{Store: store.Organisations(), People: s.desk, Clock: s.clock, Random: rand.Reader}),

@@ -16,6 +16,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/alexedwards/argon2id"
+
 	"github.com/certhall/certhall"
 	"github.com/certhall/certhall/authority"
 	"github.com/certhall/certhall/hall/notify"
@@ -78,11 +80,16 @@ type Options struct {
 	Origin      string // of the hall, e.g. https://hall.example
 
 	Log *slog.Logger // nil: silent
+
+	// TestCost of one comparison of passwords takes the place of the full one in
+	// tests of what passwords are for; nil: the full one.
+	TestCost *argon2id.Params
 }
 
 // Desk is the counter where people say who they are.
 type Desk struct {
 	Options
+	cost    argon2id.Params
 	hashing chan struct{}  // places for comparisons of passwords
 	sending sync.WaitGroup // messages on their way behind an answer
 }
@@ -97,7 +104,11 @@ func New(o Options) *Desk {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Desk{Options: o, hashing: make(chan struct{}, hashesAtOnce)}
+	cost := fullCost
+	if o.TestCost != nil {
+		cost = *o.TestCost
+	}
+	return &Desk{Options: o, cost: cost, hashing: make(chan struct{}, hashesAtOnce)}
 }
 
 // Wait waits for messages that are still on their way.

@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/alexedwards/argon2id"
+
 	"github.com/certhall/certhall"
 	"github.com/certhall/certhall/hall/accounts"
 	"github.com/certhall/certhall/store/hall"
@@ -68,7 +70,8 @@ func in(t *testing.T, address string, f func(w world)) {
 	w := world{T: t, clock: &clock{time.Date(2026, 11, 22, 4, 0, 0, 0, time.UTC)}, sms: new(sms), pairs: new(pairs), log: new(bytes.Buffer)}
 	w.hall = hall.New(db, nil)
 	w.Desk = accounts.New(accounts.Options{
-		Store: w.hall.Accounts(), SMS: w.sms, Clock: w.clock, Random: rand.Reader, Secret: []byte("s"),
+		TestCost: &argon2id.Params{Memory: 8, Iterations: 1, Parallelism: 1, SaltLength: 16, KeyLength: 32},
+		Store:    w.hall.Accounts(), SMS: w.sms, Clock: w.clock, Random: rand.Reader, Secret: []byte("s"),
 		Authority: w.pairs, AuthorityID: "a1", Origin: "https://hall.example", Log: slog.New(slog.NewTextHandler(w.log, nil)),
 	})
 	f(w)

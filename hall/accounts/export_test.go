@@ -6,14 +6,22 @@ import (
 	"github.com/alexedwards/argon2id"
 )
 
-// CostOfNobodys is what a comparison costs where there is no password, and
-// where there is one.
-func CostOfNobodys() (nobody, somebody argon2id.Params, err error) {
-	p, _, _, err := argon2id.DecodeHash(nobodys)
+// Costs are what a comparison costs where there is no password, and where there
+// is one.
+func (d *Desk) Costs(ctx context.Context) (nobody, somebody argon2id.Params, err error) {
+	hash, err := d.hash(ctx, "any of one's own")
 	if err != nil {
 		return nobody, somebody, err
 	}
-	return *p, *cost, nil
+	n, _, _, err := argon2id.DecodeHash(nobodys(d.cost))
+	if err != nil {
+		return nobody, somebody, err
+	}
+	s, _, _, err := argon2id.DecodeHash(hash)
+	if err != nil {
+		return nobody, somebody, err
+	}
+	return *n, *s, nil
 }
 
 // Occupy takes every place for comparisons.

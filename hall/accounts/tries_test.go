@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/alexedwards/argon2id"
+
 	"github.com/certhall/certhall"
 	"github.com/certhall/certhall/hall/accounts"
 )
@@ -114,10 +116,17 @@ func TestComparisonsWaitTheirTurn(t *testing.T) {
 	})
 }
 
-// TestNobodysPasswordTakesAsLong as somebody's.
+// TestNobodysPasswordTakesAsLong as somebody's, and as long as it should.
 func TestNobodysPasswordTakesAsLong(t *testing.T) {
-	nobody, somebody, err := accounts.CostOfNobodys()
-	if err != nil || nobody != somebody {
+	desk := accounts.New(accounts.Options{})
+	nobody, somebody, err := desk.Costs(t.Context())
+	full := argon2id.Params{Memory: 19 << 10, Iterations: 2, Parallelism: 1, SaltLength: 16, KeyLength: 32} // as OWASP says
+	if err != nil || nobody != full || somebody != full {
 		t.Errorf("%+v, %+v, %v", nobody, somebody, err)
 	}
+	inMemory(t, func(w world) {
+		if nobody, somebody, err := w.Costs(w.Context()); err != nil || nobody != somebody {
+			w.Errorf("%+v, %+v, %v", nobody, somebody, err)
+		}
+	})
 }
