@@ -491,6 +491,10 @@ export type Kind = {
      */
     brand?: string;
     /**
+     * why no service is open to it ever again; superseded only beside its successor
+     */
+    over?: 'superseded' | 'revoked';
+    /**
      * code; /api/hall has the names
      */
     project: string;
