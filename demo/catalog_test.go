@@ -17,7 +17,7 @@ func TestCatalog(t *testing.T) {
 		t.Errorf("%d pictures", len(draft.Pictures))
 	}
 	for _, c := range certificates {
-		found, err := draft.Catalog.Find(catalog.Holding{Project: c.project, KeyNumber: c.number, Organisation: "91310000MA1K35XE0X"})
+		found, err := draft.Catalog.Find(catalog.Holding{Project: c.project, KeyNumber: c.number, Organisation: "91310000MA1K35XE0L"})
 		if err != nil {
 			t.Fatal(c.number, err)
 		}

@@ -227,7 +227,7 @@ func (m maker) issue(ctx context.Context, a *Authority, desk Desk, serial string
 	m.clock.Set(certhall.AddYears(now.Add(c.left), -c.years))
 	lineage := certhall.LineageID(certhall.NewID(m.clock.Now(), m.random))
 	bundle, err := a.Apply(ctx, desk, serial, Applicant{
-		Name: "示例医疗器械有限公司", Organisation: "91310000MA1K35XE0X", Lineage: lineage,
+		Name: "示例医疗器械有限公司", Organisation: "91310000MA1K35XE0L", Lineage: lineage,
 		Project: c.project, KeyNumber: c.number, TermYears: c.years, Profile: c.profile,
 	})
 	if err != nil {

@@ -32,7 +32,7 @@ type issued struct {
 }
 
 var applicant = demo.Applicant{
-	Name: "示例医疗器械有限公司", Organisation: "91310000MA1K35XE0X", Lineage: "lineage1",
+	Name: "示例医疗器械有限公司", Organisation: "91310000MA1K35XE0L", Lineage: "lineage1",
 	Project: demo.Procurement, KeyNumber: "HT-2026-0009", TermYears: 2,
 }
 

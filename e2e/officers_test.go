@@ -146,7 +146,7 @@ func TestOfficers(t *testing.T) {
 
 	says(h.says(line(2)), "resume.draft")
 	out = h.says(line(3)) // the reviewer's agent explains
-	says(out, "Service: resume", "Organisation code: 91310000MA1K35XE0X", "Certificate: "+serial, "Reason: found again", "What follows: the holder's certificates in this project work again", "Key fingerprint: [0-9a-f]{8} ")
+	says(out, "Service: resume", "Organisation code: 91310000MA1K35XE0L", "Certificate: "+serial, "Reason: found again", "What follows: the holder's certificates in this project work again", "Key fingerprint: [0-9a-f]{8} ")
 	says(h.says(line(4)), "On hold no longer", "in force")
 	state("expiring")
 	says(h.says(line(4)), "On hold no longer") // its answer might have been lost

@@ -149,7 +149,7 @@ func newStackFor(t *testing.T, address, base string, who demo.Applicant) *stack 
 
 // applicant1 is for one year.
 var applicant1 = demo.Applicant{
-	Name: "示例医疗器械有限公司", Organisation: "91310000MA1K35XE0X", Lineage: "lineage1",
+	Name: "示例医疗器械有限公司", Organisation: "91310000MA1K35XE0L", Lineage: "lineage1",
 	Project: demo.Procurement, KeyNumber: "HT-2026-0009", TermYears: 1,
 }
 

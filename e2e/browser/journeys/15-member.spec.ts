@@ -5,7 +5,7 @@ import { enter, typeInto } from '../acts/keyboard';
 import { examine } from '../world/look';
 import { expect, test } from '../world/test';
 
-const organisation = '91310000MA1K35XE0X';
+const organisation = '91310000MA1K35XE0L';
 const newPhone = '13900000007';
 const colleague = '13800000002';
 
