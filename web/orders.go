@@ -224,6 +224,9 @@ func (r routes) receiptPDF(ctx context.Context, in *printInput) (*fileOutput, er
 	if err != nil {
 		return nil, r.problem(ctx, err)
 	}
+	if r.Hall.PaymentTrial {
+		of.Channel = "trial"
+	}
 	lang := locale.Pick(in.Language)
 	file, err := receipt.Print(of, lang, func(key string, params map[string]string) string { return locale.Text(lang, key, params) })
 	if err != nil {

@@ -98,6 +98,8 @@ func (d *Doctor) examineCertificate(ctx context.Context, k agent.Listed, h *toke
 	}
 	told := d.ask(ctx, h)
 	switch {
+	case told == replaced:
+		add(Certificate, Fine, "certificate-replaced", params...)
 	case told == revoked:
 		add(Certificate, Fault, "certificate-revoked", params...)
 	case told == suspended:

@@ -21,12 +21,16 @@ const (
 	unasked   state = iota // nobody could be asked, or the answer cannot be believed
 	valid                  // good
 	revoked                // for good
+	replaced               // revoked because a newer pair took its place
 	suspended              // on hold
 	unheardOf              // the authority does not know it
 )
 
-// certificateHold is the CRLReason of a suspension (RFC 5280, 5.3.1).
-const certificateHold = 6
+// Reasons of a revocation (CRLReason: RFC 5280, 5.3.1).
+const (
+	superseded      = 4
+	certificateHold = 6 // suspended
+)
 
 // askTime bounds one question: a person waits for the answer.
 const askTime = 10 * time.Second
@@ -101,6 +105,8 @@ func (d *Doctor) askOne(ctx context.Context, c, issuer *smx509.Certificate) stat
 		return valid
 	case said[0].Standing == ocsp.Revoked && said[0].Reason == certificateHold:
 		return suspended
+	case said[0].Standing == ocsp.Revoked && said[0].Reason == superseded:
+		return replaced
 	case said[0].Standing == ocsp.Revoked:
 		return revoked
 	}

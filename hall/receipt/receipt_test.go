@@ -111,7 +111,7 @@ func TestPrint(t *testing.T) {
 	}
 	paid := of(1)
 	paid.Lines[0].State, paid.Refunds, paid.Refunded, paid.Kept = orders.Open, nil, 0, paid.Total
-	if text, _, _ := read(t, paid, locale.Chinese); !strings.Contains(text, "已付款") || strings.Contains(text, "退款") {
+	if text, _, _ := read(t, paid, locale.Chinese); !strings.Contains(text, "收讫") || strings.Contains(text, "退款") {
 		t.Errorf("paid:\n%s", text)
 	}
 	text, _, _ = read(t, of(1), locale.English)

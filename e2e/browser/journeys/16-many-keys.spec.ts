@@ -46,7 +46,7 @@ test('three certificates in one order', async ({ clerk, page, keys }) => {
     await examine(page, 'order-confirm');
     await page.getByRole('dialog').getByRole('button', { name: '确定', exact: true }).click();
     await clerk.allowSite();
-    await clerk.reads('请插入证书卡号 HT-2026-0004 的 USB Key');
+    await clerk.reads('请插入证书卡号 HT-2026-0004 的钥匙');
     await examine(page, 'order-key-wanted');
     await keys.plugIn();
     await expect(line('HT-2026-0004')).toContainText('正在办理');

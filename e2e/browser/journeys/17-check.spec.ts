@@ -80,6 +80,20 @@ test('a locked key', async ({ clerk, page, keys }) => {
   await examine(page, 'check-locked');
 });
 
+test('a certificate that was renewed is no fault', async ({ clerk, page }) => {
+  await clerk.logIn();
+  await clerk.begin('renew');
+  await clerk.allowSite();
+  await clerk.provePhone();
+  await clerk.agree();
+  await clerk.enterPIN();
+  await clerk.seesResult('renew');
+  await clerk.reads('请拔出钥匙'); // the old one is put away
+  await open(page);
+  await clerk.reads(/的旧证书，已由新证书接替/);
+  await expect(page.getByText('已吊销')).toBeHidden();
+});
+
 test('a busy key is waited for with a countdown', async ({ clerk, page, context }) => {
   const other = clerk.at(await context.newPage());
   await other.beginAsVisitor('renew');

@@ -45,7 +45,7 @@ export const acts: Record<string, string> = {
   'other-holds': '/help#other-provinces',
 };
 
-const kinds = ['/service/renew', '/service/repair', '/account/updates'];
+const kinds = ['/service/renew', '/service/repair', '/account/updates', '/unlock'];
 
 // actOf is that place, with the key of its name.
 export function actOf(line: Line): { to: string; name: string } | undefined {

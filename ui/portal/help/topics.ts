@@ -5,6 +5,7 @@ export const topics = {
   browser: ['browser', 'chrome', 'edge', 'browser-360', 'firefox', 'policy'],
   key: ['check', 'agent', 'key-not-found', 'key-busy', 'other-provinces', 'wrong-key'],
   pin: ['pin-wrong', 'pin-locked', 'key-full'],
+  payment: ['paid', 'refund', 'invoice'],
   service: ['which', 'interrupted', 'other-pc', 'phone', 'receipt', 'how-long', 'old-files', 'replug'],
 } as const;
 

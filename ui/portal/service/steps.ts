@@ -64,7 +64,7 @@ export function stepsOf(view: CaseView, next: Next | undefined, asked: boolean):
   return ([1, 2, 3, 4] as const).map((number): StepView => ({
     number,
     name: nameOf(number, view.service, pay !== undefined || bought !== undefined),
-    what: number === 2 && pay ? (pay.order ? 'service.step.2.order.what' : 'service.step.2.pay.what') : `service.step.${number}.what`,
+    what: number === 2 && pay ? (pay.order ? 'pay.scan' : 'service.step.2.pay.what') : `service.step.${number}.what`,
     state: done || number < stage ? 'done' : number === stage ? 'now' : 'later',
     done: number === 2 && phone ? proved : { text: 'service.step.done', params: {} },
     facts: facts[number].filter((f) => f.value !== ''),
