@@ -2,6 +2,7 @@ package payment
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/certhall/certhall"
@@ -116,7 +117,8 @@ func (t *Till) workBill(ctx context.Context, day string) (took bool, err error) 
 }
 
 // makeUp catches up with what the bill tells of and no notice did: the channel is
-// asked how these orders and refunds stand.
+// asked how these orders and refunds stand. What it denies, or refuses to say,
+// comparing finds as a difference.
 func (t *Till) makeUp(ctx context.Context, rows []BillRow) error {
 	var behind []BillRow
 	err := t.o.Store.Read(ctx, func(r Reader) error {
@@ -142,6 +144,9 @@ func (t *Till) makeUp(ctx context.Context, rows []BillRow) error {
 			if told, err = call(ctx, func(ctx context.Context) (Refund, error) { return t.o.Channel.QueryRefund(ctx, row.Refund) }); err == nil {
 				err = t.heard(ctx, row.Refund, told, nil)
 			}
+		}
+		if errors.Is(err, ErrUnknown) || errors.Is(err, ErrRefused) {
+			err = nil
 		}
 	}
 	return err

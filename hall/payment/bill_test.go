@@ -183,6 +183,35 @@ func TestBillDiffers(t *testing.T) {
 	}
 }
 
+// TestBillOfWhatTheChannelDenies: a row that the channel itself knows nothing of
+// is a difference as well, and keeps no other from being found.
+func TestBillOfWhatTheChannelDenies(t *testing.T) {
+	w := newWorld(t)
+	w.upset(sandbox.CallRefund, sandbox.Shut, "")
+	paid := w.paidOrder("l1")
+	w.refund(paid, 1)
+	w.pass(5 * time.Minute)
+	failed := w.order(paid.ID).Refunds[0]
+	never := w.place("l2")
+	w.write(func(wr services.Writer) error { return orders.End(wr, never) })
+	w.bank.Misprint(func(rows []payment.BillRow) []payment.BillRow {
+		return append(rows,
+			payment.BillRow{At: noon, Order: never.ID, Transaction: "T9", Amount: never.Total, State: "SUCCESS"},
+			payment.BillRow{At: noon, Order: paid.ID, Transaction: failed.Transaction, Refund: failed.ID + "-7", Amount: failed.Amount, State: "SUCCESS"})
+	})
+	w.at(1, 10)
+	w.pass(time.Hour)
+	if b := w.bill("2026-11-22"); b == nil || b.FetchedAt.IsZero() || b.Trouble != "" {
+		t.Fatalf("the bill was not compared: %+v", b)
+	}
+	got := w.differs()
+	for _, want := range []string{"unknown-here of a payment", "state of a refund"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("found %q, not %q", got, want)
+		}
+	}
+}
+
 // TestDifferencePutRight: found no more, it goes by itself.
 func TestDifferencePutRight(t *testing.T) {
 	w := newWorld(t)
