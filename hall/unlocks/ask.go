@@ -32,7 +32,7 @@ func (d *Desk) Ask(ctx context.Context, v accounts.Visit, a Asked) (UnlockView, 
 		ID: certhall.NewID(now, d.Random), Digest: q.Digest(), Person: v.Person, KeySerial: q.KeySerial, KeyLabel: a.Label,
 		Request: a.Message, State: Waiting, MadeAt: now,
 	}
-	if known, err := d.judge(ctx, u); err != nil || known != nil && !d.mayWaitAnew(known) {
+	if known, err := d.judge(ctx, u); err != nil || known != nil && !known.mayWaitAnew(now) {
 		return d.view(known), err
 	}
 	if q.AdminTries == 0 && len(q.Challenge) == 0 {
@@ -52,7 +52,7 @@ func (d *Desk) Ask(ctx context.Context, v accounts.Visit, a Asked) (UnlockView, 
 		if err != nil {
 			return err
 		}
-		if known != nil && !d.mayWaitAnew(known) {
+		if known != nil && !known.mayWaitAnew(now) {
 			filed = known
 			return nil
 		}
@@ -73,8 +73,8 @@ func (d *Desk) Ask(ctx context.Context, v accounts.Visit, a Asked) (UnlockView, 
 
 // mayWaitAnew tells whether a request that was withdrawn or refused may still be
 // reviewed. Its time runs from when it was first filed.
-func (d *Desk) mayWaitAnew(u *Unlock) bool {
-	return (u.State == Withdrawn || u.State == Refused) && d.now().Before(u.MadeAt.Add(RequestLife))
+func (u *Unlock) mayWaitAnew(now time.Time) bool {
+	return (u.State == Withdrawn || u.State == Refused) && now.Before(u.MadeAt.Add(RequestLife))
 }
 
 func (d *Desk) judge(ctx context.Context, u Unlock) (known *Unlock, err error) {
@@ -85,9 +85,9 @@ func (d *Desk) judge(ctx context.Context, u Unlock) (known *Unlock, err error) {
 	return known, err
 }
 
-// may tells whether a person may file a request: the key carries a certificate
-// that he handles, and the limits of a day leave room. One that is filed already
-// is answered instead.
+// may tells whether a person may file a request, for the first time or anew: the
+// key carries a certificate that he handles, and the limits of a day leave room;
+// among them one counts that was filed already, which is answered.
 func may(r Reader, u Unlock) (known *Unlock, err error) {
 	known, err = r.UnlockOf(u.Digest)
 	if err != nil {
@@ -96,7 +96,7 @@ func may(r Reader, u Unlock) (known *Unlock, err error) {
 	if known != nil && known.Person != u.Person {
 		return nil, ErrNotHeld.With("key", u.KeySerial)
 	}
-	if known != nil {
+	if known != nil && !known.mayWaitAnew(u.MadeAt) {
 		return known, nil
 	}
 	held, err := r.CertificatesOnKey(u.KeySerial, u.Person)
@@ -105,6 +105,9 @@ func may(r Reader, u Unlock) (known *Unlock, err error) {
 	}
 	if len(held) == 0 {
 		return nil, ErrNotHeld.With("key", u.KeySerial)
+	}
+	if known != nil {
+		return known, nil
 	}
 	ofPerson, ofKey, err := r.CountUnlocks(u.Person, u.KeySerial, u.MadeAt.Add(-24*time.Hour))
 	if err == nil && (ofPerson >= mostOfPerson || ofKey >= mostOfKey) {

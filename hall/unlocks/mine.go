@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/certhall/certhall"
 	"github.com/certhall/certhall/hall/accounts"
 	"github.com/certhall/certhall/proof"
 )
@@ -64,7 +65,7 @@ func (d *Desk) Look(ctx context.Context, v accounts.Visit, id string) (UnlockVie
 	}
 	if u.State == Approved {
 		if err := d.fetch(ctx, *u); err != nil {
-			d.Log.WarnContext(ctx, "the answer to an approved unlocking is not there yet", "unlock", u.ID, "cause", err)
+			d.Log.WarnContext(ctx, "the answer to an approved unlocking is not there yet", "unlock", u.ID, "cause", certhall.CauseText(err))
 		}
 		if u, err = d.mine(ctx, v, id); err != nil {
 			return UnlockView{}, err
@@ -117,7 +118,7 @@ func (d *Desk) Report(ctx context.Context, v accounts.Visit, id string, report [
 		*u = after
 	}
 	if err := d.pass(ctx, *u); err != nil {
-		d.Log.WarnContext(ctx, "the report of an unlocking waits", "unlock", u.ID, "cause", err)
+		d.Log.WarnContext(ctx, "the report of an unlocking waits", "unlock", u.ID, "cause", certhall.CauseText(err))
 	}
 	return d.view(u), nil
 }

@@ -18,7 +18,7 @@ type File struct {
 	Certificates []Certificate // on the key, as the hall knows them
 }
 
-// mostFound bounds a list.
+// mostFound bounds a list, and what is looked through for one.
 const mostFound = 1000
 
 // Find lists requests for officers, the latest first.
@@ -29,10 +29,13 @@ func (d *Desk) Find(ctx context.Context, state State, limit int) (found []File, 
 		if state == Expired {
 			stored = Waiting
 		}
-		all, err := r.FindUnlocks(stored, min(max(limit, 1), mostFound))
+		all, err := r.FindUnlocks(stored, mostFound) // of those that are stored as waiting some have expired
 		for _, u := range all {
 			if state != "" && u.at(d.now()) != state {
 				continue
+			}
+			if len(found) == max(limit, 1) {
+				break
 			}
 			f, err := d.file(r, u)
 			if err != nil {

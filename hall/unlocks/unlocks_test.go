@@ -61,6 +61,7 @@ type room struct {
 	*testing.T
 	*unlocks.Desk
 	clock           *clock
+	people          accounts.Store
 	agents          map[string]*sm2.PrivateKey // of requests, by their messages
 	far             *far
 	post            *post
@@ -72,7 +73,7 @@ func newRoom(t *testing.T) *room { return newRoomOn(t, "sqlite::memory:") }
 func newRoomOn(t *testing.T, address string) *room {
 	t.Helper()
 	store := hall.New(storetest.Open(t, address, hall.Migrations()), nil)
-	r := &room{T: t, agents: map[string]*sm2.PrivateKey{}, clock: &clock{time.Date(2026, 11, 22, 4, 0, 0, 0, time.UTC)}, far: new(far), post: new(post)}
+	r := &room{T: t, people: store.Accounts(), agents: map[string]*sm2.PrivateKey{}, clock: &clock{time.Date(2026, 11, 22, 4, 0, 0, 0, time.UTC)}, far: new(far), post: new(post)}
 	r.Desk = &unlocks.Desk{
 		Store: store.Unlocks(), Authority: r.far, SMS: r.post, AuthorityID: "ra", Clock: r.clock, Random: rand.Reader, Log: slog.New(slog.DiscardHandler),
 	}
@@ -435,6 +436,35 @@ func TestAskAgain(t *testing.T) {
 	r.clock.now = r.clock.now.Add(unlocks.RequestLife)
 	if again := r.ask(r.zhang, a); again.State != unlocks.Withdrawn {
 		t.Errorf("its time is over, but %+v", again)
+	}
+}
+
+// TestHandlerNoMore: a request waits anew only while its person handles a
+// certificate on the key.
+func TestHandlerNoMore(t *testing.T) {
+	r := newRoom(t)
+	a := r.request("K1")
+	v := r.ask(r.zhang, a)
+	_, err := r.Withdraw(t.Context(), r.zhang, v.ID)
+	must(t, err)
+	must(t, r.people.Write(t.Context(), func(w accounts.Writer) error {
+		return w.DropHandler(accounts.Handler{Person: accounts.Person{ID: r.zhang.Person}, Lineage: "l1"})
+	}))
+	r.refused(unlocks.ErrNotHeld, r.zhang, a)
+	r.state(v, unlocks.Withdrawn)
+}
+
+// TestFindExpired: those that wait do not take the room of those that expired.
+func TestFindExpired(t *testing.T) {
+	r := newRoom(t)
+	old := r.ask(r.zhang, r.request("K1"))
+	r.clock.now = r.clock.now.Add(unlocks.RequestLife)
+	r.ask(r.wang, r.request("K1"))
+	for _, state := range []unlocks.State{unlocks.Expired, unlocks.Waiting} {
+		found, err := r.Find(t.Context(), state, 1)
+		if must(t, err); len(found) != 1 || (found[0].ID == old.ID) != (state == unlocks.Expired) {
+			t.Errorf("%s: %+v", state, found)
+		}
 	}
 }
 
