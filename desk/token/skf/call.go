@@ -17,7 +17,15 @@ type failure struct {
 	code gmskf.Code
 }
 
-func (f *failure) Error() string { return fmt.Sprintf("%s: %s", f.fn, f.code) }
+func (f *failure) Error() string { return f.fn + ": " + f.told() }
+
+// told is the code for whoever looks for it in the maker's header.
+func (f *failure) told() string {
+	if f.code == gmskf.Code(native.Overrun) { // which is not the maker's
+		return f.code.String() + " wrote past the end of a buffer"
+	}
+	return f.code.String()
+}
 
 // is tells whether a function answered one of the codes.
 func is(err error, codes ...gmskf.Code) bool {
@@ -52,7 +60,7 @@ func meaning(err error) error {
 	if e := meanings[f.code]; e != nil {
 		return e.Because(f)
 	}
-	return token.ErrDriverWrong.With("call", f.fn).With("code", f.code.String()).Because(f)
+	return token.ErrDriverWrong.With("call", f.fn).With("code", f.told()).Because(f)
 }
 
 // wrong is a function that answered success and what cannot be.
