@@ -212,6 +212,29 @@ func TestBillOfWhatTheChannelDenies(t *testing.T) {
 	}
 }
 
+// TestRefundThatTheHallForgot: a hall restored from a backup has lost a refund.
+// The bill tells; asked for once more, no money goes back twice, and its right
+// ends by the officer's word.
+func TestRefundThatTheHallForgot(t *testing.T) {
+	w := newWorld(t)
+	o := w.paidOrder("l1")
+	paid := w.order(o.ID).Payments[0]
+	_, err := w.bank.Channel().Refund(t.Context(), payment.RefundOrder{Refund: "forgotten", Order: o.ID, Transaction: paid.Number, Amount: o.Total, Total: o.Total, Reason: "x"})
+	w.must(err)
+	w.at(1, 10)
+	if got := w.differs(); got != "2026-11-22 unknown-here of a refund" {
+		t.Errorf("found %q", got)
+	}
+	w.refund(o, 1)
+	w.pass(time.Hour)
+	w.expect(o.ID, orders.Paid, "taken", "failed")
+	w.must(w.office.RefundGiven(t.Context(), w.order(o.ID).Refunds[0].ID, "张三", "退款单 forgotten"))
+	w.expect(o.ID, orders.Paid, "taken", "done")
+	if e := w.order(o.ID).Entitlements[0]; e.State != orders.Refunded {
+		t.Errorf("its right is %s", e.State)
+	}
+}
+
 // TestDifferencePutRight: found no more, it goes by itself.
 func TestDifferencePutRight(t *testing.T) {
 	w := newWorld(t)
