@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"path/filepath"
@@ -130,13 +129,13 @@ func (s *shell) whenFree(a *agent.Agent) error {
 			return nil // which is told as a finding
 		}
 		for _, k := range all {
-			if k.Trouble != nil && k.Trouble.Is(token.ErrKeyBusy) {
+			if k.Trouble != nil && token.Passes(k.Trouble) {
 				return k.Trouble
 			}
 		}
 		return nil
 	})
-	if errors.Is(err, token.ErrKeyBusy) {
+	if token.Passes(err) {
 		return nil
 	}
 	return err

@@ -144,6 +144,30 @@ type keyFlag struct {
 	Key string `help:"Key: its serial, or the file of a soft key. Needed only if there are several."`
 }
 
+// listed are the keys that are plugged in. Where the wanted one is not among
+// them, a library that has not answered yet is waited for: it may have it.
+func (f keyFlag) listed(s *shell, keys agent.Keys) (infos []token.Info, err error) {
+	err = s.patience().For(s.ctx, func() (err error) {
+		if infos, err = keys.List(s.ctx); err != nil {
+			return err
+		}
+		var slow *certhall.Error
+		for _, info := range infos {
+			switch {
+			case f.Key != "" && info.Serial == f.Key, f.Key == "" && info.Trouble == nil:
+				return nil
+			case info.Serial == "" && info.Trouble != nil && token.Passes(info.Trouble):
+				slow = info.Trouble
+			}
+		}
+		if slow != nil {
+			return slow
+		}
+		return nil
+	})
+	return infos, err
+}
+
 // find tells which keys are plugged in and which one is meant.
 func (f keyFlag) find(s *shell) (agent.Keys, string, error) {
 	if strings.ContainsRune(f.Key, os.PathSeparator) || strings.HasSuffix(f.Key, softkey.Extension) {
@@ -161,7 +185,7 @@ func (f keyFlag) find(s *shell) (agent.Keys, string, error) {
 	if err != nil {
 		return nil, "", err
 	}
-	infos, err := keys.List(s.ctx)
+	infos, err := f.listed(s, keys)
 	if err != nil {
 		return nil, "", err
 	}

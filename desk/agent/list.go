@@ -18,8 +18,9 @@ type Listed struct {
 }
 
 // List reads all keys; needs no PIN and waits for nobody. A key that cannot be
-// read now is named with its trouble; one in use with what was last seen on it
-// and token.ErrKeyBusy.
+// read now is named with its trouble; one in use, or whose library does not
+// answer yet, with what was last seen on it and token.ErrKeyBusy or
+// token.ErrDriverSlow.
 func (a *Agent) List(ctx context.Context) ([]Listed, error) {
 	infos, err := a.keys.List(ctx)
 	if err != nil {
@@ -28,7 +29,7 @@ func (a *Agent) List(ctx context.Context) ([]Listed, error) {
 	var all []Listed
 	for _, info := range infos {
 		l := Listed{Info: info, Room: -1}
-		if info.Trouble != nil && info.Trouble.Is(token.ErrKeyBusy) {
+		if info.Trouble != nil && token.Passes(info.Trouble) {
 			l = a.seen(info)
 		} else if info.Trouble == nil {
 			if l, err = a.look(ctx, info); errors.Is(err, token.ErrRemoved) {
@@ -88,7 +89,7 @@ func (a *Agent) read(ctx context.Context, s *slot, info token.Info) (Listed, err
 	switch {
 	case errors.Is(err, token.ErrRemoved):
 		return l, errors.Join(err, s.drop())
-	case errors.Is(err, token.ErrKeyBusy): // its library is in use
+	case token.Passes(err): // its library is in use, or has not answered yet
 		return a.seen(info), err
 	case err == nil:
 		s.seen.Store(&l)

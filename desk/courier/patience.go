@@ -2,7 +2,6 @@ package courier
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/certhall/certhall/desk/token"
@@ -12,33 +11,35 @@ import (
 // busyAgain is how often a busy key is tried.
 const busyAgain = time.Second
 
-// Patience waits for a key that another program uses. Nothing was begun on it.
+// Patience waits for a key that another program uses, or whose library has not
+// answered yet. Nothing was begun on it.
 type Patience struct {
 	Time time.Duration                              // how long; 0: not at all
 	Wait func(context.Context, time.Duration) error // Sleep, or a test's
-	Tell func(left time.Duration)                   // told at each try how long it still waits, and 0 at the end; may be nil
+	Tell func(why error, left time.Duration)        // told at each try how long it still waits, and 0 at the end; may be nil
 }
 
-// For tries until the key is free: token.ErrKeyBusy if it is not within the time.
+// For tries until the key is free: token.ErrKeyBusy or token.ErrDriverSlow if it
+// is not within the time.
 func (p Patience) For(ctx context.Context, try func() error) error {
 	told := false
-	tell := func(left time.Duration) {
+	tell := func(why error, left time.Duration) {
 		if p.Tell != nil {
-			p.Tell(left)
+			p.Tell(why, left)
 			told = left > 0
 		}
 	}
 	defer func() {
 		if told {
-			tell(0)
+			tell(nil, 0)
 		}
 	}()
 	for left := p.Time; ; left -= busyAgain {
 		err := try()
-		if !errors.Is(err, token.ErrKeyBusy) || left <= 0 {
+		if !token.Passes(err) || left <= 0 {
 			return err
 		}
-		tell(left)
+		tell(err, left)
 		if err := p.Wait(ctx, min(left, busyAgain)); err != nil {
 			return err
 		}

@@ -54,7 +54,7 @@ func TestPatient(t *testing.T) {
 				agent := c.agent
 				var told []time.Duration
 				err := call(Patient{&agent, Patience{
-					Time: c.patience, Wait: func(context.Context, time.Duration) error { return nil }, Tell: func(left time.Duration) { told = append(told, left) },
+					Time: c.patience, Wait: func(context.Context, time.Duration) error { return nil }, Tell: func(_ error, left time.Duration) { told = append(told, left) },
 				}})
 				if !errors.Is(err, c.err) || agent.done != c.done || !slices.Equal(told, c.told) {
 					t.Errorf("%s: %v, done %d, told %v", what, err, agent.done, told)

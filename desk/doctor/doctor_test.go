@@ -133,6 +133,7 @@ func TestFindings(t *testing.T) {
 		"no keys":            {func(p *pc) { p.keys.listed = nil }, []string{"keys-none"}},
 		"keys unreadable":    {func(p *pc) { p.keys.err = errors.New("no permission") }, []string{"keys-unreadable"}},
 		"key busy":           {func(p *pc) { p.keys.listed[0].Trouble = token.ErrKeyBusy }, []string{"key-busy"}},
+		"driver slow":        {func(p *pc) { p.keys.listed[0].Trouble = token.ErrDriverSlow.With("library", "acme") }, []string{"key-slow"}},
 		"key damaged":        {func(p *pc) { p.keys.listed[0].Trouble = token.ErrKeyDamaged }, []string{"key-trouble"}},
 		"PIN locked":         {func(p *pc) { p.keys.listed[0].PIN = token.PINState{Locked: true} }, []string{"key-locked"}},
 		"last try":           {func(p *pc) { p.keys.listed[0].PIN = token.PINState{Tries: 1, Final: true} }, []string{"key-last-try"}},
@@ -166,6 +167,10 @@ func TestFindings(t *testing.T) {
 		"another machine's": {func(p *pc) {
 			p.drives(Driver{Name: "A", Path: "a.so", Arch: "mips", Err: token.ErrDriverMissing.With("library", "A")})
 		}, []string{"driver-arch"}},
+		"driver answers late": {func(p *pc) {
+			p.drives(Driver{Name: "A", Path: "a.so", Err: token.ErrDriverSlow.With("library", "A").With("seconds", "30")})
+			p.keys.listed = []agent.Listed{{Info: token.Info{Label: "A", Library: "A", Trouble: token.ErrDriverSlow}}}
+		}, []string{"driver-slow"}}, // not that there is no key
 		"driver crashes": {func(p *pc) { p.drives(Driver{Name: "A", Path: "a.so", Err: token.ErrDriverCrashed}) }, []string{"driver-trouble"}},
 		"nobody else":    {func(p *pc) { p.meets() }, []string{"other-none"}},
 		"nobody to ask": {func(p *pc) {

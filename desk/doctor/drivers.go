@@ -2,10 +2,12 @@ package doctor
 
 import (
 	"context"
+	"errors"
 	"runtime"
 	"slices"
 
 	"github.com/certhall/certhall"
+	"github.com/certhall/certhall/desk/token"
 )
 
 // Driver is a library through which keys are reached, as it was found.
@@ -16,6 +18,9 @@ type Driver struct {
 	Arch string // that it was built for, as GOARCH names it; "" if that is not known
 	Err  error  // why it cannot be used; nil if it can
 }
+
+// slow tells whether it is still waited for: what is plugged in is not known yet.
+func (l Driver) slow() bool { return errors.Is(l.Err, token.ErrDriverSlow) }
 
 func (d *Doctor) drivers(ctx context.Context) []Driver {
 	if d.Drivers == nil {
@@ -34,6 +39,8 @@ func (d *Doctor) examineDrivers(drivers []Driver, keys bool, add adder) {
 			add(Drivers, Fine, "driver-fine", params...)
 		case l.Arch != "" && l.Arch != runtime.GOARCH:
 			add(Drivers, Fault, "driver-arch", params...)
+		case l.slow():
+			add(Drivers, Note, "driver-slow", append(params, "seconds", certhall.AsError(l.Err).Params["seconds"])...)
 		default:
 			d.tell(finding(Drivers, Fault, "driver-trouble", params...).because(certhall.AsError(l.Err)))
 		}

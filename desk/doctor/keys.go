@@ -26,6 +26,8 @@ func (d *Doctor) examineKeys(ctx context.Context, drivers []Driver, add adder) {
 	case err != nil:
 		add(Keys, Fault, "keys-unreadable", "folder", d.Folder)
 		return
+	case len(keys) == 0 && slices.ContainsFunc(drivers, Driver.slow):
+		return
 	case len(keys) == 0:
 		add(Keys, Fault, "keys-none", "folder", d.Folder)
 		return
@@ -44,6 +46,8 @@ func (d *Doctor) examineKey(k agent.Listed, add adder) {
 	switch {
 	case k.Trouble != nil && k.Trouble.Code == token.ErrKeyBusy.Code:
 		add(Key, Note, "key-busy", params...)
+	case k.Trouble != nil && k.Trouble.Code == token.ErrDriverSlow.Code:
+		add(Key, Note, "key-slow", append(params, "library", k.Trouble.Params["library"])...)
 	case k.Trouble != nil:
 		d.tell(finding(Key, Fault, "key-trouble", params...).because(k.Trouble))
 	case k.PIN.Locked:

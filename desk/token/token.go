@@ -147,6 +147,7 @@ var (
 	ErrDriverMissing = certhall.NewError("driver-missing", certhall.Unavailable) // no such library, or it cannot be loaded (parameter library)
 	ErrDriverUnfit   = certhall.NewError("driver-unfit", certhall.Unavailable)   // made for another system or architecture than this program (parameters library, has, needs)
 	ErrDriverRests   = certhall.NewError("driver-rests", certhall.Unavailable)   // it failed again and again and is left alone for a while (parameters library, seconds)
+	ErrDriverSlow    = certhall.NewError("driver-slow", certhall.Unavailable)    // no answer yet; it is waited for (parameters library, seconds: until it counts as hung)
 	ErrDriverHung    = certhall.NewError("driver-hung", certhall.Unavailable)    // no answer in time (parameter library)
 	ErrDriverCrashed = certhall.NewError("driver-crashed", certhall.Unavailable) // it ended its process (parameter library)
 	ErrDriverWrong   = certhall.NewError("driver-wrong", certhall.Unavailable)   // it answered what cannot be (parameters library, call, code)

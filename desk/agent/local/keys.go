@@ -66,6 +66,8 @@ func describe(listed []agent.Listed, site trust.Site, lang string) keys {
 		switch {
 		case l.Trouble != nil && l.Trouble.Code == token.ErrKeyBusy.Code:
 			k.State = inUse
+		case l.Trouble != nil && l.Serial != "" && l.Trouble.Is(token.ErrDriverSlow):
+			k.State, k.Trouble = inUse, problemOf(lang, l.Trouble)
 		case l.Trouble != nil:
 			k.State, k.Trouble = trouble, problemOf(lang, l.Trouble)
 		case l.PIN.Locked:

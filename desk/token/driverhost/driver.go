@@ -37,8 +37,9 @@ const (
 type driver struct {
 	Library
 	Options
-	turn chan struct{} // held by whoever talks to the child
-	long atomic.Bool   // whoever it is, it takes long
+	turn  chan struct{} // held by whoever talks to the child
+	long  atomic.Bool   // whoever it is, it takes long
+	looks atomic.Bool   // whoever it is, it only glances: the library is in nobody's use
 
 	// By whoever has the turn:
 	child      *child
@@ -70,6 +71,14 @@ func newDriver(l Library, o Options) *driver {
 
 // take waits for the turn; who only glances is told soon that it is not his.
 func (d *driver) take(ctx context.Context) error {
+	err := d.wait(ctx)
+	if err == nil {
+		d.looks.Store(token.Glances(ctx))
+	}
+	return err
+}
+
+func (d *driver) wait(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -81,7 +90,7 @@ func (d *driver) take(ctx context.Context) error {
 	var impatient <-chan time.Time
 	if token.Glances(ctx) {
 		if d.long.Load() {
-			return token.ErrKeyBusy
+			return d.held()
 		}
 		var stop func() bool
 		impatient, stop = d.After(patience)
@@ -91,14 +100,24 @@ func (d *driver) take(ctx context.Context) error {
 	case d.turn <- struct{}{}:
 		return nil
 	case <-impatient:
-		return token.ErrKeyBusy
+		return d.held()
 	case <-ctx.Done():
 		return ctx.Err()
 	}
 }
 
+// held is why the turn is somebody else's: the key is in use, or the library has
+// not even told yet what is plugged in.
+func (d *driver) held() error {
+	if d.looks.Load() {
+		return token.ErrDriverSlow.With("library", d.Name).With("seconds", strconv.Itoa(int(limit/time.Second)))
+	}
+	return token.ErrKeyBusy
+}
+
 func (d *driver) release() {
 	d.long.Store(false)
+	d.looks.Store(false)
 	<-d.turn
 }
 
@@ -281,7 +300,7 @@ func (d *driver) fail(err error) error {
 }
 
 // list names the library's keys. While it is in use by something that takes
-// long, that is what was seen last, marked as busy.
+// long, or does not answer, that is what was seen last, marked so.
 func (d *driver) list(ctx context.Context) ([]token.Info, error) {
 	d.mu.Lock()
 	l, wait := d.listing, patience
@@ -298,12 +317,12 @@ func (d *driver) list(ctx context.Context) ([]token.Info, error) {
 	defer stop()
 	select {
 	case <-l.done:
-		if errors.Is(l.err, token.ErrKeyBusy) {
-			return d.busy()
+		if token.Passes(l.err) {
+			return d.marked(l.err)
 		}
 		return l.infos, l.err
 	case <-over:
-		return d.busy()
+		return d.marked(d.held())
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
@@ -315,7 +334,7 @@ func (d *driver) refresh(l *listing) {
 	l.infos, l.err = a.Infos, err
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.listing = nil; !errors.Is(err, token.ErrKeyBusy) {
+	if d.listing = nil; !token.Passes(err) {
 		d.last = l
 	}
 	if err == nil {
@@ -324,17 +343,17 @@ func (d *driver) refresh(l *listing) {
 	close(l.done)
 }
 
-// busy is the last listing, marked.
-func (d *driver) busy() ([]token.Info, error) {
+// marked is the last listing, with why there is no newer one.
+func (d *driver) marked(why error) ([]token.Info, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.last == nil {
-		return nil, token.ErrKeyBusy
+		return nil, why
 	}
 	marked := slices.Clone(d.last.infos)
 	for i := range marked {
 		if marked[i].Trouble == nil {
-			marked[i].Trouble = token.ErrKeyBusy
+			marked[i].Trouble = certhall.AsError(why)
 		}
 	}
 	return marked, d.last.err

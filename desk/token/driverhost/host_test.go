@@ -542,6 +542,34 @@ func TestBusyLibrary(t *testing.T) {
 	}
 }
 
+// TestSlowLibrary: a library that does not answer who merely looks is in
+// nobody's use, and is named as what it is: at its first listing in the place of
+// its keys, later on the keys that it had.
+func TestSlowLibrary(t *testing.T) {
+	b := newBench(t, nil, softLibrary(t, "acme", "K1"))
+	d := b.named[0]
+	slow := func(what string, serial string) {
+		t.Helper()
+		if err := d.take(token.Glance(t.Context())); err != nil { // as a listing that hangs
+			t.Fatal(err)
+		}
+		d.long.Store(true) // it is asked for nothing else meanwhile
+		defer d.release()
+		all, err := b.List(t.Context())
+		if err != nil || len(all) != 1 || all[0].Serial != serial || !errors.Is(all[0].Trouble, token.ErrDriverSlow) || all[0].Trouble.Params["library"] != "acme" {
+			t.Errorf("%s: %+v, %v", what, all, err)
+		}
+	}
+	slow("before it told of any key", "")
+	if all := serials(t, b.Host); all["K1"].Trouble != nil || len(all) != 1 {
+		t.Errorf("%v", all)
+	}
+	slow("afterwards", "K1")
+	if all := serials(t, b.Host); all["K1"].Trouble != nil {
+		t.Errorf("%v", all)
+	}
+}
+
 // TestGivenUp: a caller who gives up in the midst of a call goes at once, and
 // what the call brings is not taken for the next one's.
 func TestGivenUp(t *testing.T) {

@@ -1,5 +1,5 @@
 // 环境检测: the browser's side at once, then what the agent finds, as it comes.
-// A key in use is waited for: it is examined again, and again.
+// A key in use, or a driver that is slow, is waited for: it is examined again, and again.
 import { browser, type Permission } from '@certhall/page';
 import { computed, onScopeDispose, ref, shallowRef, watch } from 'vue';
 
@@ -11,6 +11,9 @@ import { browserLines } from './browser';
 import type { Line } from './line';
 
 const busyPause = 5_000;
+
+// passing are findings that go away by themselves: in use, or not answered yet.
+const passing = ['key-busy', 'key-slow', 'driver-slow'];
 
 export type Phase =
   | 'explain' // the browser is going to ask: the person is told first
@@ -83,7 +86,7 @@ export function useCheck(desk: Desk) {
           }
         },
       });
-      if (heard.some((l) => l.code === 'key-busy')) {
+      if (heard.some((l) => passing.includes(l.code))) {
         again.value = Date.now() + busyPause;
         state.value = 'busy';
         await browser.sleep(busyPause, signal);
