@@ -154,7 +154,7 @@ func (c *orderRefundCmd) Run(env *environment) error {
 	}
 	asked, err := h.counter.RefundOrderBy(env.ctx, c.Order, c.Entitlement, operator, c.Reason)
 	if err == nil {
-		env.say("cli.refund-asked", "refund", string(asked.ID))
+		env.say("cli.refund-asked", "refund", string(asked))
 	}
 	return err
 }

@@ -70,40 +70,41 @@ type RefundWriter interface {
 
 // AskRefund asks for the money of a paid order's entitlements: all of them must be
 // open. Those that a case has wait for the authority's signed closing of it: who
-// calls closes these cases in the same transaction; they are answered.
-func AskRefund(w Writer, o Order, which []certhall.EntitlementID, reason, by string, now time.Time, random io.Reader) (r Refund, cases []certhall.CaseID, err error) {
+// calls closes these cases in the same transaction; they are answered beside the
+// refund's number.
+func AskRefund(w Writer, o Order, which []certhall.EntitlementID, reason, by string, now time.Time, random io.Reader) (refund certhall.RefundID, cases []certhall.CaseID, err error) {
 	if o.Standing != Paid {
-		return r, nil, ErrOrderOver
+		return "", nil, ErrOrderOver
 	}
-	r = Refund{
+	r := Refund{
 		ID: certhall.RefundID(certhall.NewID(now, random)), Order: o.ID, Transaction: o.Transaction, Total: o.Total,
 		Reason: reason, By: by, Standing: RefundWaiting, MadeAt: now,
 	}
 	if err := w.AddRefund(r); err != nil {
-		return r, nil, err
+		return "", nil, err
 	}
 	for _, id := range which {
 		if marked, err := w.MarkRefunding(id, r.ID); err != nil || !marked {
 			if err == nil {
 				err = ErrUsed
 			}
-			return r, nil, err
+			return "", nil, err
 		}
 		e, err := w.Entitlement(id) // after it is marked no case can take it any more
 		if err != nil {
-			return r, nil, err
+			return "", nil, err
 		}
 		if e == nil || e.Order != o.ID {
-			return r, nil, ErrOrderMissing
+			return "", nil, ErrOrderMissing
 		}
 		if e.Case != "" {
 			cases = append(cases, e.Case)
 		}
 	}
 	if len(cases) > 0 {
-		return r, cases, nil
+		return r.ID, cases, nil
 	}
-	return r, nil, settleRefund(w, r.ID, now)
+	return r.ID, nil, settleRefund(w, r.ID, now)
 }
 
 // RefundWhole asks for the money of a payment that bought nothing.

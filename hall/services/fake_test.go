@@ -77,6 +77,7 @@ type fake struct {
 	sealed bool
 	fail   map[string]error // by call, until cleared
 	refuse *certhall.Error  // what Eligible answers
+	years  int              // longest term that fits
 	pairs  []*authority.PairView
 	cases  map[certhall.CaseID]*fakeCase
 	events []authority.Event
@@ -97,7 +98,7 @@ const authorityID = "a1"
 
 func newFake(t *testing.T, c *clock) *fake {
 	root := certify(t, nil, "root")
-	return &fake{t: t, clock: c, root: root, notary: certify(t, &root, "notary", proof.OIDNotary),
+	return &fake{t: t, clock: c, root: root, notary: certify(t, &root, "notary", proof.OIDNotary), years: 3,
 		fail: map[string]error{}, cases: map[certhall.CaseID]*fakeCase{}}
 }
 
@@ -178,7 +179,7 @@ func (f *fake) Eligible(_ context.Context, _ certhall.Service, s certhall.Serial
 	if v == nil {
 		return authority.Eligibility{}, authority.ErrUnknownCert
 	}
-	e := authority.Eligibility{Pair: *v.Pair, MaxYears: 3, Escrowed: !f.bare, Refusal: f.refuse}
+	e := authority.Eligibility{Pair: *v.Pair, MaxYears: f.years, Escrowed: !f.bare, Refusal: f.refuse}
 	if v.Pair.State == authority.Superseded {
 		e.Refusal = authority.ErrSuperseded
 	}

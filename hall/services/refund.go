@@ -34,7 +34,7 @@ func (c *Counter) RefundOrder(ctx context.Context, who Caller, id certhall.Order
 }
 
 // RefundOrderBy is RefundOrder on an officer's order.
-func (c *Counter) RefundOrderBy(ctx context.Context, id certhall.OrderID, which []certhall.EntitlementID, operator, reason string) (orders.Refund, error) {
+func (c *Counter) RefundOrderBy(ctx context.Context, id certhall.OrderID, which []certhall.EntitlementID, operator, reason string) (certhall.RefundID, error) {
 	may := func(r Reader) ([]certhall.EntitlementID, error) {
 		o, err := r.Order(id)
 		if err != nil || o == nil {
@@ -75,7 +75,7 @@ func (b boughtOrder) refundable(which []certhall.EntitlementID) (all []certhall.
 // refused or closed without a signed word, it owes the authority that call; what
 // was acknowledged has spent its right, which is refused here, or drops out of the
 // refund when the word of it comes.
-func (c *Counter) refund(ctx context.Context, id certhall.OrderID, may func(Reader) ([]certhall.EntitlementID, error), reason, by string, closing Event) (asked orders.Refund, err error) {
+func (c *Counter) refund(ctx context.Context, id certhall.OrderID, may func(Reader) ([]certhall.EntitlementID, error), reason, by string, closing Event) (asked certhall.RefundID, err error) {
 	write := func(w Writer) error {
 		which, err := may(w)
 		if err != nil {
