@@ -46,10 +46,9 @@ func (c *Counter) quote(ctx context.Context, held holdings, wishes []wish) ([]qu
 			if err != nil {
 				return err
 			}
-			refusal = nil
 			if e.Refusal != nil {
 				refusal = e.Refusal
-				e.MaxYears = longest
+				e.MaxYears = longest // shown at its price all the same
 			}
 			all[i] = priced(held, w, service, e.MaxYears, refusal)
 			return nil
