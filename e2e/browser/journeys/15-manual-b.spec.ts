@@ -21,9 +21,12 @@ const phone = '13900000009';
 const free = '政府采购项目-海泰KEY';
 const paid = '医疗保障项目-海泰KEY';
 
-/** Begins with the certificate that the page proposes, which is for what was chosen. */
+/** Begins with the certificate that the page proposes, which is for what was chosen and is the one the lamps show. */
 async function choose(clerk: Clerk, offer: string): Promise<void> {
-  await expect(clerk.page.getByRole('radio', { name: offer, checked: true })).toBeVisible();
+  const proposed = clerk.page.getByRole('radio', { name: offer, checked: true });
+  await expect(proposed).toBeVisible();
+  const end = (await clerk.page.locator('label').filter({ has: proposed }).innerText()).match(/\d{4}-\d\d-\d\d/)?.[0] ?? '';
+  await expect(clerk.page.getByRole('region', { name: '钥匙和证书的状态' })).toContainText(`可用至 ${end}`);
   await clerk.chooseCertificate('renew');
 }
 
