@@ -156,6 +156,28 @@ describe('a locked key', () => {
     has('unlock.waiting');
   });
 
+  it('leads on to what it had interrupted once it is unlocked, and to nothing on other keys', async () => {
+    const line = (id: string, serial: string, actions = ['continue']) => ({
+      kind: 'case', at: '2026-11-22T04:00:00Z', actions,
+      case: { case: id, service: 'renew', state: 'open', stage: 3, serial, subject: 'S', organisation: 'O', project: 'p', key_number: `HT-${id}`, opened_at: '2026-11-22T04:00:00Z' },
+    });
+    hall['GET /api/history'] = { entries: [line('c1', '0a'), line('c2', '0b'), line('c3', '0a', []), line('c4', '0c')] };
+    hall['GET /api/unlocks'] = { unlocks: [view('answered', { message: 'YW5z' })] };
+    const on = (k: Key): Key => ({
+      ...k,
+      containers: [{ name: '', serial: '0a', authority: 'demo', parts: [], complete: true }, { name: '', authority: 'demo', case: 'c4', parts: [], complete: false }],
+    });
+    keys.value = [on(key(true))];
+    await shown();
+    const links = () => page?.findAll('a').filter((a) => a.text() === i18n.global.t('updates.act.continue')).map((a) => a.attributes('aria-label')?.split(' ').at(-1));
+    expect(links()).toEqual([]);
+    hall['POST /api/unlocks/u1/report'] = view('done');
+    await button('unlock.act')?.trigger('click');
+    keys.value = [on(key(false))];
+    await flushPromises();
+    expect(links()).toEqual(['HT-c1', 'HT-c4']);
+  });
+
   it('is the one that the page is about', async () => {
     keys.value = [key(false, 'K2'), key(true)];
     await shown();

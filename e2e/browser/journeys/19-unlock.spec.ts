@@ -79,7 +79,7 @@ test('wrong PINs lock a key; it is unlocked, and the case goes on', async ({ cle
   });
 
   await test.step('the key signs', async () => {
-    await clerk.resume();
+    await page.getByRole('link', { name: /^继续操作/ }).click(); // the case that the lock had interrupted
     await clerk.enterPIN(newPIN);
     await clerk.seesResult('renew');
     await expect(page.getByText('通过')).toHaveCount(2);
