@@ -121,7 +121,7 @@ func (e *environment) order(f payment.OrderFile) error {
 type orderRefundCmd struct {
 	hallRoomFlags
 	Order       certhall.OrderID         `arg:"" help:"Number of the order."`
-	Entitlement []certhall.EntitlementID `help:"Only this of what was bought; may be repeated. Default: all that was not used."`
+	Entitlement []certhall.EntitlementID `help:"Only this of what was bought; may be repeated. Default: all that was not used. With --given: its money went back already, and the hall has no refund of it."`
 	Again       bool                     `xor:"failed" help:"Make the order's failed refunds again, once their cause is gone."`
 	Given       bool                     `xor:"failed" help:"Record that the money of its failed refunds, or of those that wait while payment is off, was given back another way."`
 	Reason      string                   `required:"" help:"Why, in your own words; kept with the order, and the buyer reads it."`
@@ -143,13 +143,23 @@ func (c *orderRefundCmd) Run(env *environment) error {
 	}
 	defer h.close()
 	sure := "cli.refund-sure"
-	if c.Given {
+	switch {
+	case c.Given && len(c.Entitlement) > 0:
+		sure = "cli.rights-given-sure"
+	case c.Given:
 		sure = "cli.refund-given-sure"
 	}
 	if err := confirm(env, c.Yes, sure, "order", string(c.Order)); err != nil {
 		return err
 	}
-	if c.Again || c.Given {
+	switch {
+	case c.Given && len(c.Entitlement) > 0:
+		if err := h.office.RightsGiven(env.ctx, c.Order, c.Entitlement, operator, c.Reason); err != nil {
+			return err
+		}
+		env.say("cli.rights-given", "order", string(c.Order), "count", count(len(c.Entitlement)))
+		return nil
+	case c.Again || c.Given:
 		return c.seeTo(env, h, operator)
 	}
 	asked, err := h.counter.RefundOrderBy(env.ctx, c.Order, c.Entitlement, operator, c.Reason)

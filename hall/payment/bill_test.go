@@ -212,26 +212,46 @@ func TestBillOfWhatTheChannelDenies(t *testing.T) {
 	}
 }
 
-// TestRefundThatTheHallForgot: a hall restored from a backup has lost a refund.
-// The bill tells; asked for once more, no money goes back twice, and its right
-// ends by the officer's word.
+// TestRefundThatTheHallForgot: a hall restored from a backup has lost the refund of
+// one of two rights. The bill tells; the right ends by an officer's word, without
+// its money going back twice, and only while no case has it.
 func TestRefundThatTheHallForgot(t *testing.T) {
 	w := newWorld(t)
-	o := w.paidOrder("l1")
-	paid := w.order(o.ID).Payments[0]
-	_, err := w.bank.Channel().Refund(t.Context(), payment.RefundOrder{Refund: "forgotten", Order: o.ID, Transaction: paid.Number, Amount: o.Total, Total: o.Total, Reason: "x"})
+	o := w.paidOrder("l1", "l2")
+	f := w.order(o.ID)
+	_, err := w.bank.Channel().Refund(t.Context(), payment.RefundOrder{Refund: "forgotten", Order: o.ID, Transaction: f.Payments[0].Number, Amount: 10000, Total: o.Total, Reason: "x"})
 	w.must(err)
 	w.at(1, 10)
 	if got := w.differs(); got != "2026-11-22 unknown-here of a refund" {
 		t.Errorf("found %q", got)
 	}
-	w.refund(o, 1)
+	right := f.Entitlements[0].ID
+	given := func() error {
+		return w.office.RightsGiven(t.Context(), o.ID, []certhall.EntitlementID{right}, "张三", "退款单 forgotten")
+	}
+	attach := func(from, to certhall.CaseID) {
+		w.write(func(wr services.Writer) error {
+			_, err := wr.AttachEntitlement(right, from, to)
+			return err
+		})
+	}
+	attach("", "c1")
+	if err := given(); !errors.Is(err, payment.ErrRightInUse) {
+		t.Errorf("while a case has it: %v", err)
+	}
+	if n := len(w.order(o.ID).Refunds); n != 0 {
+		t.Errorf("%d refunds", n)
+	}
+	attach("c1", "")
+	w.must(given())
+	if err := given(); !errors.Is(err, orders.ErrUsed) {
+		t.Errorf("twice: %v", err)
+	}
 	w.pass(time.Hour)
-	w.expect(o.ID, orders.Paid, "taken", "failed")
-	w.must(w.office.RefundGiven(t.Context(), w.order(o.ID).Refunds[0].ID, "张三", "退款单 forgotten"))
 	w.expect(o.ID, orders.Paid, "taken", "done")
-	if e := w.order(o.ID).Entitlements[0]; e.State != orders.Refunded {
-		t.Errorf("its right is %s", e.State)
+	f = w.order(o.ID)
+	if f.Entitlements[0].State != orders.Refunded || f.Entitlements[1].State != orders.Open || f.Refunds[0].Amount != 10000 || len(f.Acts) != 1 {
+		t.Errorf("%+v, %+v, %+v", f.Entitlements, f.Refunds, f.Acts)
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 var (
 	ErrNoDifference = certhall.NewError("payment-difference-missing", certhall.NotFound)
 	ErrDay          = certhall.NewError("payment-day-wrong", certhall.Invalid)
+	ErrRightInUse   = certhall.NewError("right-in-use", certhall.Conflict)      // order, case
 	ErrNotUnheard   = certhall.NewError("order-not-unheard", certhall.Conflict) // order
 )
 
@@ -163,6 +164,36 @@ func (o Office) RefundGiven(ctx context.Context, id certhall.RefundID, operator,
 			return orders.ErrNotFailed.With("refund", string(id))
 		}
 		return orders.EndRefund(w, f, o.now())
+	})
+}
+
+// RightsGiven ends rights that nobody uses, whose money went back without the
+// hall's doing: at the merchant platform, or by a refund that a hall restored from
+// a backup has forgotten. The channel is not asked for it again.
+func (o Office) RightsGiven(ctx context.Context, id certhall.OrderID, which []certhall.EntitlementID, operator, reason string) error {
+	return o.Store.Write(ctx, func(w Writer) error {
+		order, err := w.LockOrder(id)
+		if err != nil {
+			return err
+		}
+		if order == nil {
+			return orders.ErrOrderMissing
+		}
+		asked, cases, err := orders.AskRefund(w, *order, which, reason, operator, o.now(), o.Random)
+		if err != nil {
+			return err
+		}
+		if len(cases) > 0 { // only the authority's word frees them
+			return ErrRightInUse.With("order", string(id)).With("case", string(cases[0]))
+		}
+		f, err := w.LockRefund(asked)
+		if err != nil {
+			return err
+		}
+		if err := orders.EndRefund(w, *f, o.now()); err != nil {
+			return err
+		}
+		return o.act(w, ActRefundGiven, string(id), operator, reason)
 	})
 }
 
