@@ -43,6 +43,9 @@ var (
 	handler  = member{"handler", HandlerKeys, "HT20260001", "海泰KEY（演示）", 10}
 )
 
+// iterations of PBKDF2 stand before every PIN; tests take fewer.
+var iterations = softkey.DefaultIterations
+
 // make makes the member's soft key with a random PIN, which is kept in a file
 // that only the owner reads, and a random administrator's PIN, which is kept
 // nowhere: it is for the authority's escrow.
@@ -63,7 +66,7 @@ func (m member) make(dir string, random io.Reader) (admin ca.NewAdminPIN, err er
 		return admin, err
 	}
 	return ca.NewAdminPIN{KeySerial: m.serial, PIN: []byte(adminPIN)}, softkey.Create(filepath.Join(folder, m.file+softkey.Extension), softkey.Options{
-		Serial: m.serial, Label: m.label, PIN: pin, Room: m.room, AdminPIN: adminPIN, Random: random,
+		Serial: m.serial, Label: m.label, PIN: pin, Room: m.room, AdminPIN: adminPIN, Iterations: iterations, Random: random,
 	})
 }
 

@@ -19,6 +19,11 @@ import (
 
 const base = "http://127.0.0.1:8083"
 
+func TestMain(m *testing.M) {
+	iterations = 1
+	os.Exit(m.Run())
+}
+
 func TestMake(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "demo")
 	// What a start that was killed left behind is no hindrance.

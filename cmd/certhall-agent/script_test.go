@@ -9,10 +9,23 @@ import (
 
 	"github.com/gofrs/flock"
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/certhall/certhall/desk/token/softkey"
 )
 
+// TestMain lets the scripts' keys take a PIN at once.
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"certhall-agent": main})
+	testscript.Main(m, map[string]func(){"certhall-agent": func() {
+		iterations = 1
+		main()
+	}})
+}
+
+// TestNewKeysAreSlow to guess at: what the scripts do without.
+func TestNewKeysAreSlow(t *testing.T) {
+	if iterations != softkey.DefaultIterations {
+		t.Errorf("%d iterations", iterations)
+	}
 }
 
 // TestScripts runs the command line as people and scripts use it.

@@ -28,6 +28,9 @@ type softkeyNewCmd struct {
 	AdminPINFD   int    `name:"admin-pin-fd" default:"-1" help:"Read the administrator's PIN from this file descriptor (first line)."`
 }
 
+// iterations of PBKDF2 stand before every PIN of a new key; tests take fewer.
+var iterations = softkey.DefaultIterations
+
 var errPINDiffers = certhall.NewError("pin-differs", certhall.Invalid)
 
 // Run makes it. A new PIN is asked for twice.
@@ -62,7 +65,7 @@ func (c *softkeyNewCmd) Run(s *shell) error {
 	if err != nil {
 		return err
 	}
-	o := softkey.Options{Serial: c.Serial, Label: c.Label, PIN: pin, AdminPIN: admin, Room: c.Room, Tries: c.Tries}
+	o := softkey.Options{Serial: c.Serial, Label: c.Label, PIN: pin, AdminPIN: admin, Room: c.Room, Tries: c.Tries, Iterations: iterations}
 	if err := softkey.Create(c.Out, o); err != nil {
 		if c.AdminPINFile != "" {
 			err = errors.Join(err, os.Remove(c.AdminPINFile))
