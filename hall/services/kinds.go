@@ -65,8 +65,8 @@ func (c *Counter) Kinds(ctx context.Context, serials []certhall.Serial) (KindLis
 // over tells whether a pair has had its day, as far as somebody may hear who
 // named these.
 func over(p authority.PairInfo, named []authority.PairInfo) authority.State {
-	follows := func(other authority.PairInfo) bool {
-		return other.Lineage == p.Lineage && other.NotBefore.After(p.NotBefore)
+	follows := func(other authority.PairInfo) bool { // a void one never took anybody's place
+		return other.Lineage == p.Lineage && other.State != authority.Void && other.NotBefore.After(p.NotBefore)
 	}
 	ended := p.State == authority.Revoked || p.State == authority.Void
 	switch {

@@ -277,3 +277,26 @@ func TestKindsThatAreOver(t *testing.T) {
 		t.Errorf("both, after its grace: %q", got)
 	}
 }
+
+// TestKindsBesideVoid: a pair that was revoked is told as revoked also beside a
+// later one that became void before it was in use: that replaced nothing.
+func TestKindsBesideVoid(t *testing.T) {
+	w := newWorld(t)
+	w.clock.move(time.Hour)
+	o := w.atInstall()
+	void := w.fake.pairs[len(w.fake.pairs)-1].Pair.SignSerial
+	_, err := w.Close(w.Context(), services.Caller{Token: o.Token}, o.Case)
+	w.must(err)
+	w.must(w.work())
+	old := w.fake.bySerial(serialOf(w.old))
+	old.Pair.State = authority.Revoked
+	w.fake.emit(authority.PairRevoked, old)
+	w.follow()
+	list, err := w.Kinds(w.Context(), []certhall.Serial{old.Pair.SignSerial, void})
+	w.must(err)
+	for _, k := range list.Kinds {
+		if k.Over != authority.Revoked {
+			t.Errorf("%s: %q", k.Serial, k.Over)
+		}
+	}
+}
