@@ -293,3 +293,26 @@ func TestTexts(t *testing.T) {
 		t.Errorf("found only %d findings: the search is broken", n)
 	}
 }
+
+// TestSucceeds: what took a certificate's place is whole, the same holder's and
+// newer; where no such one lies on the key, a superseded one is told as revoked.
+func TestSucceeds(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(*token.Holding)
+		want   bool
+	}{
+		"the next":        {func(*token.Holding) {}, true},
+		"the same":        {func(h *token.Holding) { h.Sign.NotBefore = h.Sign.NotBefore.AddDate(-1, 0, 0) }, false},
+		"of another":      {func(h *token.Holding) { h.Sign.RawSubject = nil }, false},
+		"without its key": {func(h *token.Holding) { h.SignKey = nil }, false},
+		"none":            {func(h *token.Holding) { h.Sign = nil }, false},
+	} {
+		h := newPC(t).holding
+		next, sign := *h, *h.Sign
+		sign.NotBefore = sign.NotBefore.AddDate(1, 0, 0)
+		next.Sign = &sign
+		if c.change(&next); succeeds(&next, h) != c.want {
+			t.Errorf("%s: %v", name, !c.want)
+		}
+	}
+}

@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"bytes"
 	"context"
 	"slices"
 	"strconv"
@@ -101,6 +102,9 @@ func (d *Doctor) examineCertificate(ctx context.Context, k agent.Listed, h *toke
 		return
 	}
 	told := d.ask(ctx, h)
+	if told == replaced && !slices.ContainsFunc(k.Containers, func(other *token.Holding) bool { return succeeds(other, h) }) {
+		told = revoked // what took its place is not on this key
+	}
 	switch {
 	case told == replaced:
 		add(Certificate, Fine, "certificate-replaced", params...)
@@ -121,6 +125,11 @@ func (d *Doctor) examineCertificate(ctx context.Context, k agent.Listed, h *toke
 	default:
 		add(Certificate, Fine, "certificate-fine", params...)
 	}
+}
+
+// succeeds tells whether a container holds a newer certificate of the same holder.
+func succeeds(other, h *token.Holding) bool {
+	return other.Fits() && bytes.Equal(other.Sign.RawSubject, h.Sign.RawSubject) && other.Sign.NotBefore.After(h.Sign.NotBefore)
 }
 
 // days are counted as on the hall's pages, in whichever direction.

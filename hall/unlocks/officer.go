@@ -2,6 +2,7 @@ package unlocks
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 
 	"github.com/certhall/certhall/hall/accounts"
@@ -146,8 +147,8 @@ func (d *Desk) Reported(ctx context.Context, report proof.Signed) (f *File, err 
 				return err
 			}
 			u.Passed = true
-			if _, err := w.SaveUnlock(*u, was); err != nil {
-				return err
+			if saved, err := w.SaveUnlock(*u, was); err != nil || !saved { // it moved on meanwhile: once more
+				return cmp.Or(err, error(ErrNotOpen))
 			}
 		}
 		found, err := d.file(w, *u)

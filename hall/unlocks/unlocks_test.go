@@ -2,6 +2,7 @@ package unlocks_test
 
 import (
 	"bytes"
+	"context"
 	"crypto/rand"
 	"errors"
 	"testing"
@@ -168,6 +169,36 @@ func TestReportedByFile(t *testing.T) {
 	if f, err := r.Reported(t.Context(), report); f != nil || err != nil {
 		t.Errorf("of a request that was never filed: %+v, %v", f, err)
 	}
+}
+
+// moving is a store in which a request moves on in the midst of a transaction, as
+// PostgreSQL lets it.
+type moving struct{ unlocks.Store }
+
+func (s moving) Write(ctx context.Context, f func(unlocks.Writer) error) error {
+	return s.Store.Write(ctx, func(w unlocks.Writer) error { return f(movingRows{w}) })
+}
+
+type movingRows struct{ unlocks.Writer }
+
+func (movingRows) SaveUnlock(unlocks.Unlock, unlocks.State) (bool, error) { return false, nil }
+
+// TestReportedMeanwhile: a report is said to be taken only if it was.
+func TestReportedMeanwhile(t *testing.T) {
+	r := newRoom(t)
+	a := r.request("K1")
+	v := r.ask(r.zhang, a)
+	report, err := proof.Decode[proof.Signed](r.reported(a, proof.UnlockChanged))
+	must(t, err)
+	store := r.Store
+	r.Store = moving{store}
+	if _, err := r.Reported(t.Context(), report); !errors.Is(err, unlocks.ErrNotOpen) {
+		t.Errorf("the request moved on: %v", err)
+	}
+	r.Store = store
+	_, err = r.Reported(t.Context(), report)
+	must(t, err)
+	r.state(v, unlocks.Done)
 }
 
 // TestUnanswered: a key that did not take its maker's response is asked for anew.
