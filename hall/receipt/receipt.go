@@ -278,8 +278,6 @@ func (p *page) foot() {
 	p.write(right-34, 297-14, 34, "R", strconv.Itoa(p.PageNo())+" / {pages}")
 }
 
-// moment and day are in Beijing time, as the receipt says.
-
 // printable replaces what the font's format cannot hold by the mark that stands
 // for a missing character (〓).
 func printable(text string) string {
