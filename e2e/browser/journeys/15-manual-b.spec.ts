@@ -124,9 +124,7 @@ test('at a price', async ({ clerk, page }) => {
   await examine(page, 'b-6-code');
   const mobile = await clerk.scan();
   await examine(mobile, 'b-6-mobile');
-  await mobile.getByRole('button', { name: '支付 ¥200.00' }).click();
-  await expect(mobile.getByRole('status')).toContainText('已支付');
-  await mobile.close();
+  await clerk.paysOn(mobile);
   await clerk.reads('订单支付成功');
   await examine(page, 'b-7-paid');
   await clerk.confirm();
@@ -179,8 +177,7 @@ test('closed at each step: gone on with by key, then by log-in', { tag: '@waits'
   expect(await seesCode(now)).toBe(order); // the same one
   const mobile = await now.scan();
   await comeBack();
-  await mobile.getByRole('button', { name: '支付 ¥200.00' }).click(); // while nobody looks
-  await mobile.close();
+  await now.paysOn(mobile); // while nobody looks
   await now.resume();
   await now.reads('订单支付成功');
   await comeBack();
